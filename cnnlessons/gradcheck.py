@@ -1,0 +1,123 @@
+"""Central differences: the slow, honest way to a gradient, with which every ``..._backward`` is checked.
+
+Taught in lesson 03.
+"""
+
+import numpy as np
+
+
+def numerical_gradient(function, array, grad_output=None, step=1e-5):
+    """Estimate a gradient by moving one number at a time a little up and a little down.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an array like `array` and returns a number or an array.
+    array : array_like of floats
+        Where the gradient is wanted. It is not changed.
+    grad_output : array_like of the shape of ``function(array)``, optional
+        Weights of the outputs in the sum that is differentiated; all ones by default.
+    step : float
+        How far each number is moved, in its own units.
+
+    Returns
+    -------
+    ndarray, shape of `array`, float64
+        ``d sum(grad_output * function(array)) / d array``, with an error of the order of ``step**2``.
+
+    Raises
+    ------
+    TypeError
+        If `array` holds integers, which cannot be moved a little.
+    ValueError
+        If `step` is not a positive number, `grad_output` has another shape than the output, or `function` returns NaN
+        or infinity.
+
+    Notes
+    -----
+    Taught in lesson 03. Unlike ``f(x + step) - f(x)``, the central difference ``f(x + step) - f(x - step)`` has
+    no error of first order.
+
+    Examples
+    --------
+    >>> numerical_gradient(np.square, np.array([1.0, 3.0])).round(6)
+    array([2., 6.])
+    """
+    point = np.array(array)
+    if point.dtype.kind != "f":
+        raise TypeError(
+            f"array must hold floats, which can move by {step}, got dtype {point.dtype}; use array.astype(float)"
+        )
+    if not (np.isfinite(step) and step > 0):
+        raise ValueError(f"step must be a positive number, got {step!r}; 1e-5 suits float64")
+    point = point.astype(np.float64)
+    weights = _weights(function(point.copy()), grad_output)
+    gradient = np.empty_like(point)
+    for index in np.ndindex(*point.shape):
+        here = point[index]
+        point[index] = here + step
+        above = np.asarray(function(point.copy()))
+        point[index] = here - step
+        below = np.asarray(function(point.copy()))
+        point[index] = here
+        gradient[index] = np.sum(weights * (above - below)) / (2 * step)
+    if not np.isfinite(gradient).all():
+        raise ValueError(
+            f"function must return finite numbers near array, but entry {_first_bad(gradient)} led to NaN or inf"
+        )
+    return gradient
+
+
+def _weights(output, grad_output):
+    output = np.asarray(output)
+    if not np.isfinite(output).all():
+        raise ValueError(f"function must return finite numbers, got NaN or inf in an output of shape {output.shape}")
+    if grad_output is None:
+        return np.ones(output.shape)
+    if np.shape(grad_output) != output.shape:
+        raise ValueError(
+            f"grad_output must have the shape of the output, {output.shape}, got {np.shape(grad_output)}; "
+            f"leave it out to weigh every output by 1"
+        )
+    return np.asarray(grad_output)
+
+
+def _first_bad(gradient):
+    return tuple(int(axis[0]) for axis in np.nonzero(~np.isfinite(gradient)))
+
+
+def relative_error(a, b):
+    """Return how far two arrays differ, relative to the largest number in either: 0 for equal, at most 2.
+
+    Parameters
+    ----------
+    a, b : array_like of one shape
+
+    Returns
+    -------
+    float
+        ``max|a - b| / max(max|a|, max|b|)``, and 0 when both are all zeros.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or one holds NaN, which would make every comparison pass.
+
+    Notes
+    -----
+    Taught in lesson 03. A gradient that is right differs from central differences by about 1e-9 in float64.
+
+    Examples
+    --------
+    >>> relative_error([1.0, 2.0], [1.0, 4.0])
+    0.5
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a.shape != b.shape:
+        raise ValueError(f"a and b must have one shape, got {a.shape} and {b.shape}")
+    if np.isnan(a).any() or np.isnan(b).any():
+        raise ValueError("a and b must not hold NaN, got one in " + ("a" if np.isnan(a).any() else "b"))
+    if a.size == 0:
+        return 0.0
+    largest = max(np.abs(a).max(), np.abs(b).max())
+    return float(np.abs(a - b).max() / largest) if largest > 0 else 0.0

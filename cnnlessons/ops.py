@@ -1,0 +1,715 @@
+"""The operations of a convolutional network, each with its derivative directly beneath it.
+
+Images are ``(N, H, W, C)``, kernels ``(KH, KW, C_in, C_out)``, as in Keras. Every ``..._backward`` takes the gradient
+of the loss with respect to the output and returns the gradients with respect to what the forward took, in that order.
+
+Floating-point input keeps its type (float16 is summed in float32). Integers and booleans are computed exactly and come
+back as int64; sums too large for that are refused, never wrapped.
+
+Taught in lessons 01 (`cross_correlate`, `convolve`), 02 (`conv2d`, pooling) and 03 (the gradients).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnlessons import shapes
+
+# --------------------------------------------------------------------------- one image, one kernel
+
+
+def cross_correlate(image, kernel, padding="valid"):
+    """Slide a kernel over an image: at each place, multiply weight by pixel and sum.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W)
+    kernel : array_like, shape (KH, KW)
+    padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
+        Zeros around the image. "valid" adds none.
+
+    Returns
+    -------
+    ndarray, shape (H', W')
+        ``out[r, c] = sum over i, j of kernel[i, j] * image[r + i, c + j]`` (indices into the padded image).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a 2-D array of numbers or the kernel fits nowhere.
+
+    Notes
+    -----
+    Taught in lesson 01. This is what deep-learning libraries call convolution; the mathematician's flips the kernel
+    first, see `convolve`.
+
+    Examples
+    --------
+    >>> cross_correlate([[1, 2, 3], [4, 5, 6]], [[1, 0, -1]])
+    array([[-2],
+           [-2]])
+    """
+    image = _numbers(image, "image", "(H, W)", 2)
+    kernel = _numbers(kernel, "kernel", "(KH, KW)", 2)
+    windows = _windows(image.shape, kernel.shape, 1, padding, 1)
+    dtype = _result_type(image, kernel)
+    _refuse_overflow(dtype, image, kernel, products=kernel.size)
+    padded = np.pad(image, windows.padding).astype(_sum_type(dtype))
+    total = np.zeros(windows.output_size, padded.dtype)
+    for weight, (rows, columns) in zip(kernel.flat, windows.slices(), strict=True):
+        total += padded.dtype.type(weight) * padded[rows, columns]  # the whole image at once, shifted
+    return total.astype(dtype, copy=False)
+
+
+def convolve(image, kernel, padding="valid"):
+    """Convolve as mathematics defines it: turn the kernel by 180°, then cross-correlate.
+
+    Parameters and result are those of `cross_correlate`. Taught in lesson 01.
+
+    Examples
+    --------
+    >>> convolve([[1, 2, 3], [4, 5, 6]], [[1, 0, -1]])
+    array([[2],
+           [2]])
+    """
+    kernel = _numbers(kernel, "kernel", "(KH, KW)", 2)
+    return cross_correlate(image, kernel[::-1, ::-1], padding)
+
+
+# --------------------------------------------------------------------------- convolutional layer
+
+
+def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
+    """Cross-correlate every image with every filter, over all input channels, and add one bias a filter.
+
+    Parameters
+    ----------
+    images : array_like, shape (N, H, W, C_in)
+    kernel : array_like, shape (KH, KW, C_in, C_out)
+    bias : array_like, shape (C_out,), optional
+    stride, dilation : int or (row, column)
+        Step between windows, and between the pixels of one window.
+    padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
+        Zeros around each image; "same" puts an odd one at the bottom and right.
+
+    Returns
+    -------
+    ndarray, shape (N, H', W', C_out)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes do not fit together or a number is out of range; the message says which and what to do.
+
+    Notes
+    -----
+    Taught in lessons 02 and 06. The pixels under the kernel at each place become a row of a matrix (im2col), and one
+    matrix product with the weights does the rest. K. Chellapilla, S. Puri and P. Simard, "High performance
+    convolutional neural networks for document processing" (2006).
+    """
+    images, kernel = _images_and_kernel(images, kernel)
+    *kernel_size, _, filters = kernel.shape
+    bias = np.zeros(filters, bool) if bias is None else _numbers(bias, "bias", "(C_out,)", 1)
+    _require_shape(bias, "bias", "(C_out,), one number a filter", (filters,))
+    windows = _windows(images.shape[1:3], kernel_size, stride, padding, dilation)
+    dtype = _result_type(images, kernel, bias)
+    _refuse_overflow(dtype, images, kernel, products=kernel[..., 0].size, bias=bias)
+    padded = _pad(images, windows, _sum_type(dtype))
+    weights = kernel.reshape(-1, filters).astype(padded.dtype, copy=False)
+    out = np.empty((len(images), *windows.output_size, filters), padded.dtype)
+    for strip, pixels, places in _strips(padded, windows):
+        np.matmul(_columns(padded[pixels], strip), weights, out=out[places].reshape(-1, filters))
+    out += bias.astype(padded.dtype)
+    return out.astype(dtype, copy=False)
+
+
+def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", dilation=1):
+    """Carry a gradient back through `conv2d`.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape (N, H', W', C_out)
+        Gradient of the loss with respect to the output of ``conv2d(images, kernel, ...)``.
+    images, kernel, stride, padding, dilation
+        As they were given to `conv2d`.
+
+    Returns
+    -------
+    grad_images : ndarray, shape (N, H, W, C_in)
+    grad_kernel : ndarray, shape (KH, KW, C_in, C_out)
+    grad_bias : ndarray, shape (C_out,)
+
+    Notes
+    -----
+    Taught in lesson 03. Each step ``out += weight * pixel`` of the forward pass sends ``grad_output * pixel`` to its
+    weight and ``grad_output * weight`` to its pixel. Integers come back as float64.
+    """
+    images, kernel = _images_and_kernel(images, kernel)
+    *kernel_size, _, filters = kernel.shape
+    windows = _windows(images.shape[1:3], kernel_size, stride, padding, dilation)
+    grad_output = _numbers(grad_output, "grad_output", "(N, H', W', C_out)", 4)
+    _require_shape(grad_output, "grad_output", "conv2d's output", (len(images), *windows.output_size, filters))
+    dtype = _float_type(grad_output, images, kernel)
+    padded = _pad(images, windows, _sum_type(dtype))
+    weights = kernel.reshape(-1, filters).astype(padded.dtype, copy=False)
+    grad_output = grad_output.astype(padded.dtype, copy=False)
+    grad_padded, grad_weights = np.zeros_like(padded), np.zeros_like(weights)
+    for strip, pixels, places in _strips(padded, windows):
+        grad_places = grad_output[places].reshape(-1, filters)
+        grad_weights += _columns(padded[pixels], strip).T @ grad_places
+        _columns_backward(grad_places, weights, strip, grad_padded[pixels])
+    grad_images = _unpad(grad_padded, windows).astype(dtype, copy=False)
+    return grad_images, grad_weights.reshape(kernel.shape).astype(dtype), _sum_of_rows(grad_output).astype(dtype)
+
+
+def _columns(padded, windows):
+    """Copy the pixels under the kernel at every place, a row a place: (n, h, w, C) -> (n·H'·W', KH·KW·C).
+
+    Copying is what costs, so it goes along the longer run: a pixel's channels, or (for few channels) a row of places.
+    """
+    if padded.shape[3] >= _MANY_CHANNELS:
+        return windows.view(padded).reshape(-1, windows.weights * padded.shape[3])
+    planar = np.ascontiguousarray(padded.transpose(3, 0, 1, 2))  # (C, n, h, w)
+    columns = np.empty((windows.weights, *planar.shape[:2], *windows.output_size), planar.dtype)
+    for position, (rows, columns_) in enumerate(windows.slices()):
+        columns[position] = planar[:, :, rows, columns_]
+    return columns.reshape(windows.weights * len(planar), -1).T
+
+
+def _columns_backward(grad_places, weights, windows, grad_padded):
+    """Add to every pixel what comes back from the places that saw it: (n·H'·W', C_out) -> (n, h, w, C), in place."""
+    images, channels = len(grad_padded), grad_padded.shape[3]
+    if channels >= _MANY_CHANNELS:
+        for weight, (rows, columns) in zip(
+            weights.reshape(-1, channels, weights.shape[1]), windows.slices(), strict=True
+        ):
+            grad_padded[:, rows, columns] += (grad_places @ weight.T).reshape(images, *windows.output_size, channels)
+        return
+    grad_columns = (weights @ grad_places.T).reshape(windows.weights, channels, images, *windows.output_size)
+    grad_planar = np.zeros((channels, *grad_padded.shape[:3]), grad_padded.dtype)
+    for grad_position, (rows, columns) in zip(grad_columns, windows.slices(), strict=True):
+        grad_planar[:, :, rows, columns] += grad_position
+    grad_padded += grad_planar.transpose(1, 2, 3, 0)
+
+
+_MANY_CHANNELS = 8
+_STRIP_BYTES = 2**21  # columns of this size stay in a core's cache between being written and being multiplied
+
+
+def _strips(padded, windows):
+    """Cut the work into strips of whole images, or of rows of one image, whose columns fit in the cache.
+
+    Yields the strip's own windows and where its padded pixels and its places lie.
+    """
+    images, _, _, channels = padded.shape
+    height, width = windows.output_size
+    row_bytes = width * windows.weights * channels * padded.itemsize
+    rows = max(1, min(height, _STRIP_BYTES // row_bytes))
+    step = max(1, _STRIP_BYTES // (row_bytes * height))
+    for first in range(0, images, step):
+        for top in range(0, height, rows):
+            strip = windows._replace(output_size=(min(rows, height - top), width))
+            pixels = slice(top * windows.stride[0], top * windows.stride[0] + strip.reach[0])
+            yield (
+                strip,
+                (slice(first, first + step), pixels),
+                (slice(first, first + step), slice(top, top + strip.output_size[0])),
+            )
+
+
+# --------------------------------------------------------------------------- pooling
+
+
+def max_pool2d(images, size, stride=None, padding="valid"):
+    """Keep the largest value of every window, channel by channel.
+
+    Parameters
+    ----------
+    images : array_like, shape (N, H, W, C)
+    size : int or (row, column)
+        Size of the window.
+    stride : int or (row, column), optional
+        Step between windows; by default `size`, so that windows touch and do not overlap.
+    padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
+        Padded pixels are never the largest.
+
+    Returns
+    -------
+    ndarray, shape (N, H', W', C), of the type of `images`
+
+    Notes
+    -----
+    Taught in lesson 02.
+    """
+    images, windows = _pool(images, size, stride, padding)
+    padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
+    return np.max([padded[:, rows, columns] for rows, columns in windows.slices()], axis=0)
+
+
+def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid"):
+    """Carry a gradient back through `max_pool2d`: each window's goes to its largest pixel, the first one in a tie.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape (N, H', W', C)
+    images, size, stride, padding
+        As they were given to `max_pool2d`.
+
+    Returns
+    -------
+    grad_images : ndarray, shape (N, H, W, C)
+
+    Notes
+    -----
+    Taught in lesson 04.
+    """
+    images, windows = _pool(images, size, stride, padding)
+    grad_output, dtype = _pool_gradient(grad_output, images, windows)
+    padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
+    winner = np.argmax([padded[:, rows, columns] for rows, columns in windows.slices()], axis=0)
+    grad_padded = np.zeros(padded.shape, dtype)
+    for position, (rows, columns) in enumerate(windows.slices()):
+        grad_padded[:, rows, columns] += np.where(winner == position, grad_output, 0)
+    return _unpad(grad_padded, windows)
+
+
+def average_pool2d(images, size, stride=None, padding="valid"):
+    """Average every window, channel by channel.
+
+    Parameters are those of `max_pool2d`, except that padded pixels are left out of the average.
+
+    Returns
+    -------
+    ndarray, shape (N, H', W', C)
+        Of the floating type of `images`; float64 for integers.
+
+    Notes
+    -----
+    Taught in lesson 02.
+    """
+    images, windows = _pool(images, size, stride, padding)
+    dtype = _float_type(images)
+    padded = _pad(images, windows, _sum_type(dtype))
+    total = sum(padded[:, rows, columns] for rows, columns in windows.slices())
+    return (total / _pixels_per_window(images, windows)).astype(dtype, copy=False)
+
+
+def average_pool2d_backward(grad_output, images, size, stride=None, padding="valid"):
+    """Carry a gradient back through `average_pool2d`: each window's is shared equally among its pixels.
+
+    Parameters and result are those of `max_pool2d_backward`; of `images` only the shape matters. Taught in lesson 04.
+    """
+    images, windows = _pool(images, size, stride, padding)
+    grad_output, dtype = _pool_gradient(grad_output, images, windows)
+    share = grad_output.astype(_sum_type(dtype)) / _pixels_per_window(images, windows)
+    grad_padded = np.zeros_like(_pad(images, windows, share.dtype))
+    for rows, columns in windows.slices():
+        grad_padded[:, rows, columns] += share
+    return _unpad(grad_padded, windows).astype(dtype, copy=False)
+
+
+def _pool(images, size, stride, padding):
+    images = _numbers(images, "images", "(N, H, W, C)", 4)
+    size = shapes.pair(size, "size")
+    windows = _windows(images.shape[1:3], size, size if stride is None else stride, padding, 1)
+    if any(amount >= width for amounts, width in zip(windows.padding, size, strict=True) for amount in amounts):
+        raise ValueError(f"padding of a pool must be smaller than its window {size}, got {windows.padding}")
+    return images, windows
+
+
+def _pool_gradient(grad_output, images, windows):
+    grad_output = _numbers(grad_output, "grad_output", "(N, H', W', C)", 4)
+    _require_shape(
+        grad_output, "grad_output", "the pool's output", (len(images), *windows.output_size, images.shape[3])
+    )
+    return grad_output, _float_type(grad_output, images)
+
+
+def _pixels_per_window(images, windows):
+    """Count the pixels of the image, not of the padding, in every window: shape (1, H', W', 1)."""
+    inside = _pad(np.ones((1, *images.shape[1:3], 1)), windows, float)
+    return sum(inside[:, rows, columns] for rows, columns in windows.slices()).astype(_sum_type(_float_type(images)))
+
+
+def _lowest(dtype):
+    if dtype.kind == "f":
+        return -np.inf
+    return False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+# --------------------------------------------------------------------------- activation, dense layer, normalisation
+
+
+def relu(array):
+    """Set negative values to zero and leave the others alone: ``max(array, 0)``, any shape. Taught in lesson 04."""
+    return np.maximum(array, 0)
+
+
+def relu_backward(grad_output, array):
+    """Carry a gradient back through `relu`: it passes where the input was positive. Taught in lesson 04."""
+    return np.where(np.asarray(array) > 0, grad_output, np.zeros((), np.asarray(grad_output).dtype))
+
+
+def dense(inputs, weights, bias=None):
+    """Multiply every input row by a weight matrix and add a bias.
+
+    Parameters
+    ----------
+    inputs : array_like, shape (N, D_in)
+    weights : array_like, shape (D_in, D_out)
+    bias : array_like, shape (D_out,), optional
+
+    Returns
+    -------
+    ndarray, shape (N, D_out)
+
+    Notes
+    -----
+    Taught in lesson 03.
+    """
+    inputs, weights = _inputs_and_weights(inputs, weights)
+    if bias is None:
+        return inputs @ weights
+    bias = _numbers(bias, "bias", "(D_out,)", 1)
+    _require_shape(bias, "bias", "(D_out,), one number an output", weights.shape[1:])
+    return inputs @ weights + bias
+
+
+def dense_backward(grad_output, inputs, weights):
+    """Carry a gradient back through `dense`.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape (N, D_out)
+    inputs, weights
+        As they were given to `dense`.
+
+    Returns
+    -------
+    grad_inputs : ndarray, shape (N, D_in)
+    grad_weights : ndarray, shape (D_in, D_out)
+    grad_bias : ndarray, shape (D_out,)
+
+    Notes
+    -----
+    Taught in lesson 03.
+    """
+    inputs, weights = _inputs_and_weights(inputs, weights)
+    grad_output = _numbers(grad_output, "grad_output", "(N, D_out)", 2)
+    _require_shape(grad_output, "grad_output", "dense's output", (len(inputs), weights.shape[1]))
+    return grad_output @ weights.T, inputs.T @ grad_output, _sum_of_rows(grad_output)
+
+
+def _inputs_and_weights(inputs, weights):
+    inputs = _numbers(inputs, "inputs", "(N, D_in)", 2)
+    weights = _numbers(weights, "weights", "(D_in, D_out)", 2)
+    if inputs.shape[1] != weights.shape[0]:
+        raise ValueError(
+            f"weights must have a row for each input: inputs {inputs.shape} have {inputs.shape[1]}, weights "
+            f"{weights.shape} have {weights.shape[0]} rows; axes are (N, D_in) and (D_in, D_out)"
+        )
+    return inputs, weights
+
+
+def batch_norm(inputs, scale, shift, *, mean=None, variance=None, epsilon=1e-3):
+    """Give every channel of a batch mean 0 and variance 1, then scale and shift it.
+
+    Parameters
+    ----------
+    inputs : array_like, shape (..., C)
+        At least two axes; the last one is the channel.
+    scale, shift : array_like, shape (C,)
+    mean, variance : array_like, shape (C,), optional
+        Moments to use in place of the batch's own, as a trained network does at prediction time.
+    epsilon : float
+        Added to the variance, so that a constant channel does not divide by zero.
+
+    Returns
+    -------
+    ndarray, shape (..., C), of the floating type of `inputs`
+
+    Notes
+    -----
+    Taught in lesson 04. S. Ioffe and C. Szegedy, "Batch normalization" (2015); epsilon as in Keras.
+    """
+    inputs, (scale, shift) = _channels(inputs, scale=scale, shift=shift)
+    if (mean is None) != (variance is None):
+        raise ValueError("mean and variance must be given both or neither; leave both out to use the batch's own")
+    if mean is None:
+        mean, variance = _moments(inputs)
+    else:
+        _, (mean, variance) = _channels(inputs, mean=mean, variance=variance)
+    out = (inputs - mean) / np.sqrt(variance + epsilon) * scale + shift
+    return out.astype(inputs.dtype, copy=False)
+
+
+def batch_norm_backward(grad_output, inputs, scale, *, epsilon=1e-3):
+    """Carry a gradient back through `batch_norm` with the batch's own moments.
+
+    Parameters
+    ----------
+    grad_output : array_like, shape (..., C)
+    inputs, scale, epsilon
+        As they were given to `batch_norm`.
+
+    Returns
+    -------
+    grad_inputs : ndarray, shape (..., C)
+    grad_scale, grad_shift : ndarray, shape (C,)
+
+    Notes
+    -----
+    Taught in lesson 04. Each value also moves its channel's mean and variance, hence the two terms subtracted.
+    """
+    inputs, (scale,) = _channels(inputs, scale=scale)
+    grad_output = _numbers(grad_output, "grad_output", "the shape of inputs", inputs.ndim)
+    _require_shape(grad_output, "grad_output", "batch_norm's output", inputs.shape)
+    mean, variance = _moments(inputs)
+    deviation = np.sqrt(variance + epsilon)
+    normal = (inputs - mean) / deviation
+    batch = tuple(range(inputs.ndim - 1))
+    grad_scale, grad_shift = (grad_output * normal).sum(batch), grad_output.sum(batch)
+    count = inputs.size // inputs.shape[-1]
+    grad_inputs = scale / deviation * (grad_output - grad_shift / count - normal * grad_scale / count)
+    return tuple(grad.astype(inputs.dtype, copy=False) for grad in (grad_inputs, grad_scale, grad_shift))
+
+
+def _channels(inputs, **per_channel):
+    """Check batch normalisation's inputs, (..., C), and the arrays that hold one number a channel, (C,)."""
+    inputs = _numbers(inputs, "inputs", "(..., C)", max(np.ndim(inputs), 2))
+    arrays = [_numbers(array, name, "(C,)", 1) for name, array in per_channel.items()]
+    for name, array in zip(per_channel, arrays, strict=True):
+        _require_shape(array, name, "(C,), one number a channel", inputs.shape[-1:])
+    return inputs.astype(_float_type(inputs), copy=False), arrays
+
+
+def _moments(inputs):
+    batch = tuple(range(inputs.ndim - 1))
+    return inputs.mean(batch, dtype=_sum_type(inputs.dtype)), inputs.var(batch, dtype=_sum_type(inputs.dtype))
+
+
+# --------------------------------------------------------------------------- loss
+
+
+def softmax_cross_entropy(logits, labels):
+    """Average, over the batch, of minus the logarithm of the softmax probability of the right class.
+
+    Parameters
+    ----------
+    logits : array_like, shape (N, K)
+        Scores; softmax turns a row into probabilities.
+    labels : array_like of int, shape (N,)
+        The right class of each row, 0 to K - 1.
+
+    Returns
+    -------
+    float
+        In nats. ``log(K)`` when all scores are equal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels are not whole numbers from 0 to K - 1, or a logit is NaN.
+
+    Notes
+    -----
+    Taught in lesson 04.
+    """
+    logits, labels = _logits_and_labels(logits, labels)
+    return float(-_log_softmax(logits)[np.arange(len(labels)), labels].mean())
+
+
+def softmax_cross_entropy_backward(logits, labels):
+    """Return the gradient of `softmax_cross_entropy` with respect to the logits: (softmax - one-hot) / N.
+
+    Parameters are those of `softmax_cross_entropy`. The loss is where gradients start, so there is no `grad_output`.
+
+    Returns
+    -------
+    grad_logits : ndarray, shape (N, K)
+
+    Notes
+    -----
+    Taught in lesson 04.
+    """
+    logits, labels = _logits_and_labels(logits, labels)
+    grad_logits = np.exp(_log_softmax(logits))
+    grad_logits[np.arange(len(labels)), labels] -= 1
+    return grad_logits / np.asarray(len(labels), logits.dtype)
+
+
+def _log_softmax(logits):
+    shifted = logits - logits.max(1, keepdims=True)  # the same probabilities, and exp cannot overflow
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def _logits_and_labels(logits, labels):
+    logits = _numbers(logits, "logits", "(N, K)", 2)
+    logits = logits.astype(_float_type(logits), copy=False)
+    labels = _numbers(labels, "labels", "(N,)", 1)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be whole numbers, one a row, got dtype {labels.dtype}; use labels.astype(int)")
+    _require_shape(labels, "labels", "(N,), one class a row of logits", logits.shape[:1])
+    classes = logits.shape[1]
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"labels must lie from 0 to {classes - 1}, since logits have shape {logits.shape}; "
+            f"got values from {labels.min()} to {labels.max()}"
+        )
+    if np.isnan(logits).any():
+        count = int(np.isnan(logits).sum())
+        raise ValueError(f"logits must not be NaN, got {count} of {logits.size}; the loss would be NaN too")
+    return logits, labels
+
+
+# --------------------------------------------------------------------------- where windows lie
+
+
+class _Windows(NamedTuple):
+    """Where the kernel stands, place by place, on one padded image."""
+
+    kernel_size: tuple  # (KH, KW)
+    stride: tuple  # (row, column)
+    dilation: tuple  # (row, column)
+    padding: tuple  # ((top, bottom), (left, right))
+    output_size: tuple  # (H', W')
+
+    @property
+    def weights(self):
+        return self.kernel_size[0] * self.kernel_size[1]
+
+    @property
+    def reach(self):
+        """Padded pixels from the first place's first to the last place's last, (rows, columns)."""
+        return tuple(
+            (outputs - 1) * step + (size - 1) * gap + 1
+            for outputs, step, size, gap in zip(
+                self.output_size, self.stride, self.kernel_size, self.dilation, strict=True
+            )
+        )
+
+    def slices(self):
+        """Yield for each weight, row by row, the (rows, columns) of the pixels that it meets in all places."""
+        (height, width), (down, right), (gap_down, gap_right) = self.output_size, self.stride, self.dilation
+        for i, j in np.ndindex(*self.kernel_size):
+            top, left = i * gap_down, j * gap_right
+            yield slice(top, top + (height - 1) * down + 1, down), slice(left, left + (width - 1) * right + 1, right)
+
+    def view(self, padded):
+        """Show the pixels under the kernel in every place, without a copy: (n, h, w, C) -> (n, H', W', KH, KW, C)."""
+        by_image, by_row, by_column, by_channel = padded.strides
+        (down, right), (gap_down, gap_right) = self.stride, self.dilation
+        return np.lib.stride_tricks.as_strided(
+            padded,
+            (len(padded), *self.output_size, *self.kernel_size, padded.shape[3]),
+            (by_image, by_row * down, by_column * right, by_row * gap_down, by_column * gap_right, by_channel),
+            writeable=False,
+        )
+
+
+def _windows(image_size, kernel_size, stride, padding, dilation):
+    stride, dilation = shapes.pair(stride, "stride"), shapes.pair(dilation, "dilation")
+    axes = list(zip(image_size, kernel_size, stride, shapes.padding_pair(padding), dilation, strict=True))
+    return _Windows(
+        tuple(kernel_size),
+        stride,
+        dilation,
+        tuple(shapes.padding_amounts(*axis) for axis in axes),
+        tuple(shapes.output_size(*axis) for axis in axes),
+    )
+
+
+def _pad(images, windows, dtype, value=0):
+    """Return the images with their padding around them; without padding, the images themselves."""
+    images = np.ascontiguousarray(images, dtype)
+    if not np.any(windows.padding):
+        return images
+    return np.pad(images, ((0, 0), *windows.padding, (0, 0)), constant_values=value)
+
+
+def _unpad(padded, windows):
+    (top, bottom), (left, right) = windows.padding
+    return padded[:, top : padded.shape[1] - bottom, left : padded.shape[2] - right]
+
+
+# --------------------------------------------------------------------------- types and checks
+
+
+def _numbers(array, name, form, axes):
+    """Return `array` as an ndarray of real numbers with that many axes, none of them empty, or say what is wrong."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} must hold real numbers, got dtype {array.dtype} with shape {array.shape}; "
+            f"convert it first, for example with np.asarray({name}, float)"
+        )
+    if array.ndim != axes:
+        raise ValueError(
+            f"{name} must have {axes} axes, {form}, got {array.ndim} with shape {array.shape}"
+            f"{_axes_remedy(array, name, axes)}"
+        )
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}; every axis {form} needs at least 1")
+    return array
+
+
+def _axes_remedy(array, name, axes):
+    if axes == 4 and array.ndim == 3:
+        return f"; for one image write {name}[None]" if name == "images" else f"; add an axis, {name}[..., None]"
+    if axes == 4 and array.ndim == 2:
+        return f"; write {name}[None, :, :, None]" if name == "images" else f"; write {name}[:, :, None, None]"
+    if axes == 2 and array.ndim == 3:
+        return f"; choose one channel, {name}[:, :, 0], or use conv2d"
+    return ""
+
+
+def _images_and_kernel(images, kernel):
+    images = _numbers(images, "images", "(N, H, W, C_in)", 4)
+    kernel = _numbers(kernel, "kernel", "(KH, KW, C_in, C_out)", 4)
+    if images.shape[3] != kernel.shape[2]:
+        raise ValueError(
+            f"kernel must have as many input channels as the images: images {images.shape} have {images.shape[3]}, "
+            f"kernel {kernel.shape} takes {kernel.shape[2]}; axes are (N, H, W, C_in) and (KH, KW, C_in, C_out)"
+        )
+    return images, kernel
+
+
+def _require_shape(array, name, meaning, shape):
+    if array.shape != tuple(shape):
+        raise ValueError(f"{name} must have the shape of {meaning}: {tuple(shape)}, got {array.shape}")
+
+
+def _result_type(*arrays):
+    """Return the widest floating type among the arrays, or int64 where all hold integers."""
+    floats = [array.dtype for array in arrays if array.dtype.kind == "f"]
+    return np.result_type(*floats) if floats else np.dtype(np.int64)
+
+
+def _float_type(*arrays):
+    dtype = _result_type(*arrays)
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
+
+
+def _sum_type(dtype):
+    """Return the type to add in: float16 is too coarse, and BLAS has no integers (float64 holds them exactly)."""
+    return {"f2": np.dtype(np.float32), "i8": np.dtype(np.float64)}.get(dtype.str[1:], dtype)
+
+
+def _refuse_overflow(dtype, image, kernel, products, bias=None):
+    """Refuse integers whose sum of products could pass 2**53, beyond which float64 skips numbers."""
+    if dtype.kind == "f":
+        return
+    image_max, kernel_max, bias_max = (
+        0 if array is None else max(abs(int(array.max())), abs(int(array.min()))) for array in (image, kernel, bias)
+    )
+    if image_max * kernel_max * products + bias_max > 2**53:
+        raise ValueError(
+            f"integer sums must stay below 2**53 to be exact: values up to {image_max} times weights up to "
+            f"{kernel_max}, {products} products a sum, may pass it; convert to float64 if rounding is fine"
+        )
+
+
+def _sum_of_rows(array):
+    """Add up all but the last axis; as a matrix product this is several times as fast as array.sum((0, 1, 2))."""
+    rows = array.reshape(-1, array.shape[-1])
+    return np.ones(len(rows), rows.dtype) @ rows
