@@ -1,0 +1,84 @@
+"""Exercises that answer back: `check` an answer, ask for a `hint`, look at the `solution`.
+
+A lesson that adds an exercise writes in its module, here for a lesson 02::
+
+    def padded(image, margin):
+        return np.pad(image, margin)  # zeros on all four sides, so that the border keeps its place
+
+    EXERCISES = (
+        FunctionExercise(
+            name="02.padded",
+            solution=padded,
+            probes=((np.array([[1, 2, 3], [4, 5, 6]]), 1), (np.array([[7]]), 2)),
+            mistakes=(Mistake("one side", lambda image, margin: np.pad(image, (margin, 0)), "There is no border …"), …),
+            hints=("How many rows does the result have?", …),
+            verified="border of one and two pixels, non-square images",
+        ),
+    )
+
+and its module is added to `LESSONS` below. The tests then run the stub, the solution, every known mistake, and answers
+that raise, never end, or return something else, without a further line.
+"""
+
+import difflib
+import inspect
+
+from cnnlessons.exercises import lesson_00, lesson_01
+from cnnlessons.exercises.cards import Hint, Result, Source
+from cnnlessons.exercises.feedback import Exercise
+
+__all__ = ["Result", "check", "hint", "names", "solution"]
+
+LESSONS = (lesson_00, lesson_01)
+_EXERCISES: dict[str, Exercise] = {exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES}
+_hints_given: dict[str, int] = {}
+
+
+def names() -> list[str]:
+    """Names of all exercises, in the order of the lessons."""
+    return list(_EXERCISES)
+
+
+def check(name: str, answer, seconds: float = 5) -> Result:
+    """Run an answer on small inputs and say whether it is right, or else what it did.
+
+    Parameters
+    ----------
+    name : str
+        Such as "01.cross_correlate"; `names` lists them.
+    answer : function or array
+        What the exercise asks for.
+    seconds : float
+        An answer that is still running then is stopped.
+
+    Raises
+    ------
+    ValueError
+        If there is no exercise of that name. Whatever the answer does ends up in the result.
+
+    Notes
+    -----
+    Taught in lesson 00. A result can be forged by whoever can run Python: a grader checks again, in another process.
+    """
+    return _find(name).check(answer, seconds)
+
+
+def hint(name: str) -> Hint:
+    """The next general hint for an exercise; after the last, the last again."""
+    hints = _find(name).hints
+    number = min(_hints_given.get(name, 0) + 1, len(hints))
+    _hints_given[name] = number
+    return Hint(name, number, len(hints), hints[number - 1])
+
+
+def solution(name: str) -> Source:
+    """The source of one good answer. There are others: `check` knows."""
+    return Source(inspect.getsource(_find(name).solution))
+
+
+def _find(name):
+    if name in _EXERCISES:
+        return _EXERCISES[name]
+    near = difflib.get_close_matches(str(name), _EXERCISES, n=1, cutoff=0.3)
+    remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_EXERCISES)}"
+    raise ValueError(f"name: there is no exercise {name!r}; {remedy}")

@@ -1,0 +1,220 @@
+"""What stands behind `check`: find out what an answer did, and say so as a teacher would.
+
+A hint is a diagnosis. An exercise holds a solution, small probes (inputs on which mistakes give different numbers),
+and the wrong answers that teachers know. When the student's values are not the solution's, the known wrong answers are
+tried on the same probes: the one that gives the student's values tells what the student did.
+"""
+
+import inspect
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnlessons.exercises.cards import Result
+from cnnlessons.exercises.running import Outcome, outcome, outcomes
+
+UNATTEMPTED = {
+    "stub": "Not attempted yet. Write your answer where the stub stands, run that cell, then this one.",
+    "returns nothing": "Not attempted yet? The function returns None: a stub, or is the `return` missing?",
+}
+ADVICE = {
+    IndexError: "An index left its array: print it, and the array's shape, just before this line.",
+    NameError: "A name without a value: is it spelled as elsewhere, and was its cell run?",
+    OverflowError: "The number does not fit into the array's type: uint8, for one, ends at 255.",
+    RecursionError: "The function calls itself without end.",
+    ValueError: "Do the shapes in this line fit together? Print them.",
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that teachers know, and what to say to whoever hands it in.
+
+    A function shows the mistake if it does on every probe what `answer` does; where `answer` raises, anything goes.
+    An array shows it if `shows` says so.
+    """
+
+    name: str
+    answer: Any
+    hint: str
+    shows: Callable[[np.ndarray], bool] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """What both kinds of exercise share; `examine` gives (diagnosis, message) of what is wrong, or None."""
+
+    name: str
+    solution: Callable
+    mistakes: tuple[Mistake, ...]
+    hints: tuple[str, ...]  # from a nudge to nearly the answer
+    verified: str  # what a passed check has shown
+
+    def check(self, answer, seconds: float) -> Result:
+        if answer is None or answer is ...:
+            found = "stub", UNATTEMPTED["stub"]
+        else:
+            found = self.examine(answer, seconds) or ("correct", f"Verified: {self.verified}.")
+        diagnosis, message = found
+        status = "passed" if diagnosis == "correct" else "not attempted" if diagnosis in UNATTEMPTED else "not yet"
+        return Result(self.name, status, diagnosis, message, score=int(status == "passed"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionExercise(Exercise):
+    """The answer is a function that does on every probe what `solution` does."""
+
+    probes: tuple[tuple, ...]  # positional arguments, smallest first: the first that goes wrong is shown
+
+    def examine(self, answer, seconds):
+        if not callable(answer):
+            return "not a function", f"Hand in the function itself, without parentheses; this is {_kind(answer)}."
+        received, warned = outcomes(answer, self.probes, seconds)
+        if len(received) < len(self.probes):
+            reason = f"Stopped after {seconds:g} s: is there a loop that never ends?"
+            return "never ends", reason + self._call(self.probes[len(received)])
+        if isinstance(received[0].error, NotImplementedError):
+            return "stub", UNATTEMPTED["stub"]
+        if not received[0].error and (received[0].value is None or received[0].value is ...):
+            return "returns nothing", UNATTEMPTED["returns nothing"]
+        warning = f"\nNumPy warned on the way: {warned[0]}." if warned else ""
+        for probe, theirs in zip(self.probes, received, strict=True):
+            if found := _difference(outcome(self.solution, probe), theirs):
+                break
+        else:
+            return None
+        for mistake in self.mistakes:
+            if _alike([outcome(mistake.answer, given) for given in self.probes], received):
+                return mistake.name, mistake.hint + warning
+        diagnosis, message = found
+        return diagnosis, message + warning + self._call(probe)
+
+    def _call(self, probe):
+        """The arguments of one probe, as lines to paste into a cell."""
+        names = inspect.signature(self.solution).parameters
+        lines = [f"    {name} = {_literal(value)}" for name, value in zip(names, probe, strict=True)]
+        return "\n".join(["\nTry it with", *lines])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayExercise(Exercise):
+    """The answer is any array for which all `requirements` hold; `solution` takes nothing and makes one."""
+
+    shape: tuple[int, ...]
+    requirements: dict[str, Callable[[np.ndarray], bool]]
+
+    def examine(self, answer, seconds):
+        if found := _misfit(answer, self.shape):
+            return found
+        if not np.isfinite(answer).all():
+            return "not finite", "There is a NaN or an infinity in it: every entry has to be an ordinary number."
+        broken = [statement for statement, holds in self.requirements.items() if not holds(answer)]
+        if not broken:
+            return None
+        for mistake in self.mistakes:
+            if mistake.shows(answer):
+                return mistake.name, mistake.hint
+        return "requirement", f"This does not hold yet: {broken[0]}."
+
+
+# --------------------------------------------------------------------------- what is wrong, as (diagnosis, message)
+
+
+def _difference(expected: Outcome, received: Outcome):
+    """The first thing in which an outcome is not the expected one, or None."""
+    if received.error:
+        return _error(received.error)
+    if found := _misfit(received.value, np.shape(expected.value)):
+        return found
+    if received.changed:
+        return "argument changed", "Your function wrote into its argument. Make a new array for the result."
+    right, yours = np.asarray(expected.value, float), np.asarray(received.value, float)
+    if _close(right, yours).all():
+        return None
+    place = tuple(map(int, np.argwhere(~_close(right, yours))[0]))
+    values = f"{_at(place)}{right[place]:.6g} was expected, and yours is {yours[place]:.6g}."
+    if np.isnan(yours[place]):
+        return "not a number", f"{values} NaN comes from 0/0: which divisor can be zero?"
+    if np.isfinite(yours).all() and ((right - yours) % 256 == 0).all():
+        return "overflow", f"{values} uint8 ends at 255 and goes on at 0: sum in a wider type, such as float."
+    return "values", values
+
+
+def _misfit(value, shape):
+    """Why a value is not an array of numbers (one number for `()`) of this shape, or None."""
+    expected = f"Expected {f'an array of shape {shape}' if shape else 'one number'}; yours is"
+    if _numbers(value) is None:
+        return "not numbers", f"{expected} {_kind(value)}."
+    if shape and np.shape(value) == ():
+        return "one number", f"{expected} one number. In a function: does the `return` stand inside the loop?"
+    if shape and not isinstance(value, np.ndarray):
+        return "not an array", f"{expected} {_kind(value)}. `np.array(...)` makes an array of it."
+    if np.shape(value) == shape:
+        return None
+    if np.shape(value) == shape[::-1]:
+        return "shape swapped", f"{expected} {_kind(value)}: rows and columns have changed places."
+    return "shape", f"{expected} {_kind(value)}."
+
+
+def _error(error):
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without `outcome`
+    text = f"{type(error).__name__}: {error}"
+    if not frames:
+        return "cannot be called", f"`{text}`. Keep the stub's first line, with its arguments."
+    line = [frame for frame in frames if frame.filename == frames[0].filename][-1]  # not one inside NumPy
+    advice = next((f" {advice}" for kind, advice in ADVICE.items() if isinstance(error, kind)), "")
+    return "raises", f"`{text}` in line {line.lineno}, `{line.line}`.{advice}"
+
+
+# --------------------------------------------------------------------------- comparing
+
+
+def _alike(wrong: list[Outcome], received: list[Outcome]) -> bool:
+    """Does the wrong answer do what was received, on every probe where it does anything?"""
+    known = [(ours, theirs) for ours, theirs in zip(wrong, received, strict=True) if not ours.error]
+    return bool(known) and all(_same(ours, theirs) for ours, theirs in known)
+
+
+def _same(ours, theirs):
+    one, other = _numbers(ours.value), _numbers(theirs.value)
+    if other is None or one.shape != other.shape or ours.changed != theirs.changed:
+        return False
+    unknown = np.isnan(other)  # 0/0 as a second mistake does not hide the first
+    return bool((_close(one, other) | unknown).all()) and not (other.size and unknown.all())
+
+
+def _close(one, other):
+    return np.isclose(one, other, rtol=1e-5, atol=1e-6, equal_nan=True)  # float32 is good enough
+
+
+def _numbers(value):
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of unequal length
+        return None
+    return array if array.dtype.kind in "iuf" else None
+
+
+# --------------------------------------------------------------------------- wording
+
+
+def _kind(value):
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}, {value.dtype}"
+    return f"of type {type(value).__name__}"
+
+
+def _at(place):
+    if len(place) == 2:
+        return f"At row {place[0]}, column {place[1]}, "
+    return f"At {list(place)}, " if place else ""
+
+
+def _literal(value):
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    dtype = "" if value.dtype in (np.int64, np.float64) else f", np.{value.dtype}"
+    return f"np.array({value.tolist()}{dtype})" if value.size <= 40 else f"...  # {_kind(value)}"

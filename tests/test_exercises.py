@@ -1,0 +1,450 @@
+"""Exercises: the solution passes, each mistake gets its own hint, and no answer can hurt the check."""
+
+import dataclasses
+import inspect
+import json
+import re
+import threading
+import time
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from scipy import signal
+from skimage.feature import match_template
+
+from cnnlessons import exercises
+from cnnlessons.exercises import lesson_00, lesson_01
+from cnnlessons.exercises.feedback import ArrayExercise, FunctionExercise, Mistake
+
+ALL = [exercise for lesson in exercises.LESSONS for exercise in lesson.EXERCISES]
+FUNCTIONS = [exercise for exercise in ALL if isinstance(exercise, FunctionExercise)]
+ARRAYS = [exercise for exercise in ALL if isinstance(exercise, ArrayExercise)]
+MISTAKES = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
+
+
+def by_name(value):
+    return getattr(value, "name", None)
+
+
+every_exercise = pytest.mark.parametrize("exercise", ALL, ids=by_name)
+every_function = pytest.mark.parametrize("exercise", FUNCTIONS, ids=by_name)
+every_array = pytest.mark.parametrize("exercise", ARRAYS, ids=by_name)
+
+
+def good_answer(exercise):
+    return exercise.solution() if isinstance(exercise, ArrayExercise) else exercise.solution
+
+
+# --------------------------------------------------------------------------- every exercise
+
+
+@every_exercise
+def test_a_stub_is_not_attempted_yet(exercise):
+    def stub(*arguments):
+        raise NotImplementedError
+
+    stubs = [..., None] + [stub, lambda *arguments: ..., lambda *arguments: None] * (exercise in FUNCTIONS)
+    for answer in stubs:
+        result = exercises.check(exercise.name, answer)
+        assert (result.status, result.score) == ("not attempted", 0)
+        assert "Not attempted yet" in result.message
+
+
+@every_exercise
+def test_the_solution_passes_and_says_what_was_verified(exercise):
+    result = exercises.check(exercise.name, good_answer(exercise))
+    assert (result.status, result.score, result.out_of) == ("passed", 1, 1)
+    assert exercise.verified in result.message
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES, ids=by_name)
+def test_a_known_mistake_gets_its_own_hint(exercise, mistake):
+    result = exercises.check(exercise.name, mistake.answer)
+    assert (result.status, result.score, result.diagnosis) == ("not yet", 0, mistake.name)
+    assert result.message.startswith(mistake.hint)
+
+
+@every_exercise
+def test_an_exercise_knows_four_mistakes_or_more_and_no_two_hints_agree(exercise):
+    assert len(exercise.mistakes) >= 4
+    for texts in (
+        [mistake.hint for mistake in exercise.mistakes],
+        [mistake.name for mistake in exercise.mistakes],
+        exercise.hints,
+    ):
+        assert len(set(texts)) == len(texts)
+
+
+@every_exercise
+def test_hints_come_one_after_another(exercise, monkeypatch):
+    monkeypatch.setattr(exercises, "_hints_given", {})
+    given = [exercises.hint(exercise.name) for _ in range(len(exercise.hints) + 1)]
+    assert "hint 1 of 3" in repr(given[0])
+    assert [hint.text for hint in given] == [*exercise.hints, exercise.hints[-1]]
+
+
+@every_exercise
+def test_the_solution_is_shown_on_half_a_screen_and_runs(exercise):
+    source = exercises.solution(exercise.name)
+    assert source.count("\n") <= 20
+    assert "#" in source  # the reason for a step
+    names = {"np": np, "ops": lesson_01.ops}
+    exec(source, names)
+    shown = names[exercise.solution.__name__]
+    assert exercises.check(exercise.name, shown() if exercise in ARRAYS else shown).status == "passed"
+
+
+@every_exercise
+def test_a_result_reads_the_same_on_every_run(exercise):
+    for answer in (good_answer(exercise), ..., *(mistake.answer for mistake in exercise.mistakes)):
+        first, second = (exercises.check(exercise.name, answer)._repr_mimebundle_() for _ in range(2))
+        assert first == second
+        assert "0x" not in json.dumps(first)
+
+
+# --------------------------------------------------------------------------- answers that misbehave
+
+
+@every_function
+def test_an_error_is_reported_with_its_line(exercise):
+    def broken(*arguments):
+        values = [1, 2, 3]
+        return values[7]
+
+    result = exercises.check(exercise.name, broken)
+    assert (result.status, result.diagnosis) == ("not yet", "raises")
+    assert "`IndexError: list index out of range`" in result.message
+    assert f"line {inspect.getsourcelines(broken)[1] + 2}, `return values[7]`" in result.message
+
+
+def endless(*arguments):
+    while True:
+        pass
+
+
+def endless_and_deaf(*arguments):
+    while True:
+        try:
+            raise ValueError
+        except Exception:
+            pass
+
+
+def endless_and_stone_deaf(*arguments):
+    while True:
+        try:
+            raise ValueError
+        except:  # noqa: E722
+            pass
+
+
+@every_function
+@pytest.mark.parametrize("answer", [endless, endless_and_deaf, endless_and_stone_deaf])
+def test_an_answer_that_never_ends_is_stopped(exercise, answer):
+    threads = threading.active_count()
+    start = time.monotonic()
+    result = exercises.check(exercise.name, answer, seconds=0.3)
+    assert time.monotonic() - start < 5
+    assert (result.status, result.diagnosis) == ("not yet", "never ends")
+    assert "after 0.3 s" in result.message
+    if answer is not endless_and_stone_deaf:  # that one may live on, as a daemon
+        assert threading.active_count() == threads
+
+
+@every_function
+@pytest.mark.parametrize(
+    ("answer", "diagnosis", "words"),
+    [
+        (lambda *arguments: "three", "not numbers", "of type str"),
+        (lambda *arguments: np.array(1j), "not numbers", "complex128"),
+        (lambda *arguments: [[1, 2], [3]], "not numbers", "of type list"),
+        (lambda: 3, "cannot be called", "takes 0 positional arguments"),
+        (3.0, "not a function", "without parentheses"),
+        (np.ones((2, 2)), "not a function", "an array of shape (2, 2), float64"),
+        (lambda *arguments: np.zeros((9, 9, 9)), "shape", "an array of shape (9, 9, 9), float64"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(exercise, answer, diagnosis, words):
+    result = exercises.check(exercise.name, answer)
+    assert (result.status, result.diagnosis) == ("not yet", diagnosis)
+    assert words in result.message
+
+
+@every_function
+def test_arguments_must_stay_as_they_were(exercise):
+    def scribbles(*arguments):
+        result = exercise.solution(*arguments)
+        arguments[0][:] = 0
+        return result
+
+    result = exercises.check(exercise.name, scribbles)
+    assert result.status == "not yet"
+    assert result.diagnosis in {"argument changed", "writes into the image"}
+    assert exercises.check(exercise.name, exercise.solution).status == "passed"  # the probes are unharmed
+
+
+@every_function
+def test_a_nan_is_called_a_nan(exercise):
+    def nan(*arguments):
+        return np.zeros(()) / np.zeros(()) + exercise.solution(*arguments)
+
+    result = exercises.check(exercise.name, nan)
+    assert result.diagnosis == "not a number"
+    assert "NumPy warned on the way: invalid value encountered in divide." in result.message
+
+
+@every_function
+def test_an_unknown_mistake_gets_the_smallest_counterexample(exercise):
+    result = exercises.check(exercise.name, lambda *arguments: exercise.solution(*arguments) + 0.125)
+    assert (result.status, result.diagnosis) == ("not yet", "values")
+    pasted = {"np": np}
+    exec("\n".join(re.findall(r"^    (.* = .*)$", result.message, re.MULTILINE)), pasted)
+    right = np.asarray(
+        exercise.solution(**{name: pasted[name] for name in inspect.signature(exercise.solution).parameters})
+    )
+    expected, received = (
+        float(number) for number in re.findall(r"(-?[\d.]+) was expected, and yours is (-?[\d.]+)\.", result.message)[0]
+    )
+    assert expected == pytest.approx(right.flat[0], abs=1e-5)
+    assert received == pytest.approx(right.flat[0] + 0.125, abs=1e-5)
+
+
+@every_function
+def test_float32_is_good_enough(exercise):
+    answer = exercises.check(exercise.name, lambda *arguments: np.float32(exercise.solution(*arguments)))
+    assert answer.status == "passed"
+
+
+def test_a_list_is_not_an_array_and_a_number_is_no_feature_map():
+    solution = lesson_01.cross_correlate
+    as_list = exercises.check("01.cross_correlate", lambda image, kernel: solution(image, kernel).tolist())
+    assert (as_list.diagnosis, "np.array" in as_list.message) == ("not an array", True)
+    number = exercises.check("01.cross_correlate", lambda image, kernel: solution(image, kernel)[0, 0])
+    assert (number.diagnosis, "`return`" in number.message) == ("one number", True)
+    swapped = exercises.check("01.cross_correlate", lambda image, kernel: solution(image, kernel).T.copy() * 7)
+    assert swapped.diagnosis == "shape swapped"
+
+
+def test_a_sum_in_uint8_is_recognised_without_being_listed():
+    def window_sum(image, row, column):
+        total = 0
+        for pixel in image[row : row + 3, column : column + 3].ravel():
+            total = total + pixel  # 0 + uint8 is uint8
+        return total
+
+    result = exercises.check("00.warm_up", window_sum)
+    assert result.diagnosis == "overflow"
+    assert "overflow encountered in scalar add" in result.message
+
+
+def test_a_second_mistake_does_not_hide_the_first():
+    def scaled_and_nan_on_flat_patches(image, template):
+        patches = np.lib.stride_tricks.sliding_window_view(image, template.shape)
+        centred = patches - patches.mean((2, 3), keepdims=True)
+        norms = np.sqrt((centred**2).sum((2, 3)) * ((template - template.mean()) ** 2).sum())
+        return (centred * template).sum((2, 3)) / norms * template.size
+
+    assert exercises.check("01.normalised_match", scaled_and_nan_on_flat_patches).diagnosis == "not divided by n"
+
+
+def test_what_an_answer_prints_is_left_alone(capsys):
+    def talkative(image, row, column):
+        print("row", row)
+        return lesson_00.window_sum(image, row, column)
+
+    assert exercises.check("00.warm_up", talkative).status == "passed"
+    assert capsys.readouterr().out.startswith("row 0\n")
+
+
+# --------------------------------------------------------------------------- array answers
+
+
+@every_array
+@pytest.mark.parametrize(
+    ("answer", "diagnosis"),
+    [
+        (np.ones((4, 7)), "shape"),
+        (np.ones(()), "one number"),
+        (3, "one number"),
+        ([[1.0, 2.0, 3.0]] * 3, "not an array"),
+        ("kernel", "not numbers"),
+        (lambda: np.ones((3, 3)), "not numbers"),
+        (np.array([[1j] * 3] * 3), "not numbers"),
+        (np.full((3, 3), np.nan), "not finite"),
+        (np.full((3, 3), np.inf), "not finite"),
+    ],
+)
+def test_an_array_of_the_wrong_kind_is_named(exercise, answer, diagnosis):
+    result = exercises.check(exercise.name, answer)
+    assert (result.status, result.score, result.diagnosis) == ("not yet", 0, diagnosis)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
+        [[0, 0, 0], [0, -1, 0], [0, 1, 0]],
+        [[-0.1, -0.2, 0.3], [-0.2, -0.1, -0.1], [0.3, 0.3, -0.2]],
+        [[-1e6, 0, -1e-6], [0, 0, 0], [1e6, 0, 1e-6]],
+    ],
+)
+def test_every_kernel_with_the_asked_properties_passes(kernel):
+    assert exercises.check("01.blind_kernel", np.array(kernel)).status == "passed"
+
+
+# --------------------------------------------------------------------------- oracles, and loops as students write them
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "kernel_shape"), [((5, 7), (3, 3)), ((7, 5), (2, 3)), ((4, 4), (1, 4)), ((3, 3), (3, 3))]
+)
+def test_solutions_agree_with_scipy_and_scikit_image(image_shape, kernel_shape):
+    rng = np.random.default_rng(0)
+    image, kernel = rng.normal(size=image_shape), rng.normal(size=kernel_shape)
+    np.testing.assert_allclose(lesson_01.cross_correlate(image, kernel), signal.correlate2d(image, kernel, "valid"))
+    np.testing.assert_allclose(lesson_01.convolve(image, kernel), signal.convolve2d(image, kernel, "valid"))
+    np.testing.assert_allclose(lesson_01.normalised_match(image, kernel), match_template(image, kernel), atol=1e-9)
+
+
+def test_a_flat_patch_matches_nothing():
+    image = np.pad(np.ones((3, 3)), ((0, 0), (0, 2)))
+    np.testing.assert_allclose(lesson_01.normalised_match(image, np.eye(3))[0, 0], 0)
+
+
+LOOPS = """
+def cross_correlate(image, kernel):
+    H, W = image.shape
+    KH, KW = kernel.shape
+    out = np.zeros((H - KH + 1, W - KW + 1))
+    for row in range(H - KH + 1):
+        for column in range(W - KW + 1):
+            total = 0
+            for i in range(KH):
+                for j in range(KW):
+                    total += kernel[i, j] * image[row + i, column + j]
+            out[row, column] = total
+    return out
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "diagnosis"),
+    [
+        ("", "", "correct"),
+        ("kernel[i, j]", "kernel[KH - 1 - i, KW - 1 - j]", "kernel flipped"),
+        ("kernel[i, j]", "kernel[-i - 1, -j - 1]", "kernel flipped"),
+        ("kernel[i, j]", "kernel[j, i]", "kernel transposed"),
+        ("image[row + i, column + j]", "image[column + j, row + i]", "image transposed"),
+        (" + 1", "", "last row and column missing"),
+        (" + 1):", "):", "last row and column zero"),
+        ("H, W = image.shape", "H = W = image.shape[0]", "square images only"),
+        ("+ 1))", "+ 1), dtype=image.dtype)", "sum in uint8"),
+        ("+ 1))", "+ 1), dtype=int)", "integers only"),
+        ("out[row, column] = total", "out[row, column] = total / kernel.size", "mean"),
+        ("out[row, column] = total", "image[row, column] = out[row, column] = total", "writes into the image"),
+        ("            total = 0\n", "", "raises"),
+        ("KW = kernel.shape\n", "KW = kernel.shape\n    total = 0\n", "correct"),
+        ("            out[row, column] = total\n    return out", "            return total", "one number"),
+        ("return out", "pass", "returns nothing"),
+        ("total = 0", "total = image.sum()", "values"),
+    ],
+)  # fmt: skip
+def test_loops_with_one_slip_are_diagnosed(right, slip, diagnosis):
+    names = {"np": np}
+    exec(LOOPS.replace(right, slip) if right else LOOPS, names)
+    assert exercises.check("01.cross_correlate", names["cross_correlate"]).diagnosis == diagnosis
+
+
+def test_a_sum_that_is_never_set_back_is_diagnosed():
+    names = {"np": np}
+    exec(LOOPS.replace("            total = 0\n", "").replace("    for row", "    total = 0\n    for row"), names)
+    assert exercises.check("01.cross_correlate", names["cross_correlate"]).diagnosis == "sum carried over"
+
+
+# --------------------------------------------------------------------------- results and names
+
+
+def test_names_follow_the_lessons():
+    assert exercises.names() == [exercise.name for exercise in ALL]
+    assert exercises.names() == sorted(exercises.names(), key=lambda name: name[:2])
+    assert {"00.warm_up", "01.cross_correlate", "01.convolve"} <= set(exercises.names())
+
+
+@pytest.mark.parametrize("function", [exercises.hint, exercises.solution, lambda name: exercises.check(name, None)])
+def test_an_unknown_name_gets_the_nearest(function):
+    with pytest.raises(ValueError, match=r"no exercise '01\.crosscorelate'; did you mean '01\.cross_correlate'"):
+        function("01.crosscorelate")
+
+
+def test_a_result_is_plain_data_for_graders_and_cannot_be_edited():
+    result = exercises.check("01.convolve", lesson_01.ops.cross_correlate)
+    assert json.loads(json.dumps(result.as_dict())) == {
+        "exercise": "01.convolve",
+        "status": "not yet",
+        "diagnosis": "not flipped",
+        "message": result.message,
+        "score": 0,
+        "out_of": 1,
+    }
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.score = 1
+
+
+def test_a_result_follows_the_theme_and_does_not_rely_on_colour():
+    html = exercises.check("01.cross_correlate", lambda image, kernel: "<b>")._repr_mimebundle_()["text/html"]
+    assert "✗ 01.cross_correlate: not yet (0/1)" in html
+    assert "var(--jp-" in html
+    assert "background" not in html
+    assert not re.search(r"[; \"]color:", html)
+
+
+def test_what_a_student_wrote_cannot_become_markup():
+    def raises(image, row, column):
+        raise ValueError("<img src=x>")
+
+    html = exercises.check("00.warm_up", raises)._repr_mimebundle_()["text/html"]
+    assert "<img" not in html
+    assert "&lt;img" in html
+
+
+def test_a_mistake_that_gives_no_value_matches_nothing():
+    exercise = dataclasses.replace(lesson_00.WINDOW_SUM, mistakes=(Mistake("raises everywhere", lambda: 0, "…"),))
+    assert exercise.check(lambda image, row, column: -1, seconds=5).diagnosis == "values"
+
+
+# --------------------------------------------------------------------------- in a live kernel
+
+
+def run(*cells, **options):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=60, allow_errors=True, **options).execute()
+    return [cell.outputs for cell in notebook.cells]
+
+
+def test_in_a_kernel_answers_print_under_their_cell_and_ctrl_c_works():
+    setup = "from cnnlessons import exercises"
+    stub = "def window_sum(image, row, column):\n    print('here')\n    return image[row, column, 0]"
+    loop = "def forever(image, row, column):\n    while True:\n        pass"
+    press = (  # _thread.interrupt_main does not wake the main thread: the harder case, as on Windows
+        "import _thread, threading\n"
+        "threading.Timer(0.5, _thread.interrupt_main).start()\n"
+        "exercises.check('00.warm_up', forever, seconds=50)"
+    )
+    outputs = run(
+        setup,
+        stub,
+        "exercises.check('00.warm_up', window_sum)",
+        loop,
+        "exercises.check('00.warm_up', forever, seconds=0.3)",
+        press,
+        "exercises.solution('00.warm_up')",
+    )
+    *printed, error = outputs[2]
+    assert "".join(stream["text"] for stream in printed) == "here\n" * 3
+    assert "in line 3, `return image[row, column, 0]`" in error["data"]["text/plain"]
+    assert error["data"]["application/vnd.cnnlessons.result+json"]["diagnosis"] == "raises"
+    assert "Stopped after 0.3 s" in outputs[4][0]["data"]["text/plain"]
+    assert outputs[5][0]["ename"] == "KeyboardInterrupt"
+    assert outputs[6][0]["data"]["text/markdown"].startswith("```python\ndef window_sum(")
