@@ -1,0 +1,201 @@
+"""Kernels in signal terms: which frequencies pass, which are stopped, and in which directions.
+
+A frequency is a pair, along rows (downwards) and along columns (to the right), in cycles per pixel. The *frequency
+response* of a kernel is the factor by which **cross-correlation** multiplies a wave: if the image is
+``exp(2πi·(f_row·row + f_column·column))``, the feature map is the response at (f_row, f_column) times that wave. Its
+magnitude is the *gain*, its angle the phase. Convolution flips the kernel first, and its response is the complex
+conjugate: same gain, opposite phase.
+"""
+
+import itertools
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+
+def frequencies(size=64):
+    """Return the `size` frequencies of one axis of a response: cycles per pixel from -1/2 up, zero at ``size // 2``."""
+    if not isinstance(size, Integral) or size < 1:
+        raise ValueError(f"size must be a positive integer, as in size=64, but it is {size!r}")
+    return np.fft.fftshift(np.fft.fftfreq(size))
+
+
+def frequency_response(kernel, size=64):
+    """Return by what a kernel, applied by cross-correlation, multiplies each wave.
+
+    Parameters
+    ----------
+    kernel : array (KH, KW)
+        Position zero is its middle; of an even number of weights it is the one before the middle (upper, left), where
+        padding "same" puts the output pixel. So an odd kernel that is symmetric has a real response.
+    size : int
+        Frequencies per axis.
+
+    Returns
+    -------
+    ndarray (size, size) of complex128
+        At the frequencies ``frequencies(size)`` of rows and of columns; frequency zero is in the middle, at
+        ``[size // 2, size // 2]``, and its value is the sum of the weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `kernel` is not a finite, real array with two axes.
+
+    References
+    ----------
+    A. V. Oppenheim & R. W. Schafer, Discrete-Time Signal Processing, chapter 2. It defines the response of
+    convolution; ours is its complex conjugate.
+
+    Notes
+    -----
+    Taught in lesson 01.
+    """
+    axis = frequencies(size)
+    return response_at(kernel, axis[:, np.newaxis], axis)
+
+
+def response_at(kernel, row_frequency, column_frequency):
+    """Return the response of `frequency_response` at any frequencies, two arrays that broadcast together."""
+    kernel = _check_kernel(kernel)
+    row_offsets, column_offsets = (np.arange(length) - (length - 1) // 2 for length in kernel.shape)
+    row_waves = np.exp(2j * np.pi * np.multiply.outer(row_frequency, row_offsets))  # (..., KH)
+    column_waves = np.exp(2j * np.pi * np.multiply.outer(column_frequency, column_offsets))  # (..., KW)
+    return ((row_waves @ kernel) * column_waves).sum(axis=-1)
+
+
+@dataclass(frozen=True)
+class SignalTerms:
+    """What kind of operation a kernel is, in the terms of signal processing.
+
+    Attributes
+    ----------
+    band : str
+        Where the gain is largest, by `zone_gains`: "low-pass", "band-pass" or "high-pass"; "all-pass" if the three
+        differ by less than half the power; "-boost" in place of "-pass" where a flat image passes as well.
+    order : int
+        0 answers to flat areas; 1 ignores them and answers to ramps, as a first derivative does; 2 ignores ramps too,
+        as a second derivative does. Exactly: the lowest order of a moment of the weights that is not zero, which is
+        how fast the response vanishes towards frequency zero.
+    anisotropy : float
+        0 if all directions get the same gain, 1 if one direction gets none: (max - min) / (max + min) of the gain on
+        the circle of 1/8 cycle per pixel, a wave of 8 pixels.
+    symmetry : str
+        "even" if turning the kernel by 180° changes nothing (no phase shift), "odd" if it changes the sign, or "none".
+    gain_at_zero : float
+        What becomes of a flat image: the sum of the weights, with its sign.
+    zone_gains : tuple of float
+        Root mean square gain of low, middle and high frequencies; the limits are 1/8 and 3/8 cycle per pixel.
+    peak_frequency : float
+        The frequency with the largest gain (the lowest one if there are several), in cycles per pixel.
+    """
+
+    band: str
+    order: int
+    anisotropy: float
+    symmetry: str
+    gain_at_zero: float
+    zone_gains: tuple[float, float, float]
+    peak_frequency: float
+
+    @property
+    def differential(self):
+        """Whether a flat image gives nothing."""
+        return self.order > 0
+
+    @property
+    def isotropic(self):
+        """Whether the gain of coarse waves hardly depends on their direction: `anisotropy` below 0.1."""
+        return self.anisotropy < 0.1
+
+
+def signal_terms(kernel):
+    """Say which kind of operation a kernel is: band, order, isotropy, symmetry.
+
+    Parameters
+    ----------
+    kernel : array (KH, KW)
+        Applied by cross-correlation; convolution gives the same terms.
+
+    Returns
+    -------
+    SignalTerms
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `kernel` is not a finite, real array with two axes, or all its weights are zero.
+
+    Notes
+    -----
+    Taught in lesson 01.
+    """
+    kernel = _check_kernel(kernel)
+    if not kernel.any():
+        raise ValueError("all weights of the kernel are zero: it answers to nothing, so there is nothing to name")
+    order = _order(kernel)
+    zone_gains, peak_frequency = _gains(kernel)
+    return SignalTerms(
+        band=_band(zone_gains, order),
+        order=order,
+        anisotropy=_anisotropy(kernel),
+        symmetry=_symmetry(kernel),
+        gain_at_zero=0.0 if order else float(kernel.sum()),  # no rounding errors where it is zero by definition
+        zone_gains=zone_gains,
+        peak_frequency=peak_frequency,
+    )
+
+
+def _check_kernel(kernel):
+    kernel = np.asarray(kernel)
+    if kernel.ndim != 2:
+        raise ValueError(
+            f"kernel must have two axes, (KH, KW), but its shape is {kernel.shape}; "
+            "of a layer's kernel (KH, KW, C_in, C_out) choose one, as in kernel[:, :, 0, 0]"
+        )
+    if kernel.dtype.kind not in "biuf":
+        raise TypeError(f"kernel must hold real numbers, but its dtype is {kernel.dtype}")
+    if kernel.size == 0 or not np.isfinite(kernel).all():
+        raise ValueError(f"kernel must hold finite numbers only, but the one of shape {kernel.shape} does not")
+    return kernel.astype(float)
+
+
+def _gains(kernel):
+    """Return the root mean square gains of the three zones, and the frequency of the largest gain."""
+    axis = frequencies()
+    distance = np.hypot(axis[:, np.newaxis], axis)
+    gain = abs(frequency_response(kernel))
+    zones = distance <= 1 / 8, (distance > 1 / 8) & (distance <= 3 / 8), distance > 3 / 8
+    peaks = gain > gain.max() * (1 - 1e-9)
+    return tuple(float(np.sqrt(np.mean(gain[zone] ** 2))) for zone in zones), float(distance[peaks].min())
+
+
+def _band(zone_gains, order):
+    if min(zone_gains) > max(zone_gains) * np.sqrt(1 / 2):
+        return "all-pass"
+    zone = ("low", "band", "high")[np.argmax(zone_gains)]
+    return f"{zone}-boost" if order == 0 and zone != "low" else f"{zone}-pass"
+
+
+def _order(kernel):
+    """Return the smallest a + b for which the moment Σ weight · row^a · column^b is not zero."""
+    row, column = (np.arange(length) - (length - 1) / 2 for length in kernel.shape)
+    for order in itertools.count():
+        for power in range(order + 1):
+            terms = kernel * np.outer(row**power, column ** (order - power))
+            if abs(terms.sum()) > 1e-9 * abs(terms).sum():
+                return order
+
+
+def _anisotropy(kernel, frequency=1 / 8, directions=72):
+    angle = 2 * np.pi * np.arange(directions) / directions
+    gain = abs(response_at(kernel, frequency * np.sin(angle), frequency * np.cos(angle)))
+    return float((gain.max() - gain.min()) / (gain.max() + gain.min()))
+
+
+def _symmetry(kernel):
+    turned, tolerance = kernel[::-1, ::-1], 1e-9 * abs(kernel).max()
+    if np.allclose(turned, kernel, rtol=0, atol=tolerance):
+        return "even"
+    return "odd" if np.allclose(turned, -kernel, rtol=0, atol=tolerance) else "none"
