@@ -23,11 +23,13 @@ that raise, never end, or return something else, without a further line.
 import difflib
 import inspect
 
+import numpy as np
+
 from cnnlessons.exercises import lesson_00, lesson_01
 from cnnlessons.exercises.cards import Hint, Result, Source
 from cnnlessons.exercises.feedback import Exercise
 
-__all__ = ["Result", "check", "hint", "names", "solution"]
+__all__ = ["Result", "check", "compare", "hint", "names", "solution"]
 
 LESSONS = (lesson_00, lesson_01)
 _EXERCISES: dict[str, Exercise] = {exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES}
@@ -37,6 +39,29 @@ _hints_given: dict[str, int] = {}
 def names() -> list[str]:
     """Names of all exercises, in the order of the lessons."""
     return list(_EXERCISES)
+
+
+def compare(prediction, answer) -> None:
+    """Print the answer to a question and whether the reader's prediction was the same.
+
+    Parameters
+    ----------
+    prediction : object or None
+        What the reader wrote down before; None if nothing.
+    answer : object
+        A number, a text or an array.
+
+    Notes
+    -----
+    Taught in lesson 00.
+    """
+    print(f"Answer: {answer}")
+    if prediction is None:
+        print("(no prediction written)")
+    elif np.array_equal(np.asarray(prediction), np.asarray(answer)):
+        print("Your prediction was right.")
+    else:
+        print(f"You predicted {prediction}. What did you assume that is not so?")
 
 
 def check(name: str, answer, seconds: float = 5) -> Result:

@@ -17,7 +17,7 @@ from cnnlessons.exercises.cards import Result
 from cnnlessons.exercises.running import Outcome, outcome, outcomes
 
 UNATTEMPTED = {
-    "stub": "Not attempted yet. Write your answer where the stub stands, run that cell, then this one.",
+    "stub": "Not attempted yet. Write your answer in the place of the stub and run the cell again.",
     "returns nothing": "Not attempted yet? The function returns None: a stub, or is the `return` missing?",
 }
 ADVICE = {

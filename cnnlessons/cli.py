@@ -1,0 +1,248 @@
+"""The command ``cnnlessons``: what this machine has, how fast the course runs on it, and storing notebooks.
+
+Taught in lesson 00.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import html
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from cnnlessons import __version__
+
+BENCHMARKS = Path(__file__).parents[1] / "tests" / "benchmarks"
+NO_GPU = "none found: everything in this course runs without one"
+
+# What a package is called here, and the names it is installed under.
+PACKAGES = {
+    "NumPy": ("numpy",),
+    "SciPy": ("scipy",),
+    "scikit-image": ("scikit-image",),
+    "Matplotlib": ("matplotlib",),
+    "JupyterLab": ("jupyterlab",),
+    "Keras": ("keras",),
+    "TensorFlow": ("tensorflow", "tensorflow-cpu"),
+}
+
+ASK_TENSORFLOW = """\
+import tensorflow as tf
+for gpu in tf.config.list_physical_devices("GPU"):
+    print(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+"""
+
+
+class Problem(Exception):
+    """What went wrong, in a sentence for the reader."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except Problem as problem:
+        print(f"cnnlessons: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "cnnlessons",
+        description="Convolutional networks, one question and one running cell at a time.",
+        epilog="To open the lessons: python3 course.py",
+    )
+    parser.add_argument("--version", action="version", version=f"cnnlessons {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    command = commands.add_parser("machine", help="say what this machine has: cores, GPU, versions, data sets")
+    command.set_defaults(run=lambda options: print(machine_table(gpu=True)))
+
+    command = commands.add_parser("bench", help="measure how fast the course runs here (about two minutes)")
+    command.add_argument("--quick", action="store_true", help="few repetitions and no browser (half a minute)")
+    command.set_defaults(run=lambda options: bench(options.quick))
+
+    command = commands.add_parser("store", help="run notebooks from top to bottom and save them with their outputs")
+    command.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
+    command.set_defaults(run=lambda options: store(options.notebooks))
+    return parser
+
+
+# --------------------------------------------------------------------------- what this machine has
+
+
+class Table(dict):
+    """Labels and texts in two columns: aligned in a terminal, an HTML table in a notebook."""
+
+    def __repr__(self):
+        width = max(map(len, self), default=0)
+        return "\n".join(f"{label:<{width}}  {text}" for label, text in self.items())
+
+    def _repr_html_(self):
+        row = '<tr><th scope="row" style="text-align: left">{}</th><td style="text-align: left">{}</td></tr>'
+        rows = (row.format(html.escape(label), html.escape(text)) for label, text in self.items())
+        return f"<table>{''.join(rows)}</table>"
+
+
+def machine_table(gpu: bool = False) -> Table:
+    """Return `machine` in a form that a notebook shows as a table."""
+    return Table(machine(gpu))
+
+
+def machine(gpu: bool = False) -> dict[str, str]:
+    """Say what this machine has that matters to the course.
+
+    Parameters
+    ----------
+    gpu : bool
+        Whether to ask TensorFlow which GPUs it can use, which takes some seconds, rather than only look for a driver.
+
+    Returns
+    -------
+    dict of str to str
+        What, such as "memory" or "NumPy", to how much or which version.
+
+    Notes
+    -----
+    Used in lesson 00.
+    """
+    from cnnlessons import datasets
+
+    offline = [source.name for source in datasets.available() if source.offline]
+    return {
+        "processor": _processor(),
+        "usable cores": str(_cores()),
+        "memory": _memory(),
+        "GPU": _gpu_of_tensorflow() if gpu else _gpu_of_driver(),
+        "operating system": platform.platform(terse=True),
+        "Python": platform.python_version(),
+        **{package: _version(names) for package, names in PACKAGES.items()},
+        "Keras's backend": _backend(),
+        "data sets, offline": ", ".join(offline),
+        "photographs, offline": str(len(datasets.photographs())),
+    }
+
+
+def _processor() -> str:
+    """Return the model as the system names it; Linux tells it only in a file."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, which in a container can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _memory() -> str:
+    if not hasattr(os, "sysconf"):
+        return "not known on this system"
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
+
+
+def _version(names: tuple[str, ...]) -> str:
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return "not installed"
+
+
+def _backend() -> str:
+    """Return the library that Keras would use, found as Keras finds it but without its import, which takes seconds."""
+    if _version(PACKAGES["Keras"]) == "not installed":
+        return "none: lessons 01 to 06 run without Keras, later ones need it"
+    settings = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"), "keras.json")
+    chosen = None
+    with contextlib.suppress(OSError, ValueError):
+        chosen = json.loads(settings.read_text()).get("backend")
+    return os.environ.get("KERAS_BACKEND") or chosen or "tensorflow"
+
+
+def _gpu_of_driver() -> str:
+    """Return the GPUs that NVIDIA's driver knows; whether TensorFlow can use them is another question."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return NO_GPU
+    query = [program, "--query-gpu=name", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True)
+    return ", ".join(answer.stdout.splitlines()) if answer.returncode == 0 else NO_GPU
+
+
+def _gpu_of_tensorflow() -> str:
+    """Ask TensorFlow in a process of its own: it holds on to a GPU, and to its log lines."""
+    answer = subprocess.run([sys.executable, "-c", ASK_TENSORFLOW], capture_output=True, text=True)
+    if answer.stdout:
+        return ", ".join(answer.stdout.splitlines()) + " (usable by TensorFlow)"
+    present = _gpu_of_driver()
+    return present if present == NO_GPU else f"{present} (which this TensorFlow does not use)"
+
+
+# --------------------------------------------------------------------------- how fast it is
+
+
+def bench(quick: bool = False) -> None:
+    """Print this machine's description and the tables that the scripts in tests/benchmarks measure.
+
+    Raises
+    ------
+    Problem
+        If the scripts are not there, or one fails.
+    """
+    scripts = ["imports.py", "convolution.py"] if quick else ["imports.py", "convolution.py", "slider.py"]
+    if not BENCHMARKS.is_dir():
+        raise Problem(
+            "the benchmarks are part of the course's folder, not of the installed package; "
+            "get the course and run there: python3 course.py run cnnlessons bench"
+        )
+    print(machine_table(), flush=True)
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
+        print(f"\nOther programs are running (load {os.getloadavg()[0]:.1f}); an idle machine gives steadier numbers.")
+    for script in scripts:
+        print(flush=True)
+        command = [sys.executable, str(BENCHMARKS / script), *(["--quick"] if quick else [])]
+        ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there
+        if ended.returncode != 0:
+            raise Problem(f"{script} failed:\n{ended.stderr}")
+
+
+# --------------------------------------------------------------------------- notebooks
+
+
+def store(paths: list[Path]) -> None:
+    """Run notebooks and save them with their outputs; those that fail stay as they were.
+
+    Raises
+    ------
+    Problem
+        If a notebook failed, once all have been tried.
+    """
+    from cnnlessons import notebooks
+
+    failures = []
+    for path in paths:
+        try:
+            notebooks.store(path)
+            print(f"stored {path}")
+        except notebooks.NotebookError as error:
+            failures.append(str(error))
+        except (OSError, ValueError) as error:  # no such file, or not a notebook
+            failures.append(f"{path}: {getattr(error, 'strerror', None) or error}")
+    if failures:
+        raise Problem("\n".join(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

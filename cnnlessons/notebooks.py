@@ -1,0 +1,140 @@
+"""Notebooks as source: run one from top to bottom and store it; find which question is answered where.
+
+The lessons are kept with their outputs: whoever changes one calls `store` (``cnnlessons store`` in a terminal) before
+committing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+CELL_TIMEOUT = 120  # seconds; TensorFlow's first import on a slow disk takes one
+
+QUESTION_IDS = tuple(
+    f"{letter}{number}"
+    for letter, count in {"A": 10, "B": 14, "C": 6, "D": 10, "E": 7, "F": 11, "G": 10}.items()
+    for number in range(1, count + 1)
+)
+
+# The kernel reports its own version as well, which would make every machine's file a different one.
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class NotebookError(RuntimeError):
+    """A notebook that cannot be stored, and why."""
+
+
+def store(path: str | Path) -> None:
+    """Run a notebook from top to bottom in a fresh kernel and save it with its outputs.
+
+    What is saved does not depend on the machine: no timings, no versions, no widget state (a panel leaves its plain
+    text). The kernel starts in the notebook's folder, from this Python, with no personal IPython settings. Cell
+    metadata such as tags and hidden outputs stay as they are.
+
+    Raises
+    ------
+    NotebookError
+        If a cell fails, ends the kernel or takes longer than `CELL_TIMEOUT`, or if nbclient is not installed. The
+        file then stays as it was.
+    """
+    try:
+        import nbclient  # noqa: F401  (here, so that the package stays light)
+        import nbformat
+    except ImportError as error:
+        raise NotebookError(
+            f"to run notebooks the package {error.name!r} is needed, which is not installed; "
+            "install the course's requirements"
+        ) from error
+    path = Path(path)
+    notebook = nbformat.read(path, as_version=4)
+    run(notebook, path)
+    tidy(notebook)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+
+
+def run(notebook: NotebookNode, path: Path) -> None:
+    """Execute every cell of `notebook`, the contents of the file `path`, and put the outputs in their places."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellControlSignal, DeadKernelError
+
+    # Without kernel folders only this Python's own kernel is left, whatever else is registered on the machine.
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    client = NotebookClient(
+        notebook,
+        km=manager,
+        timeout=CELL_TIMEOUT,
+        resources={"metadata": {"path": str(path.parent)}},
+        # Lines that compiled libraries log past Python's sys.stderr are no part of a lesson.
+        extra_arguments=["--IPKernelApp.capture_fd_output=False"],
+    )
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        environment = os.environ | {"IPYTHONDIR": profile, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL, cleanup_kc=True):
+            for index, cell in enumerate(notebook.cells):
+                try:
+                    client.execute_cell(cell, index)
+                except (CellControlSignal, DeadKernelError) as error:
+                    raise NotebookError(f"{path}: cell {index} failed, nothing was stored.\n{error}") from None
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """Remove from an executed notebook what differs from one run or machine to the next."""
+    notebook.metadata = METADATA
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET_VIEW, None)
+
+
+def heading(cell: NotebookNode) -> str | None:
+    """The heading that opens a Markdown cell, without its marks for code and emphasis."""
+    opening = re.match(r"#{1,6} +(.+)", cell.source) if cell.cell_type == "markdown" else None
+    return re.sub(r"[`*]", "", opening[1]).strip() if opening else None
+
+
+def sections(notebook: NotebookNode) -> list[str]:
+    """For every cell, the nearest heading: its own, or else the last above it; "" above the first."""
+    names = [""]
+    for cell in notebook.cells:
+        names.append(heading(cell) or names[-1])
+    return names[1:]
+
+
+def anchor(section: str) -> str:
+    """What stands behind "#" in a link to `section`, as JupyterLab makes it."""
+    return section.replace(" ", "-")
+
+
+def questions(notebook: NotebookNode) -> dict[str, list[str]]:
+    """Question id to the headings under which cells are tagged with it, in reading order."""
+    answered: dict[str, list[str]] = {}
+    for cell, section in zip(notebook.cells, sections(notebook), strict=True):
+        for tag in cell.metadata.get("tags", []):
+            if tag.startswith("Q-"):
+                places = answered.setdefault(tag.removeprefix("Q-"), [])
+                if section not in places:
+                    places.append(section)
+    return answered

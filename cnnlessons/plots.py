@@ -1,0 +1,324 @@
+"""Arrays in, Figure out; no arithmetic on what is shown.
+
+One style for the whole course: photographs in grey, magnitudes in viridis (perceptually even), signed values in a
+diverging map whose white is zero, kernels always with their numbers, labels readable from the back of a room, colours
+that colour-blind readers can tell apart. Every function returns a `Picture`, a matplotlib figure outside pyplot's
+state, so that a notebook shows it exactly once, as the value of its cell.
+
+Used from lesson 01 on.
+"""
+
+import io
+from functools import cache, wraps
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+#: Okabe and Ito, "Color universal design" (2008): colours that colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6B6B6B"
+
+STYLE = {
+    "axes.prop_cycle": matplotlib.cycler(color=[BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY]),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 15,
+    "axes.labelsize": 14,
+    "figure.dpi": 100,
+    "figure.facecolor": "white",  # opaque: legible on JupyterLab's dark theme too
+    "font.size": 13,
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "lines.linewidth": 2.5,
+    "savefig.facecolor": "white",
+    "text.parse_math": False,
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+}
+
+PHOTOGRAPH, MAGNITUDE, SIGNED = "gray", "viridis", "RdBu_r"
+
+
+@cache
+def colour_table(name):
+    """Return the 256 colours of a colour map, for code that paints pixels itself.
+
+    Parameters
+    ----------
+    name : {"gray", "viridis", "RdBu_r"}
+
+    Returns
+    -------
+    ndarray, shape (256, 3), uint8; read-only
+    """
+    table = (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    table.setflags(write=False)
+    return table
+
+
+class Picture(Figure):
+    """A matplotlib figure that a notebook shows as a PNG, with or without pyplot."""
+
+    def _repr_png_(self):
+        drawn, stored = io.BytesIO(), io.BytesIO()
+        with matplotlib.rc_context(STYLE):
+            self.savefig(drawn, format="png", dpi=self.dpi)
+        # 256 colours are enough for the eye and make a third of the file: lessons are stored with their pictures.
+        picture = Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
+        picture.save(stored, format="png", optimize=True)
+        return stored.getvalue()
+
+    def __repr__(self):
+        width, height = self.get_size_inches()
+        return f"<Picture {width:g} × {height:g} inches, {len(self.axes)} axes>"
+
+
+def _styled(function):
+    """Draw under the course's style, whatever style the notebook has set."""
+
+    @wraps(function)
+    def styled(*arguments, **options):
+        with matplotlib.rc_context(STYLE):
+            return function(*arguments, **options)
+
+    return styled
+
+
+def _picture(count, columns, width, height):
+    """Return a picture with `count` axes in rows of `columns`, each `width` by `height` inches."""
+    rows = -(-count // columns)
+    picture = Picture(figsize=(columns * width, rows * height), layout="constrained")
+    axes = picture.subplots(rows, columns, squeeze=False).ravel()
+    for unused in axes[count:]:
+        unused.remove()
+    return picture, axes[:count]
+
+
+def _for_each(value, count):
+    """Return one value as many times as there are arrays, and a list as it is."""
+    return list(value) if isinstance(value, (list, tuple)) else [value] * count
+
+
+def _limits(array, kind):
+    largest = float(np.abs(array).max()) or 1.0
+    return {"photograph": (0, 1), "magnitude": (0, largest), "signed": (-largest, largest)}[kind]
+
+
+_MAPS = {"photograph": PHOTOGRAPH, "magnitude": MAGNITUDE, "signed": SIGNED}
+
+
+@_styled
+def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limits=None):
+    """Show images and feature maps side by side.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray, shape (H, W) or (H, W, 3)
+    titles : sequence of str, optional
+    kind : {"photograph", "magnitude", "signed"} or a list of them
+        Grey from 0 to 1; viridis from 0 to the largest; red and blue with white at zero. The last two get a scale.
+    columns : int, optional
+        Images in a row; by default all.
+    width : float
+        Of one image, in inches.
+    limits : (low, high), optional
+        One scale for all images instead of each one's own.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        If a kind is unknown.
+    """
+    kinds = _for_each(kind, len(arrays))
+    for unknown in set(kinds) - set(_MAPS):
+        raise ValueError(f"kind must be one of {', '.join(_MAPS)}, got {unknown!r}")
+    picture, axes = _picture(len(arrays), columns or len(arrays), width, width * 1.1)
+    for axis, array, title, kind in zip(axes, arrays, _for_each(titles, len(arrays)), kinds, strict=True):
+        low, high = limits or _limits(array, kind)
+        drawn = axis.imshow(array, cmap=_MAPS[kind], vmin=low, vmax=high)
+        axis.set(title=title, xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        if kind != "photograph":
+            picture.colorbar(drawn, ax=axis, location="bottom", fraction=0.06, pad=0.03)
+    return picture
+
+
+@_styled
+def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.62):
+    """Show small arrays cell by cell, every number readable: images, kernels, products.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray, shape (H, W)
+        NaN leaves a cell empty.
+    titles : sequence of str, optional
+    windows : sequence of (row, column, height, width) or None, optional
+        A frame to draw on each array.
+    symbols : sequence of str, optional
+        What stands between neighbouring arrays, such as "×" and "=".
+    signed : bool or sequence of bool
+        Colour by sign (white at zero), or leave cells white.
+    size : float
+        Of one cell, in inches.
+
+    Returns
+    -------
+    Picture
+    """
+    arrays = [np.asarray(array) for array in arrays]
+    count, gap = len(arrays), 0.9
+    widths = [array.shape[1] for array in arrays]
+    height = max(array.shape[0] for array in arrays)
+    picture = Picture(figsize=(size * (sum(widths) + gap * (count + 1)), size * (height + 1.6)))
+    left = gap
+    for i, array in enumerate(arrays):
+        top = (height - array.shape[0]) / 2
+        axis = picture.add_axes(_box(picture, size, left, top + 1.2, array.shape))
+        _draw_cells(axis, array, _for_each(signed, count)[i])
+        axis.set_title(_for_each(titles, count)[i], pad=10)
+        if windows is not None and windows[i] is not None:
+            _draw_window(axis, windows[i])
+        if symbols is not None and i < count - 1:
+            x = (left + widths[i] + gap / 2) * size / picture.get_figwidth()
+            picture.text(
+                x,
+                1 - (1.2 + height / 2) * size / picture.get_figheight(),
+                symbols[i],
+                ha="center",
+                va="center",
+                fontsize=20,
+            )
+        left += widths[i] + gap
+    return picture
+
+
+def _box(picture, size, left, top, shape):
+    """Return where `shape` cells of `size` inches go, (left, bottom, width, height) in figure fractions."""
+    width, height = picture.get_size_inches() / size
+    return left / width, 1 - (top + shape[0]) / height, shape[1] / width, shape[0] / height
+
+
+def _draw_cells(axis, array, signed):
+    low, high = _limits(np.nan_to_num(array), "signed")
+    shown = np.ma.masked_invalid(array) if signed else np.zeros(array.shape)
+    axis.imshow(shown, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high, aspect="auto")  # 1.6: pale enough for black digits
+    axis.set(xticks=np.arange(array.shape[1] + 1) - 0.5, yticks=np.arange(array.shape[0] + 1) - 0.5)
+    axis.tick_params(length=0, labelbottom=False, labelleft=False)
+    axis.grid(color=GREY, linewidth=0.8)
+    axis.spines[:].set_visible(False)
+    for (row, column), number in np.ndenumerate(array):
+        if np.isfinite(number):
+            axis.text(column, row, number_text(number), ha="center", va="center", fontsize=14)
+
+
+def _draw_window(axis, window):
+    row, column, height, width = window
+    axis.add_patch(
+        Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor=ORANGE, linewidth=4, clip_on=False)
+    )
+
+
+def number_text(number):
+    """Write a number for a small cell: whole numbers in full, others with two decimals, a real minus sign.
+
+    Examples
+    --------
+    >>> number_text(-3.0), number_text(0.125), number_text(7)
+    ('−3', '0.12', '7')
+    """
+    text = f"{number:.0f}" if float(number).is_integer() else f"{number:.2f}"
+    return text.replace("-", "−")
+
+
+@_styled
+def responses(kernels, gains, titles=None, columns=6, width=2.1):
+    """Show kernels above the gain that each gives to every frequency.
+
+    Parameters
+    ----------
+    kernels : sequence of ndarray, shape (KH, KW)
+    gains : sequence of ndarray, shape (F, F)
+        Absolute frequency response, zero frequency in the middle, -0.5 to 0.5 cycles per pixel.
+    titles : sequence of str, optional
+    columns : int
+        Kernels in a row.
+    width : float
+        Of one kernel, in inches.
+
+    Returns
+    -------
+    Picture
+    """
+    columns = min(columns, len(kernels))
+    rows = -(-len(kernels) // columns)
+    picture = Picture(figsize=(columns * width, rows * 1.95 * width), layout="constrained")
+    picture.get_layout_engine().set(hspace=0, h_pad=0.02)
+    axes = picture.subplots(2 * rows, columns, squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for i, (kernel, gain, title) in enumerate(zip(kernels, gains, _for_each(titles, len(kernels)), strict=True)):
+        above, below = axes[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
+        low, high = _limits(kernel, "signed")
+        above.imshow(kernel, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high)
+        above.set_title(title, fontsize=12)
+        for (row, column), weight in np.ndenumerate(kernel):
+            above.text(
+                column,
+                row,
+                _short(weight, kernel.shape),
+                ha="center",
+                va="center",
+                fontsize=12 if kernel.size < 16 else 8,
+            )
+        below.axis("on")
+        below.imshow(gain, cmap=MAGNITUDE, vmin=0, vmax=_limits(gain, "magnitude")[1], extent=(-0.5, 0.5, 0.5, -0.5))
+        below.set(
+            xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5], xticklabels=["−½", "0", "½"], yticklabels=["−½", "0", "½"]
+        )
+        below.tick_params(labelsize=10, length=2)
+        below.set_xlabel(f"gain 0 to {_short(gain.max())}", fontsize=11)
+    return picture
+
+
+def _short(number, shape=(1, 1)):
+    """Write a number with two digits, or one where 25 of them share a small square, and no zero before the point."""
+    digits = f"{number:.2g}" if max(shape) < 5 else f"{number:.2f}"
+    return digits.replace("-", "−").replace("0.", ".") if number else "0"
+
+
+@_styled
+def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, height=4.2):
+    """Draw several curves over one axis, each named at the line's own style and marker, not by colour alone.
+
+    Parameters
+    ----------
+    x : ndarray, shape (P,)
+    series : dict of str to ndarray, shape (P,)
+    x_label, y_label : str
+        With the unit.
+    title : str, optional
+    x_ticks : (positions, labels), optional
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    Picture
+    """
+    picture, (axis,) = _picture(1, 1, width, height)
+    styles = zip(["-", "--", "-.", ":"] * len(series), ["o", "s", "^", "D", "v", "P"] * len(series), strict=False)
+    for (name, values), (line, marker) in zip(series.items(), styles, strict=False):
+        axis.plot(x, values, line, marker=marker, markevery=max(1, len(x) // 12), markersize=7, label=name)
+    axis.set(xlabel=x_label, ylabel=y_label, title=title)
+    if x_ticks is not None:
+        axis.set_xticks(*x_ticks)
+    axis.axhline(0, color=GREY, linewidth=1)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return picture

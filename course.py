@@ -1,0 +1,425 @@
+#!/usr/bin/env python3
+"""Open the course, or test it. Needs Python 3.11, 3.12 or 3.13 and this folder, nothing else.
+
+    python3 course.py                  open the lessons in JupyterLab
+    python3 course.py test             run every test
+    python3 course.py run COMMAND      run a command of the course's environment, e.g. cnnlessons bench
+    python3 course.py setup            only install
+
+    --gpu                              with TensorFlow for NVIDIA GPUs (Linux), in an environment of its own
+
+The first start installs the course's packages into the folder .venv (with --gpu: .venv-gpu). That takes a network and
+a minute or two. Whatever follows the command goes to JupyterLab (--port 8890, --no-browser), to pytest (-k padding)
+or to COMMAND. To begin afresh, delete .venv.
+"""
+
+# Python 3.8 can read this file, so that whoever has an old Python is told which one to get.
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent
+WINDOWS = os.name == "nt"
+PYTHONS = ((3, 11), (3, 12), (3, 13))
+COMMANDS = ("lab", "test", "run", "setup")
+START_PAGE = "/lab/tree/notebooks/00_start_here.ipynb"
+INSTALLING = "installing"  # an environment's stamp while it is half made
+
+
+class Problem(Exception):
+    """What went wrong and what to do about it, in words for the reader."""
+
+
+class Unreachable(Problem):
+    """The packages could not be fetched; the environment is as it was."""
+
+
+class Environment(NamedTuple):
+    """A virtual environment and what belongs in it."""
+
+    folder: Path
+    lock: Path
+    gigabytes: int  # free space that making it takes, downloads included
+
+    def program(self, name: str, windows: bool = WINDOWS) -> Path:
+        return self.folder / "Scripts" / f"{name}.exe" if windows else self.folder / "bin" / name
+
+    @property
+    def stamp(self) -> str:
+        """The digest of the requirements that were installed, or INSTALLING, or nothing."""
+        path = self.folder / "course-stamp.txt"
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def set_stamp(self, text: str) -> None:
+        (self.folder / "course-stamp.txt").write_text(text, encoding="utf-8")
+
+
+CPU = Environment(ROOT / ".venv", ROOT / "requirements.lock.txt", gigabytes=3)
+GPU = Environment(ROOT / ".venv-gpu", ROOT / "requirements.gpu.lock.txt", gigabytes=10)
+
+
+# ---- What the reader asks for
+
+
+def parse(words: list[str]) -> tuple[str, bool, list[str]]:
+    """Split the command line into the command, whether it is for a GPU, and the words to pass on."""
+    rest = [word for word in words if word != "--gpu"]
+    command = rest.pop(0) if rest and not rest[0].startswith("-") else "lab"
+    if command not in COMMANDS:
+        raise Problem(f"There is no command {command!r}; there are {', '.join(COMMANDS)} (see --help).")
+    if command == "run" and not rest:
+        raise Problem("run needs a command, for example: python3 course.py run cnnlessons bench")
+    return command, "--gpu" in words, rest
+
+
+def check_python(version: tuple[int, ...]) -> None:
+    if tuple(version[:2]) in PYTHONS:
+        return
+    names = [f"python{major}.{minor}" for major, minor in reversed(PYTHONS)]
+    found = next(filter(shutil.which, names), None)
+    remedy = f"This machine has one: {found} course.py" if found else "Install one of them and start with that."
+    this = ".".join(map(str, version[:3]))
+    raise Problem(f"The course needs Python 3.11, 3.12 or 3.13; this is {this} ({sys.executable}). {remedy}")
+
+
+def check_gpu(system: str) -> None:
+    if system != "Linux":
+        raise Problem(f"TensorFlow has GPU packages for Linux only, and this is {system}. Start without --gpu.")
+
+
+def option_value(options: list[str], *names: str) -> str | None:
+    """Return what was given for an option of JupyterLab, as "--port 8890" or "--port=8890"; None if it was not."""
+    for option, following in zip(options, [*options[1:], ""]):  # noqa: B905 (Python 3.8 has no strict=)
+        name, equals, value = option.partition("=")
+        if name in names:
+            return value if equals else following
+    return None
+
+
+def check_port(port: str) -> None:
+    """Refuse a port that is taken: JupyterLab would move to another one, which whoever named it does not expect."""
+    with socket.socket() as probe:
+        if not WINDOWS:  # where this option would let two programs share a port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(port)))
+        except (ValueError, OverflowError):
+            raise Problem(f"--port takes a number from 0 to 65535, not {port!r}.") from None
+        except OSError:
+            raise Problem(
+                f"Port {port} is in use, perhaps by a JupyterLab that is still open, or is not yours to use. "
+                "Choose another one, or leave --port out: JupyterLab then finds a free one."
+            ) from None
+
+
+# ---- The environment: is it there, is it whole?
+
+
+def required(environment: Environment) -> str:
+    """Return a digest of everything that decides what is installed."""
+    settings = sorted(path for path in (ROOT / "lab").rglob("*") if path.is_file())
+    sources = [environment.lock, ROOT / "pyproject.toml", *settings]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+
+
+def serves(python: Path, package: Path = ROOT / "cnnlessons" / "__init__.py") -> bool:
+    """Tell whether this Python runs and would import the package from this folder.
+
+    It does not after an upgrade of the system's Python, nor in a copy of the folder, where it finds the original.
+    """
+    question = (
+        "import importlib.util, os, sys; spec = importlib.util.find_spec('cnnlessons'); "
+        "sys.exit(not (spec and os.path.samefile(spec.origin, sys.argv[1])))"
+    )
+    try:
+        return subprocess.run([python, "-I", "-c", question, package], stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+
+
+def next_step(stamp: str, digest: str, serves: bool) -> str:
+    """Decide what an environment needs: "nothing", "update" (made for another lock) or "rebuild" (missing, broken)."""
+    if stamp == INSTALLING or not serves:
+        return "rebuild"
+    return "nothing" if stamp == digest else "update"
+
+
+def inspect(environment: Environment) -> str:
+    return next_step(environment.stamp, required(environment), serves(environment.program("python")))
+
+
+# ---- Making and mending it
+
+
+def prepare(environment: Environment) -> None:
+    """Make, mend or update the environment if need be; of several starts at once, one does it and the others wait."""
+    if inspect(environment) == "nothing":
+        return
+    try:
+        with alone(environment.folder.with_name(environment.folder.name + ".lock")):
+            step = inspect(environment)  # again: the start we waited for may have done it
+            if step == "rebuild":
+                check_space(environment)
+                remove(environment)
+            if step != "nothing":
+                install(environment)
+    except OSError as error:
+        raise explain(str(error)) from error
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock. It never goes stale: the system frees it when this script and the pip it started have ended."""
+    with open(path, "a", encoding="utf-8") as file:
+        os.set_inheritable(file.fileno(), True)
+        if not lock(file.fileno()):
+            print("Another start of the course is installing; waiting for it ...", flush=True)
+            while not lock(file.fileno()):
+                time.sleep(0.5)
+        yield
+
+
+def lock(descriptor: int) -> bool:
+    try:
+        if WINDOWS:
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Any other error means that this disk, a network drive perhaps, has no locks: go on without.
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
+
+
+def check_space(environment: Environment) -> None:
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if free < environment.gigabytes:
+        raise Problem(
+            f"The disk of {ROOT} has {free:.1f} GB free and the course's packages need {environment.gigabytes} GB. "
+            "Free some space, or move the folder to a larger disk."
+        )
+
+
+def remove(environment: Environment) -> None:
+    if environment.folder.exists():
+        environment.program("python").unlink(missing_ok=True)  # first, so that a half-removed one cannot pass for whole
+        shutil.rmtree(environment.folder)
+
+
+def install(environment: Environment) -> None:
+    print(
+        f"Installing the course's packages into {environment.folder.name}; the first time takes a minute or more ...",
+        flush=True,
+    )
+    before = environment.stamp
+    environment.folder.mkdir(exist_ok=True)
+    environment.set_stamp(INSTALLING)
+    try:
+        for words in installation(environment, shutil.which("uv")):
+            carry_out(words, environment)
+    except Unreachable:
+        environment.set_stamp(before)
+        raise
+    environment.set_stamp(required(environment))
+
+
+def installation(environment: Environment, uv: str | None) -> list[list[str]]:
+    """List the commands that make an environment, or bring an existing one up to date."""
+    python = str(environment.program("python"))
+    pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    return [
+        *([] if environment.program("python").exists() else [creation(environment, uv)]),
+        [*pip, "--require-hashes", "-r", str(environment.lock)],
+        [*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", "-e", str(ROOT)],
+        # A first trial; and matplotlib searches the machine's fonts now rather than in a lesson.
+        [python, "-c", "import cnnlessons, jupyterlab.labapp, matplotlib.font_manager"],
+    ]
+
+
+def creation(environment: Environment, uv: str | None) -> list[str]:
+    python = getattr(sys, "_base_executable", sys.executable)  # not that of the environment we may be replacing
+    if importlib.util.find_spec("ensurepip"):
+        return [python, "-m", "venv", str(environment.folder)]
+    if uv:
+        return [uv, "venv", "--allow-existing", "--python", python, str(environment.folder)]
+    raise Problem(
+        f"This Python ({python}) cannot make environments: its venv package is missing. "
+        "On Debian and Ubuntu, install it with: sudo apt install python3-venv"
+    )
+
+
+def carry_out(words: list[str], environment: Environment) -> None:
+    """Run one command of the installation; show its latest line, and explain it if it fails."""
+    with subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env=surroundings(environment, os.environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        close_fds=False,  # it inherits the lock
+    ) as process:
+        output = [show(line) for line in process.stdout]
+    show("")
+    if process.returncode:
+        raise explain("".join(output))
+
+
+def show(line: str) -> str:
+    """Overwrite the terminal's current line, as a sign of life."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print("\r" + line.strip()[:width].ljust(width), end="\r", flush=True)
+    return line
+
+
+# The first pattern that pip's or uv's output contains, in any case, tells what happened; the surest stand first.
+FAILURES = [
+    (
+        r"no space left|not enough space|quota exceeded|os error (28|112|122)\b",
+        Problem,
+        "The disk is full: this folder's, the home folder's or the one for temporary files. Free some space and start "
+        "again.",
+    ),
+    (
+        r"do not match the hashes|hash mismatch",
+        Problem,
+        "A package that was downloaded is not the one that the course was tested with: it was damaged or replaced on "
+        "the way. Start again, if need be on another network.",
+    ),
+    (
+        r"certificate.verify|invalid peer certificate|self.signed certificate|unknownissuer",
+        Unreachable,
+        "This network puts a certificate of its own between this machine and the packages, as some schools and firms "
+        "do. Ask its administrator how pip comes to trust it, or use another network.",
+    ),
+    (
+        r"new ?connection ?error|name resolution|name or service not known|getaddrinfo|nodename nor servname"
+        r"|dns error|error sending request|client error \(connect\)|connection (refused|reset|aborted|timed out)"
+        r"|network is unreachable|connect ?timeout|read ?timeout|read timed out|operation timed out|cannot connect to",
+        Unreachable,
+        "The packages cannot be fetched: this machine has no network, or their server does not answer. Connect it "
+        "(behind a proxy, set HTTPS_PROXY) and start again; once installed, the course needs no network.",
+    ),
+    (
+        r"long path",
+        Problem,
+        "The path of this folder is too long for Windows. Move the folder nearer to the root: C:\\course, for example.",
+    ),
+    (
+        r"permission denied|access is denied|read-only file system|used by another process|os error (5|13|30)\b",
+        Problem,
+        "A file or folder cannot be written to. Close a JupyterLab that is still open; if the folder is not yours, "
+        "copy the course to one that is.",
+    ),
+    (
+        r"no matching distribution|no wheels|not a supported wheel|no solution found|source distribution or wheel",
+        Problem,
+        "A package is not offered for this machine and this Python. The course needs 64-bit Linux (glibc), Windows or "
+        "macOS; if this is one, the package index that pip is set to may lack it.",
+    ),
+]
+
+
+def explain(output: str) -> Problem:
+    """Turn what pip, uv or the system said into a Problem, with the line that gave it away."""
+    for pattern, kind, message in FAILURES:
+        line = next((line for line in output.splitlines() if re.search(pattern, line, re.IGNORECASE)), None)
+        if line:
+            return kind(f"{message}\n  ({line.strip()[:300]})")
+    last_lines = "\n  ".join(output.strip().splitlines()[-15:])
+    return Problem(f"The installation failed on {platform.platform()}. Its last lines:\n  {last_lines}")
+
+
+# ---- Running in it
+
+
+def surroundings(environment: Environment, inherited: dict[str, str]) -> dict[str, str]:
+    """Return the variables for programs of the environment: as if activated, and cut off from settings for others."""
+    foreign = ("JUPYTER_CONFIG_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH")
+    return {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        **{name: value for name, value in inherited.items() if name not in foreign},
+        "JUPYTER_CONFIG_DIR": str(environment.folder / "jupyter"),  # personal settings cannot unset address or token
+        "PATH": os.pathsep.join([str(environment.program("python").parent), inherited.get("PATH", os.defpath)]),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUTF8": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "VIRTUAL_ENV": str(environment.folder),
+    }
+
+
+def command_line(command: str, rest: list[str], environment: Environment, path: str) -> list[str]:
+    python = str(environment.program("python"))
+    if command == "test":
+        return [python, "-m", "pytest", "--nbval", *rest]
+    if command == "lab":
+        address = [] if option_value(rest, "--ip", "--ServerApp.ip") is not None else ["--ip=127.0.0.1"]
+        # Containers run as root; JupyterLab, which refuses that by default, demands a token there, too.
+        start = ["--allow-root", f"--LabApp.default_url={START_PAGE}"]
+        return [python, "-m", "jupyterlab", *address, *start, *rest]
+    program = shutil.which(rest[0], path=path)
+    if program is None:
+        raise Problem(f"There is no command {rest[0]!r} in {environment.folder.name}.")
+    return [program, *rest[1:]]
+
+
+def run(words: list[str], variables: dict[str, str]) -> int:
+    """Run a command to its end and return its exit status; Ctrl-C, which reaches it as well, is left to it."""
+    process = subprocess.Popen(words, cwd=ROOT, env=variables)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    while process.poll() is None:
+        with contextlib.suppress(KeyboardInterrupt):
+            process.wait()
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode  # as shells count signals
+
+
+def main(words: list[str]) -> int:
+    if words[:1] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return 0
+    try:
+        check_python(sys.version_info)
+        command, gpu, rest = parse(words)
+        if gpu:
+            check_gpu(platform.system())
+        port = option_value(rest, "--port", "--ServerApp.port")
+        if command == "lab" and port is not None:
+            check_port(port)
+        environment = GPU if gpu else CPU
+        prepare(environment)
+        if command == "setup":
+            return 0
+        variables = surroundings(environment, os.environ)
+        return run(command_line(command, rest, environment, variables["PATH"]), variables)
+    except Problem as problem:
+        print(f"course.py: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ncourse.py: Stopped. The same command takes it up again.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

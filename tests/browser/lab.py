@@ -1,0 +1,182 @@
+"""JupyterLab in a real Chromium, driven by Playwright: start it, open a notebook, run it, move its sliders."""
+
+import contextlib
+import math
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
+PLACES = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
+
+
+def chromium_path():
+    """A browser of the Chromium family on this machine, or None."""
+    return next(filter(None, map(shutil.which, NAMES + PLACES)), None)
+
+
+@contextlib.contextmanager
+def chromium():
+    """A headless Chromium."""
+    arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # Chromium's sandbox refuses to work for root, as in containers
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def running_lab(root):
+    """A JupyterLab over the folder `root`, without personal settings: a function from path to address."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, open(Path(home, "log"), "w+") as log:
+        port, token = free_port(), secrets.token_hex()
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", f"--port={port}", f"--IdentityProvider.token={token}"),
+            f"--ServerApp.root_dir={root}",
+            "--LabApp.expose_app_in_browser=True",  # as window.jupyterapp, which the functions below ask
+        ]
+        folders = {f"JUPYTER_{name}_DIR": f"{home}/{name.lower()}" for name in ("CONFIG", "DATA", "RUNTIME")}
+        folders |= {f"JUPYTERLAB_{name}_DIR": f"{home}/{name.lower()}" for name in ("SETTINGS", "WORKSPACES")}
+        folders["IPYTHONDIR"] = f"{home}/ipython"
+        server = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_until_it_answers(server, f"http://127.0.0.1:{port}/api", log)
+            yield lambda path: f"http://127.0.0.1:{port}/lab/tree/{path}?reset&token={token}"
+        finally:
+            stop(server)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_it_answers(server, address, log, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        time.sleep(0.1)
+    log.seek(0)
+    raise RuntimeError(f"JupyterLab did not answer on {address}:\n{log.read()}")
+
+
+def stop(server):
+    server.terminate()  # it ends its kernels first
+    try:
+        server.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+def open_notebook(page, address):
+    """Go to a notebook and wait until its kernel is ready."""
+    page.goto(address)
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    wait_until_idle(page)
+
+
+def wait_until_idle(page):
+    page.wait_for_function(
+        """() => {
+            const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+            return kernel?.connectionStatus === "connected" && kernel.status === "idle";
+        }""",
+        timeout=60_000,
+    )
+
+
+def restart_and_run_all(page, seconds=120):
+    """Restart the kernel, confirm that, and wait until the last cell has run; return the notebook as it then is."""
+    page.evaluate(
+        """() => {
+            window.finished = false;
+            jupyterapp.commands.execute("notebook:restart-run-all").then(() => { window.finished = true; });
+        }"""
+    )
+    page.click(".jp-Dialog .jp-mod-accept")
+    page.wait_for_function("() => window.finished", timeout=1000 * seconds)
+    wait_until_idle(page)
+    return page.evaluate("() => jupyterapp.shell.currentWidget.model.toJSON()")
+
+
+def drag(page, slider, places, steps=1, pause=0.0):
+    """Take the handle of `slider` with the mouse and drag it to one place after the other.
+
+    A place is a number from 0, the left end, to 1, the right end. The mouse gets there in `steps` moves and stays for
+    `pause` seconds.
+    """
+    slider.locator(".noUi-handle").hover()
+    page.mouse.down()
+    rail = slider.locator(".noUi-base").bounding_box()
+    for place in places:
+        page.mouse.move(rail["x"] + place * rail["width"], rail["y"] + rail["height"] / 2, steps=steps)
+        time.sleep(pause)
+    page.mouse.up()
+
+
+def to_and_fro(seconds):
+    """The places of a drag from end to end and back, for so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield 1
+        yield 0
+
+
+def record(page, picture):
+    """From now on note the time, in ms, of every move of the mouse and of every new picture."""
+    picture.evaluate(
+        """image => {
+            window.recording?.abort();
+            window.recording = new AbortController();
+            const signal = window.recording.signal;
+            window.moves = [];
+            window.pictures = [];
+            window.addEventListener("pointermove", () => moves.push(performance.now()), {capture: true, signal});
+            image.addEventListener("load", () => pictures.push(performance.now()), {signal});
+        }"""
+    )
+
+
+def pictures_per_second(page, slider, picture, seconds=5.0):
+    """How many new pictures a second the browser gets while `slider` is dragged to and fro."""
+    record(page, picture)
+    drag(page, slider, to_and_fro(seconds), steps=40)
+    times = page.evaluate("() => window.pictures")
+    return 1000 * (len(times) - 1) / (times[-1] - times[0])
+
+
+def seconds_to_picture(page, slider, picture, moves=20):
+    """The seconds from single moves of `slider` until the browser has the new picture, one number a move."""
+    record(page, picture)
+    drag(page, slider, [place / moves for place in range(moves)], pause=0.25)
+    moved, shown = page.evaluate("() => [window.moves, window.pictures]")
+    delays = [min((new - move for new in shown if new > move), default=math.inf) for move in moved]
+    return [delay / 1000 for delay in delays if delay < 250]
+
+
+def shot(page, path):
+    """Save what the browser shows, to look at."""
+    page.screenshot(path=path)

@@ -1,0 +1,74 @@
+"""Lesson 01 as a reader meets it: in JupyterLab, in a browser, from a fresh kernel."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import expect
+
+import lab
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+# JupyterLab itself says these whenever a kernel is restarted.
+HARMLESS = ("Could not restore the debugger state",)
+
+
+@pytest.fixture(scope="module")
+def lesson(browser, tmp_path_factory):
+    """The page after "restart the kernel and run all cells", the notebook in it, and what the page complained about."""
+    root = tmp_path_factory.mktemp("course")
+    shutil.copytree(NOTEBOOKS, root / "notebooks")
+    (path,) = root.glob("notebooks/01_*.ipynb")
+    with lab.running_lab(root) as address, browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
+        complaints = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        lab.open_notebook(page, address(path.relative_to(root).as_posix()))
+        notebook = lab.restart_and_run_all(page)
+        yield SimpleNamespace(page=page, notebook=notebook, complaints=complaints)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def texts(cell):
+    """Everything that a cell printed or shows as text."""
+    streams = [output.get("text", "") for output in cell["outputs"]]
+    shown = [output.get("data", {}).get("text/plain", "") for output in cell["outputs"]]
+    return "\n".join("".join(text) for text in streams + shown)
+
+
+def test_every_cell_runs_without_an_error(lesson):
+    cells = code_cells(lesson.notebook)
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
+
+
+def test_every_exercise_says_that_it_was_not_attempted_yet(lesson):
+    checks = [cell for cell in code_cells(lesson.notebook) if "check" in cell["metadata"].get("tags", [])]
+    assert len(checks) >= 2
+    assert all("not attempted yet" in texts(cell).lower() for cell in checks)
+
+
+def test_dragging_the_slider_changes_the_picture(lesson):
+    editor = lesson.page.locator(".cnnlessons-kernel-editor").first
+    picture = editor.locator("img.cnnlessons-picture")
+    before = picture.screenshot()
+    lab.drag(lesson.page, editor.locator(".cnnlessons-slider").first, places=[0.1, 0.8], steps=10)
+    lab.wait_until_idle(lesson.page)
+    assert picture.screenshot() != before
+
+
+def test_the_stepper_steps(lesson):
+    stepper = lesson.page.locator(".cnnlessons-stepper").first
+    stepper.get_by_title("One step forward").click()
+    expect(stepper).to_contain_text("Position 2 of")
+
+
+def test_the_page_did_not_complain(lesson):
+    assert not [text for text in lesson.complaints if not text.startswith(HARMLESS)]

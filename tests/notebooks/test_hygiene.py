@@ -1,0 +1,171 @@
+"""Every notebook is stored as a reader would get it by running it, and every lesson has the course's shape."""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from cnnlessons.notebooks import METADATA, QUESTION_IDS, heading
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
+
+TAGS = {
+    "index",  # the table "question → lesson and section", in 00_start_here
+    "setup",  # imports and seed
+    "predict",  # the reader writes down a guess
+    "panel",  # something to explore
+    "exercise",  # a stub for the reader's own code
+    "check",  # what the course says about that code
+    "answer",  # a solution, folded away
+    "recap",  # the driving question, answered
+    "slow",  # takes more than five seconds
+    "nbval-ignore-output",  # differs between machines; the next cell asserts the claim
+} | {f"Q-{question}" for question in QUESTION_IDS}
+
+SILENCERS = r"%%capture|filterwarnings|simplefilter|catch_warnings|redirect_stderr"
+PERSONAL_FOLDERS = r"(?<![\w.])/(tmp|home|root|Users|private|mnt)/|\b[A-Z]:\\"
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
+def lesson(request):
+    return nbformat.read(request.param, as_version=nbformat.NO_CONVERT)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def markdown_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def tagged(notebook, tag):
+    """Positions of the cells that carry `tag`."""
+    return [i for i, cell in enumerate(notebook.cells) if tag in cell.metadata.get("tags", [])]
+
+
+def shows_picture(cell):
+    return any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+
+
+def test_the_file_is_valid_and_every_cell_has_its_own_id(notebook):
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_metadata_tells_nothing_of_the_machine(notebook):
+    assert notebook.metadata == METADATA, "store the notebook with: cnnlessons store"
+    assert not [cell.id for cell in notebook.cells if "execution" in cell.metadata]
+
+
+def test_every_cell_ran_once_from_top_to_bottom(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1)), "store the notebook with: cnnlessons store"
+
+
+def test_there_is_no_empty_cell(notebook):
+    assert not [i for i, cell in enumerate(notebook.cells) if not cell.source.strip()]
+
+
+def test_no_cell_failed_or_warned(notebook):
+    assert not [output for output in outputs(notebook) if output.output_type == "error"]
+    assert not [output.text for output in outputs(notebook) if output.get("name") == "stderr"]
+
+
+def test_the_file_is_smaller_than_a_megabyte(path):
+    assert path.stat().st_size < 1_000_000
+
+
+def test_a_panel_is_stored_as_its_plain_text(notebook):
+    for output in outputs(notebook):
+        kinds = set(output.get("data", {"text/plain"}))
+        assert not [kind for kind in kinds if "jupyter.widget" in kind], "store the notebook with: cnnlessons store"
+        assert "text/plain" in kinds
+
+
+def test_no_output_names_a_folder_of_the_machine(notebook):
+    for output in outputs(notebook):
+        texts = [output.get("text", "")] + [v for k, v in output.get("data", {}).items() if k.startswith("text/")]
+        for text in texts:
+            assert not re.search(PERSONAL_FOLDERS, text), text
+            assert not any(folder in text for folder in (str(ROOT), sys.prefix)), text
+
+
+def test_a_code_cell_is_at_most_25_lines(notebook):
+    assert not [cell.source for cell in code_cells(notebook) if len(cell.source.splitlines()) > 25]
+
+
+def test_no_warning_is_silenced(notebook):
+    assert not [cell.source for cell in code_cells(notebook) if re.search(SILENCERS, cell.source)]
+
+
+def test_every_picture_in_prose_has_alternative_text(notebook):
+    for cell in markdown_cells(notebook):
+        assert not re.search(r"!\[\s*\]", cell.source), cell.source
+        for image in re.findall(r"<img\b[^>]*>", cell.source):
+            assert re.search(r'\balt="[^"]', image), image
+
+
+def test_every_tag_is_known(notebook):
+    used = {tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])}
+    assert used <= TAGS
+
+
+def test_every_heading_is_the_only_one_of_its_name(notebook):
+    headings = [name for name in map(heading, notebook.cells) if name]
+    assert len(set(headings)) == len(headings), "a link leads to the first heading of its name"
+
+
+def test_a_lesson_begins_with_its_title_its_goals_and_its_minutes(lesson):
+    title = lesson.cells[0].source
+    assert re.match(r"# \d\d ", title)
+    assert "You will be able to" in title
+    assert re.search(r"\d+ minutes", title)
+
+
+def test_a_lesson_has_one_setup_cell_before_all_other_code(lesson):
+    (setup,) = tagged(lesson, "setup")
+    assert lesson.cells[setup] is code_cells(lesson)[0]
+
+
+def test_a_panel_stands_below_its_static_picture(lesson):
+    panels = tagged(lesson, "panel")
+    assert panels
+    for previous, panel in zip([0, *panels], panels, strict=False):
+        assert any(shows_picture(cell) for cell in lesson.cells[previous:panel])
+
+
+def test_a_lesson_has_two_to_four_exercises_each_with_its_check(lesson):
+    exercises, checks = tagged(lesson, "exercise"), tagged(lesson, "check")
+    assert 2 <= len(exercises) <= 4
+    assert len(checks) == len(exercises)
+
+
+def test_a_lesson_ends_with_a_recap_and_what_comes_next(lesson):
+    assert tagged(lesson, "recap")
+    assert lesson.cells[-1].cell_type == "markdown"
+    assert re.search(r"\bnext\b", lesson.cells[-1].source, re.IGNORECASE)
+
+
+def test_a_lesson_has_thirty_to_sixty_cells(lesson):
+    assert 30 <= len(lesson.cells) <= 60

@@ -1,0 +1,209 @@
+"""The command says what is true of this machine, and says in a sentence what is wrong."""
+
+import runpy
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import cnnlessons
+from cnnlessons import cli, datasets
+
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+
+
+@pytest.fixture
+def run(capfd):
+    """Run the command in this process: its exit status, what it printed, and its complaints."""
+
+    def run(*arguments):
+        status = cli.main(list(arguments))
+        return status, *capfd.readouterr()
+
+    return run
+
+
+# --------------------------------------------------------------------------- the command
+
+
+def test_the_installed_command_tells_its_version_without_loading_anything_heavy():
+    code = "import sys; from cnnlessons import cli; print({'numpy', 'matplotlib', 'tensorflow'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+    (command,) = metadata.entry_points(group="console_scripts", name="cnnlessons")
+    assert command.load() is cli.main
+
+
+def test_version_and_help(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"cnnlessons {cnnlessons.__version__}\n"
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(command in printed for command in ("machine", "bench", "store"))
+
+
+def test_an_unknown_command_lists_the_known_ones(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["fly"])
+    assert "invalid choice: 'fly'" in capsys.readouterr().err
+
+
+# --------------------------------------------------------------------------- what this machine has
+
+
+def test_the_machine_has_the_versions_that_are_installed_and_the_data_that_are_there():
+    machine = cli.machine()
+    assert machine["NumPy"] == np.__version__
+    assert machine["scikit-image"] == metadata.version("scikit-image")
+    assert machine["Python"] == sys.version.split()[0]
+    assert int(machine["usable cores"]) >= 1
+    assert machine["data sets, offline"] == ", ".join(source.name for source in datasets.available())
+    assert machine["photographs, offline"] == str(len(datasets.photographs()))
+
+
+def test_a_package_that_is_missing_is_said_to_be_missing(monkeypatch):
+    monkeypatch.setattr(cli, "PACKAGES", {"Keras": ("no-such-keras",), "TensorFlow": ("no-such-thing", "pip-of-none")})
+    machine = cli.machine()
+    assert machine["TensorFlow"] == machine["Keras"] == "not installed"
+    assert machine["Keras's backend"].startswith("none: lessons 01 to 06 run without Keras")
+
+
+def test_kerass_backend_is_the_one_that_keras_would_take(monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "PACKAGES", {"Keras": ("numpy",)})
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    settings = tmp_path / "keras.json"
+    assert cli.machine()["Keras's backend"] == "tensorflow"
+    settings.write_text("not { json")
+    assert cli.machine()["Keras's backend"] == "tensorflow"
+    settings.write_text('{"backend": "jax"}')
+    assert cli.machine()["Keras's backend"] == "jax"
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert cli.machine()["Keras's backend"] == "torch"
+
+
+@pytest.mark.parametrize(
+    ("used", "driver", "said"),
+    [
+        ("", "", cli.NO_GPU),
+        ("", "NVIDIA H200\n", "NVIDIA H200 (which this TensorFlow does not use)"),
+        ("NVIDIA H200\nNVIDIA T4\n", "NVIDIA H200\nNVIDIA T4\n", "NVIDIA H200, NVIDIA T4 (usable by TensorFlow)"),
+    ],
+)
+def test_a_gpu_counts_only_if_tensorflow_can_use_it(monkeypatch, used, driver, said):
+    def answer(command, **options):
+        text = used if command[0] == sys.executable else driver
+        return subprocess.CompletedProcess(command, 0, stdout=text)
+
+    monkeypatch.setattr(cli.subprocess, "run", answer)
+    monkeypatch.setattr(cli.shutil, "which", lambda name: "/bin/nvidia-smi" if driver else None)
+    assert cli.machine(gpu=True)["GPU"] == said
+    assert cli.machine()["GPU"] == (", ".join(driver.split("\n")[:-1]) or cli.NO_GPU)
+
+
+def test_the_table_holds_every_entry_in_plain_text_and_in_html():
+    table = cli.Table({"memory": "24 GiB", "GPU": "<none> & none"})
+    assert repr(table) == "memory  24 GiB\nGPU     <none> & none"
+    html = table._repr_html_()
+    assert html.count("<tr>") == 2
+    assert "&lt;none&gt; &amp; none" in html
+
+
+def test_the_command_machine_prints_the_table(run, monkeypatch):
+    monkeypatch.setattr(cli, "machine", lambda gpu: {"GPU": "asked" if gpu else "not asked"})
+    assert run("machine") == (0, "GPU  asked\n", "")
+
+
+# --------------------------------------------------------------------------- benchmarks
+
+
+@pytest.fixture
+def scripts(monkeypatch, tmp_path):
+    """A folder in the place of tests/benchmarks whose scripts only tell their name and options."""
+    for name in ("imports.py", "convolution.py", "slider.py"):
+        (tmp_path / name).write_text("import os, sys; print(os.path.basename(sys.argv[0]), sys.argv[1:])")
+    monkeypatch.setattr(cli, "BENCHMARKS", tmp_path)
+    return tmp_path
+
+
+def test_bench_describes_the_machine_and_then_measures(run, scripts):
+    status, out, _ = run("bench")
+    assert status == 0
+    places = [out.index(text) for text in ("usable cores", "imports.py []", "convolution.py []", "slider.py []")]
+    assert places == sorted(places)
+
+
+def test_a_quick_bench_starts_no_browser(run, scripts):
+    status, out, _ = run("bench", "--quick")
+    assert status == 0
+    assert "convolution.py ['--quick']" in out
+    assert "slider" not in out
+
+
+def test_a_benchmark_that_fails_is_named(run, scripts):
+    (scripts / "convolution.py").write_text("import sys; sys.exit('results differ')")
+    status, _, complaint = run("bench", "--quick")
+    assert (status, complaint) == (1, "cnnlessons: convolution.py failed:\nresults differ\n\n")
+
+
+def test_bench_outside_of_the_courses_folder_says_where_to_run_it(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "BENCHMARKS", tmp_path / "none")
+    status, _, complaint = run("bench")
+    assert status == 1
+    assert "get the course and run there: python3 course.py run cnnlessons bench" in complaint
+
+
+@pytest.fixture(scope="module")
+def convolution():
+    return runpy.run_path(str(BENCHMARKS / "convolution.py"))
+
+
+def test_every_contestant_takes_the_same_step_and_each_gets_a_time(convolution, capsys):
+    case = convolution["Case"]((2, 6, 6, 2), (3, 3, 2, 4), 2)
+    ratios = convolution["compare"]([case], rounds=3, seconds=0)
+    assert ratios.shape == (1, 3 if convolution["tf"] else 1)
+    assert (ratios > 0).all()
+    assert "2×6×6×2" in capsys.readouterr().out
+
+
+def test_a_contestant_that_computes_something_else_is_not_timed(convolution):
+    case = convolution["Case"]((1, 6, 6, 1), (3, 3, 1, 1), 1)
+    steps = convolution["contestants"](case)
+    steps = {"NumPy": steps["NumPy"], "wrong": lambda: [-array for array in steps["NumPy"]()]}
+    with pytest.raises(AssertionError, match="wrong"):
+        convolution["require_agreement"](steps)
+
+
+def test_the_loops_compute_what_conv2d_computes(convolution):
+    loops, conv2d, ratio = convolution["loops_ratio"]((5, 4, 2), (3, 2, 2, 3), rounds=1)
+    assert ratio == pytest.approx(loops / conv2d)
+
+
+# --------------------------------------------------------------------------- notebooks
+
+
+def test_store_runs_every_notebook_and_saves_its_outputs(run, tmp_path):
+    path = tmp_path / "right.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("6 * 7")]), path)
+    assert run("store", str(path))[:2] == (0, f"stored {path}\n")
+    assert nbformat.read(path, 4).cells[0].outputs[0].data["text/plain"] == "42"
+
+
+def test_store_names_each_notebook_that_fails_and_leaves_it_as_it_was(run, tmp_path):
+    broken, missing, text = (tmp_path / name for name in ("broken.ipynb", "missing.ipynb", "text.ipynb"))
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("1 / 0")]), broken)
+    text.write_text("no notebook")
+    before = broken.read_bytes()
+    status, out, complaint = run("store", str(broken), str(missing), str(text))
+    assert (status, out) == (1, "")
+    assert f"{broken}: cell 1 failed, nothing was stored" in complaint
+    assert "ZeroDivisionError" in complaint
+    assert f"{missing}: No such file or directory" in complaint
+    assert f"{text}: Notebook does not appear to be JSON" in complaint
+    assert broken.read_bytes() == before

@@ -1,0 +1,128 @@
+"""Storing a notebook, finding questions in it, and what ``pytest --nbval`` makes of it in this repository."""
+
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from cnnlessons import notebooks
+
+ROOT = Path(__file__).parents[1]
+
+SETUP = """\
+import os
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+
+def draw(shift=0.0, function=np.sin, **style):
+    turn = np.linspace(0, 6, 200)
+    plt.plot(turn, function(turn + shift), **style)"""
+
+# name: code when stored, code when tested, tag, what nbval has to say
+CHANGES = {
+    "nothing": (SETUP, SETUP, None, "PASSED"),
+    "the last digit": ("print(0.125)", "print(0.126)", None, "FAILED"),
+    "an output more": ("pass", "print(0)", None, "FAILED"),
+    "an error": ("1 / 1;", "1 / 0;", None, "FAILED"),
+    "a result hidden by a semicolon": ("6 * 7;", "6 * 7;", None, "PASSED"),
+    "an address in memory": ("object()", "object()", None, "PASSED"),
+    "a line that a library writes": ("os.write(2, b'log');", "os.write(2, b'log');", None, "PASSED"),
+    "a panel": ("ipywidgets.IntSlider()", "ipywidgets.IntSlider()", None, "PASSED"),
+    "a number that is not compared": ("print(0.125)", "print(0.126)", "nbval-ignore-output", "PASSED"),
+    "nothing in a figure": ("draw();", "draw();", None, "PASSED"),
+    "another function": ("draw();", "draw(function=np.cos);", None, "FAILED"),
+    "a curve shifted by a hundredth of the axis": ("draw();", "draw(0.06);", None, "FAILED"),
+    "another colour": ("draw(color='C0');", "draw(color='C1');", None, "FAILED"),
+    "a slightly thicker line": ("draw(lw=1.5);", "draw(lw=1.7);", None, "PASSED"),
+    "another frame": ("draw();", "draw(); plt.ylabel('sine');", None, "FAILED"),
+    "a figure more": ("draw();", "draw(); plt.show(); draw();", None, "FAILED"),
+}
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A notebook of the code to be stored, after ``store``."""
+    cells = [
+        new_code_cell(code, metadata={"tags": [tag] if tag else [], "execution": {"started": "now"}})
+        for code, _, tag, _ in CHANGES.values()
+    ]
+    path = tmp_path_factory.mktemp("notebooks") / "stored.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    notebooks.store(path)
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.fixture(scope="module")
+def nbval(stored, tmp_path_factory):
+    """What pytest prints about the stored notebook after its code has changed."""
+    changed = copy.deepcopy(stored)
+    for cell, (_, code, _, _) in zip(changed.cells, CHANGES.values(), strict=True):
+        cell.source = code
+    path = tmp_path_factory.mktemp("notebooks") / "changed.ipynb"
+    nbformat.write(changed, path)
+    command = [sys.executable, "-m", "pytest", "-rA", "--color=no", "--config-file=pyproject.toml"]
+    command += ["-p", "conftest", "--nbval", path]  # outside of the repository conftest.py has to be named
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8").stdout
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_nbval_sees_what_a_reader_would_see(nbval, change):
+    outcome, number = CHANGES[change][-1], list(CHANGES).index(change)
+    assert re.search(rf"^{outcome} .*::Cell {number}\b", nbval, re.MULTILINE), nbval
+
+
+def test_nbval_says_in_words_how_a_picture_differs(nbval):
+    assert re.search(r"picture 1: mean difference \d+\.\d grey levels .* near pixel row \d+, column \d+", nbval)
+    assert re.search(r"picture 1: stored \d+ × \d+ pixels, now \d+ × \d+", nbval)
+
+
+def test_a_stored_notebook_shows_its_outputs_and_nothing_of_the_machine(stored):
+    assert [cell.execution_count for cell in stored.cells] == list(range(1, len(CHANGES) + 1))
+    assert stored.cells[1].outputs[0].text == "0.125\n"
+    assert stored.metadata == notebooks.METADATA
+    assert all("execution" not in cell.metadata for cell in stored.cells)
+
+
+def test_a_stored_panel_is_its_plain_text(stored):
+    (panel,) = (cell for cell in stored.cells if "IntSlider" in cell.source)
+    assert panel.outputs[0].data == {"text/plain": "IntSlider(value=0)"}
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "import os; os._exit(1)"])
+def test_a_notebook_that_fails_is_not_stored(tmp_path, code):
+    path = tmp_path / "failing.ipynb"
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell(code)]), path)
+    before = path.read_bytes()
+    with pytest.raises(notebooks.NotebookError, match="cell 1 failed, nothing was stored"):
+        notebooks.store(path)
+    assert path.read_bytes() == before
+
+
+def test_storing_without_nbclient_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nbclient", None)
+    with pytest.raises(notebooks.NotebookError, match="package 'nbclient' is needed"):
+        notebooks.store(tmp_path / "any.ipynb")
+
+
+def test_a_question_is_found_under_the_nearest_heading_above():
+    def tagged(cell, *tags):
+        cell.metadata["tags"] = list(tags)
+        return cell
+
+    notebook = new_notebook(
+        cells=[
+            tagged(new_code_cell("0"), "setup", "Q-A1"),
+            new_markdown_cell("# The *first* `kernel`\nText.\n## Not at the top of its cell"),
+            tagged(new_code_cell("1"), "Q-A1", "Q-B2"),
+            tagged(new_markdown_cell("### Border"), "Q-B2"),
+            tagged(new_code_cell("# comment"), "Q-B2"),
+        ]
+    )
+    assert notebooks.questions(notebook) == {"A1": ["", "The first kernel"], "B2": ["The first kernel", "Border"]}
+    assert notebooks.anchor("The first kernel") == "The-first-kernel"

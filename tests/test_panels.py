@@ -1,0 +1,417 @@
+"""Panels: what they show is what the plain functions compute, whatever a reader does."""
+
+import io
+import logging
+from importlib import import_module
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import signal
+
+from cnnlessons import datasets, kernels, ops, panels, plots
+from cnnlessons.panels._parts import Unusable, png
+
+editor = import_module("cnnlessons.panels.kernel_editor")  # the package's attribute of this name is the function
+walker = import_module("cnnlessons.panels.stepper")
+
+IMAGE = np.array([[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]])
+KERNEL = np.array([[1, 0, -1], [2, 1, 0], [0, 1, -2]])
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return datasets.photograph("camera", size=256, gray=True)
+
+
+@pytest.fixture
+def panel():
+    return panels.kernel_editor()
+
+
+def shown(widget):
+    return np.asarray(Image.open(io.BytesIO(widget.value)).convert("RGB"))
+
+
+def kernel_of(panel):
+    size = panel.size.value
+    return np.array([[editor.read_weight(field.value) for field in row[:size]] for row in panel.fields[:size]])
+
+
+def type_in(panel, weights):
+    def fill():
+        for place, weight in np.ndenumerate(weights):
+            panel.fields[place].value = str(weight)
+
+    panel.act(fill)
+
+
+# --------------------------------------------------------------------------- stepper
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("flip", [False, True])
+def test_every_step_makes_the_number_that_scipy_makes(flip, padding):
+    oracle = signal.convolve2d if flip else signal.correlate2d
+    expected = oracle(IMAGE, KERNEL, mode=padding)
+    for (row, column), total in np.ndenumerate(expected):
+        now = walker.step(IMAGE, KERNEL, row, column, flip, padding)
+        np.testing.assert_array_equal(now.products, now.patch * now.weights)
+        assert now.total == now.products.sum() == total
+
+
+def test_bytes_do_not_overflow():
+    assert walker.step(np.full((3, 3), 255, np.uint8), np.full((3, 3), 255, np.uint8), 0, 0).total == 9 * 255**2
+
+
+def test_a_step_outside_the_output_is_refused_with_the_positions_there_are():
+    with pytest.raises(ValueError, match=r"position of the 2×2 output, got \(2, 0\).*rows count from 0 to 1"):
+        walker.step(IMAGE, KERNEL, 2, 0)
+
+
+def test_the_page_shows_every_number_of_the_step():
+    page = walker.page(IMAGE, KERNEL, position=1)
+    assert "2·1 + 0·0 + 1·(−1) + 1·2 + 3·1 + 1·0 + 1·0 + 0·1 + 2·(−2) = <b>2</b>" in page
+    assert "Position 2 of 4: output row 0, column 1" in page
+    assert page.count('class="unknown"') == 2
+    assert page.count('class="border"') == 0
+
+
+def test_the_border_of_zeros_is_told_from_the_image():
+    page = walker.page(IMAGE, KERNEL, padding="same")
+    assert page.count('class="border"') == 6 * 6 - 4 * 4
+    assert "Image with a border of zeros, 6 rows by 6 columns" in page
+
+
+def test_a_turned_kernel_is_called_so():
+    assert "turned by 180°" in walker.page(IMAGE, KERNEL, flip=True)
+    assert "turned by 180°" not in walker.page(IMAGE, KERNEL)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3, "3"), (3.0, "3"), (-3, "−3"), (0.5, "0.50"), (-0.001, "0.00"), (-0.0, "0"), (10**6, "1000000")],
+)
+def test_numbers_are_written_as_a_reader_writes_them(value, text):
+    assert walker.number(value) == text
+
+
+def test_the_panel_shows_the_page_of_its_controls():
+    panel = panels.stepper(IMAGE, KERNEL)
+    panel.padding.value, panel.flip.value, panel.position.value = "same", True, 5
+    assert panel.page.value == walker.page(IMAGE, KERNEL, 5, flip=True, padding="same")
+    panel.again.click()
+    assert panel.page.value == walker.page(IMAGE, KERNEL)
+
+
+def test_stepping_past_either_end_stays_there():
+    panel = panels.stepper(IMAGE, KERNEL)
+    panel.back.click()
+    assert panel.position.value == 0
+    assert panel.back.disabled
+    for _ in range(9):
+        panel.forward.click()
+    assert panel.position.value == 3
+    assert panel.forward.disabled
+    assert "Position 4 of 4" in panel.page.value
+
+
+def test_play_walks_the_kernel():
+    panel = panels.stepper(IMAGE, KERNEL)
+    panel.play.value = 2
+    assert "Position 3 of 4" in panel.page.value
+    panel.padding.value = "same"
+    assert (panel.play.value, panel.play.max) == (0, 15)
+
+
+def test_the_largest_image_and_kernel_and_the_smallest_are_drawn():
+    random = np.random.default_rng(0)
+    for image, kernel in [((8, 8), (5, 5)), ((1, 1), (1, 1)), ((2, 7), (2, 3))]:
+        panel = panels.stepper(random.normal(size=image), random.normal(size=kernel), padding="same")
+        panel.position.value = panel.position.max
+        assert f"Position {np.prod(image)} of {np.prod(image)}" in panel.page.value
+
+
+@pytest.mark.parametrize(
+    ("image", "kernel", "words"),
+    [
+        (np.zeros((9, 4)), KERNEL, r"image .* 1 to 8 rows and columns .* got shape \(9, 4\)"),
+        (IMAGE, np.zeros((6, 6)), r"kernel .* 1 to 5 rows .* got shape \(6, 6\)"),
+        (IMAGE, np.zeros(3), r"kernel must be two-dimensional .* got shape \(3,\)"),
+        (np.full((4, 4), np.nan), KERNEL, "image must hold finite numbers"),
+        (np.zeros((2, 2)), KERNEL, "kernel"),
+    ],
+)
+def test_what_does_not_fit_the_stepper_is_refused(image, kernel, words):
+    with pytest.raises(ValueError, match=words):
+        panels.stepper(image, kernel)
+
+
+def test_words_are_no_image():
+    with pytest.raises(TypeError, match="image must hold real numbers"):
+        panels.stepper([["a"]])
+
+
+# --------------------------------------------------------------------------- kernel editor: functions
+
+
+@pytest.mark.parametrize("name", kernels.names())
+def test_every_named_kernel_gives_the_editor_scipys_output(name, photo):
+    kernel = kernels.named(name)
+    expected = signal.correlate2d(np.pad(photo, 2), editor.resized(kernel, 5), mode="valid")
+    np.testing.assert_allclose(editor.filtered(photo, editor.resized(kernel, 5)), expected, atol=1e-12)
+    np.testing.assert_allclose(editor.filtered(photo, kernel), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", datasets.photographs())
+def test_every_photograph_is_drawn(name):
+    photo = datasets.photograph(name, size=64, gray=True)
+    for kernel in map(kernels.named, kernels.names()):
+        picture = editor.picture(photo, kernel)
+        assert (picture.shape, picture.dtype) == ((64, 64, 3), np.uint8)
+
+
+def test_the_identity_shows_the_photograph(photo):
+    expected = np.repeat(np.rint(photo * 255)[..., np.newaxis], 3, axis=2)
+    assert abs(editor.picture(photo, kernels.named("identity")) - expected).max() <= 1  # gray is 256 even steps
+
+
+def test_a_difference_is_shown_signed_and_a_mean_as_brightness(photo):
+    for name, colours in [("sobel_vertical_edge", "RdBu_r"), ("box_3", "gray"), ("identity", "gray")]:
+        kernel = kernels.named(name)
+        assert editor.scale_of(editor.filtered(photo, kernel), kernel).colours == colours
+
+
+def test_zero_has_the_middle_colour_and_signs_are_mirrored(photo):
+    kernel = kernels.named("sobel_vertical_edge")
+    output = editor.filtered(photo, kernel)
+    scale = editor.scale_of(output, kernel)
+    assert scale.low == -scale.high == -abs(output).max()
+    assert abs(editor.levels(np.array([scale.low, 0, scale.high]), scale) - [0.0, 127.5, 255]).max() <= 0.5
+
+
+def test_a_kernel_of_zeros_gives_a_plain_picture_and_a_plain_response(photo):
+    nothing = np.zeros((3, 3))
+    assert len(np.unique(editor.picture(photo, nothing).reshape(-1, 3), axis=0)) == 1
+    assert len(np.unique(editor.gain_picture(nothing).reshape(-1, 3), axis=0)) == 1
+
+
+def test_a_huge_kernel_is_drawn_like_the_same_kernel_small(photo):
+    kernel = kernels.named("laplacian_4")
+    np.testing.assert_array_equal(editor.picture(photo, 1e6 * kernel), editor.picture(photo, kernel))
+
+
+def test_the_gain_is_that_of_the_discrete_fourier_transform():
+    kernel = np.random.default_rng(1).normal(size=(5, 5))
+    expected = np.fft.fftshift(abs(np.fft.fft2(kernel, (64, 64))))
+    np.testing.assert_allclose(editor.gain(kernel), expected, atol=1e-12)
+    assert editor.gain(kernel)[32, 32] == pytest.approx(abs(kernel.sum()))
+
+
+def test_growing_and_shrinking_keep_the_middle():
+    np.testing.assert_array_equal(editor.resized(editor.resized(KERNEL, 5), 3), KERNEL)
+    np.testing.assert_array_equal(
+        editor.resized(np.arange(25).reshape(5, 5), 3), [[6, 7, 8], [11, 12, 13], [16, 17, 18]]
+    )
+
+
+def test_mixing_is_between_the_photograph_and_its_filtered_self(photo):
+    kernel = kernels.named("sharpen")
+    mixture = 0.25 * photo + 0.75 * ops.cross_correlate(photo, kernel, "same")
+    np.testing.assert_allclose(editor.filtered(photo, editor.mixed(kernel, 0.75)), mixture, atol=1e-12)
+
+
+@pytest.mark.parametrize(("text", "weight"), [("2", 2), ("−0.5", -0.5), (" 1/9 ", 1 / 9), ("-1e-3", -0.001)])
+def test_weights_are_read_as_readers_type_them(text, weight):
+    assert editor.read_weight(text) == weight
+
+
+@pytest.mark.parametrize("text", ["", "abc", "NaN", "inf", "1e999", "1e999999999", "1/0", "1/", "2e9", "0x10", "1 2"])
+def test_what_is_no_weight_is_refused(text):
+    with pytest.raises(Unusable, match="is not a number between"):
+        editor.read_weight(text)
+
+
+def test_png_keeps_every_pixel():
+    levels = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    colours = plots.colour_table("viridis")
+    decoded = Image.open(io.BytesIO(png(levels, colours))).convert("RGB")
+    np.testing.assert_array_equal(np.asarray(decoded), colours[levels])
+
+
+# --------------------------------------------------------------------------- kernel editor: panel
+
+
+def test_the_panel_shows_what_the_functions_make(panel, photo):
+    type_in(panel, KERNEL)
+    panel.mix.value, panel.display.value = 0.5, "signed"
+    kernel = editor.mixed(KERNEL, 0.5)
+    np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, kernel, "signed"))
+    np.testing.assert_array_equal(shown(panel.gain), editor.gain_picture(kernel))
+    output = editor.filtered(photo, kernel)
+    scales = editor.scale_of(output, kernel, "signed"), editor.Scale(0, editor.gain(kernel).max(), "viridis")
+    assert panel.caption.value == editor.caption(kernel, output, *scales)
+
+
+def test_choosing_another_photograph_filters_that_one(panel):
+    panel.photograph.value = "coffee"
+    photo = datasets.photograph("coffee", size=256, gray=True)
+    np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, kernels.named("sobel_vertical_edge")))
+
+
+def test_every_named_kernel_keeps_its_exact_weights_in_the_panel(panel, photo):
+    for name in panel.named.options[1:]:
+        panel.named.value = name
+        assert panel.problem.value == ""
+        assert panel.named.value == name
+        np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, kernels.named(name)))
+
+
+def test_one_choice_draws_once(panel, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(editor, "filtered", lambda *args: drawn.append(1) or ops.cross_correlate(*args, "same"))
+    for change in (
+        lambda: setattr(panel.named, "value", "gaussian_5"),
+        lambda: setattr(panel.size, "value", 3),
+        lambda: setattr(panel.drag, "value", 0.7),
+        lambda: setattr(panel.fields[0, 0], "value", "3"),
+        panel.turn.click,
+        panel.divide.click,
+        panel.again.click,
+    ):
+        drawn.clear()
+        change()
+        assert len(drawn) == 1
+
+
+def test_the_slider_moves_the_chosen_weight_only(panel):
+    before = kernel_of(panel)
+    panel.row.value, panel.column.value = 0, 2
+    assert panel.drag.value == before[0, 2]
+    panel.drag.value = 0.5
+    before[0, 2] = 0.5
+    np.testing.assert_array_equal(kernel_of(panel), before)
+    assert panel.named.value == editor.OWN
+
+
+def test_a_weight_between_two_steps_of_the_slider_is_not_rounded(panel, photo):
+    panel.named.value = "box_3"
+    panel.drag.value = 0.11  # what the front end makes of 1/9
+    np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, np.full((3, 3), 1 / 9)))
+
+
+def test_the_slider_has_room_for_the_weights(panel):
+    panel.fields[1, 1].value = "1e6"
+    assert panel.drag.value == 1e6 < panel.drag.max
+    panel.again.click()
+    assert (panel.drag.value, panel.drag.max) == (0, 10)
+
+
+def test_turning_twice_is_nothing_and_turning_once_is_convolution(panel, photo):
+    type_in(panel, KERNEL)
+    before = panel.picture.value
+    panel.turn.click()
+    output = ops.convolve(photo, KERNEL, "same")
+    scale = editor.scale_of(output, KERNEL)
+    np.testing.assert_array_equal(shown(panel.picture), plots.colour_table(scale.colours)[editor.levels(output, scale)])
+    panel.turn.click()
+    assert panel.picture.value == before
+
+
+def test_the_middle_survives_a_larger_and_a_smaller_kernel(panel):
+    type_in(panel, KERNEL)
+    before = panel.picture.value
+    panel.size.value = 5
+    assert panel.picture.value == before
+    assert len(panel.row.options) == len(panel.column.options) == 5
+    panel.size.value = 3
+    np.testing.assert_array_equal(kernel_of(panel), KERNEL)
+
+
+def test_weights_divided_by_their_sum_sum_to_one(panel):
+    type_in(panel, KERNEL)
+    panel.divide.click()
+    assert "Sum of the weights <b>1</b>" in panel.caption.value
+
+
+def test_a_sum_of_zero_cannot_be_divided_by(panel):
+    before = panel.picture.value
+    panel.divide.click()
+    assert "The weights sum to 0" in panel.problem.value
+    assert panel.picture.value == before
+
+
+def test_nonsense_is_explained_and_loses_nothing(panel):
+    before = panel.picture.value
+    panel.fields[0, 1].value = "1e999"
+    assert "Weight in row 0, column 1: “1e999” is not a number" in panel.problem.value
+    panel.mix.value = 0.5  # still nothing to draw
+    assert "1e999" in panel.problem.value
+    assert (panel.picture.value, panel.fields[0, 1].value) == (before, "1e999")
+    panel.mix.value = 1.0
+    panel.fields[0, 1].value = "0"
+    assert (panel.problem.value, panel.picture.value) == ("", before)
+
+
+def test_what_is_typed_cannot_become_markup(panel):
+    panel.fields[0, 0].value = "<b>"
+    assert "<b>" not in panel.problem.value
+
+
+def test_an_error_in_the_code_is_shown_and_raised(panel, monkeypatch):
+    def broken(kernel):
+        raise RuntimeError("broken on purpose")
+
+    monkeypatch.setattr(editor, "gain", broken)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        panel.mix.value = 0.5
+    assert "could not draw this (RuntimeError): broken on purpose" in panel.problem.value
+    monkeypatch.undo()
+    panel.mix.value = 0.25
+    assert panel.problem.value == ""
+
+
+def test_an_error_behind_a_button_is_shown_and_logged(panel, monkeypatch, caplog):
+    monkeypatch.setattr(editor, "gain", lambda kernel: 1 / 0)
+    with caplog.at_level(logging.WARNING):
+        panel.turn.click()  # ipywidgets logs what a button's callback raises
+    assert "ZeroDivisionError" in panel.problem.value
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_editor_takes_weights_of_your_own():
+    panel = panels.kernel_editor("moon", [[1, -1]])
+    assert (panel.named.value, panel.size.value) == (editor.OWN, 3)
+    np.testing.assert_array_equal(kernel_of(panel), [[0, 0, 0], [0, 1, -1], [0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("no such photograph",), "no photograph named"),
+        (("camera", "no such kernel"), "no such kernel"),
+        (("camera", np.zeros((7, 7))), r"1 to 5 rows and columns .* got shape \(7, 7\)"),
+    ],
+)
+def test_what_does_not_fit_the_editor_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        panels.kernel_editor(*arguments)
+
+
+# --------------------------------------------------------------------------- both
+
+
+def test_stored_outputs_of_panels_are_the_same_every_time():
+    for make, text in [
+        (panels.stepper, "Stepper: 4×4 image, 3×3 kernel"),
+        (panels.kernel_editor, "Kernel editor: sobel_vertical_edge, 3×3, on photograph camera"),
+    ]:
+        first, second = make(), make()
+        assert repr(first) == repr(second) == text
+        assert first._repr_mimebundle_()["text/plain"] == text
+
+
+def test_pictures_have_words_for_those_who_cannot_see_them(panel):
+    assert "camera" in panel.picture.tooltip
+    assert "Gain" in panel.gain.tooltip
+    assert panel.fields[1, 2].tooltip == "Weight in row 1, column 2"

@@ -1,0 +1,285 @@
+"""What each picture says: which numbers are drawn where, in which colours, under which limits."""
+
+import io
+import itertools
+import subprocess
+import sys
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex, to_rgb
+from PIL import Image
+from skimage.color import rgb2lab
+
+from cnnlessons import plots
+
+rng = np.random.default_rng(0)
+PALETTE = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.VERMILLION, plots.PURPLE, plots.SKY)
+
+
+def drawn(axis):
+    (image,) = axis.get_images()
+    return image
+
+
+def texts(axis):
+    """The numbers in the cells, by (row, column)."""
+    return {tuple(map(round, text.get_position()[::-1])): text.get_text() for text in axis.texts}
+
+
+def pixels(picture):
+    return np.asarray(Image.open(io.BytesIO(picture._repr_png_())).convert("RGB"))
+
+
+# --------------------------------------------------------------------------- images
+
+
+def test_a_photograph_is_grey_from_zero_to_one_whatever_it_holds():
+    photograph = rng.uniform(0.4, 0.6, (4, 5))
+    (axis,) = plots.images([photograph], ["dim"]).axes
+    np.testing.assert_array_equal(drawn(axis).get_array(), photograph)
+    assert drawn(axis).get_clim() == (0, 1)
+    assert drawn(axis).get_cmap().name == "gray"
+    assert axis.get_title() == "dim"
+
+
+def test_white_is_zero_in_a_signed_picture():
+    picture = plots.images([np.array([[-1.0, 0.0, 3.0]])], kind="signed")
+    image = drawn(picture.axes[0])
+    assert image.get_clim() == (-3, 3)
+    negative, zero, positive = image.to_rgba(image.get_array())[0, :, :3]
+    assert zero.min() > 0.95
+    assert negative[2] > negative[0]  # blue
+    assert positive[0] > positive[2]  # red
+
+
+def test_a_magnitude_starts_at_zero_so_that_dark_means_none():
+    image = drawn(plots.images([np.array([[5.0, 10.0]])], kind="magnitude").axes[0])
+    assert image.get_clim() == (0, 10)
+    assert image.get_cmap().name == "viridis"
+
+
+def test_each_image_has_its_own_kind_and_all_but_photographs_have_a_scale():
+    kinds = ["photograph", "signed", "magnitude"]
+    picture = plots.images([rng.random((3, 3)) for _ in kinds], kinds, kind=kinds)
+    assert [drawn(axis).get_cmap().name for axis in picture.axes[:3]] == ["gray", "RdBu_r", "viridis"]
+    assert [drawn(axis).colorbar is not None for axis in picture.axes[:3]] == [False, True, True]
+
+
+def test_common_limits_make_images_comparable():
+    picture = plots.images([np.eye(2), 9 * np.eye(2)], kind="signed", limits=(-4, 4))
+    assert {drawn(axis).get_clim() for axis in picture.axes[:2]} == {(-4, 4)}
+
+
+def test_an_image_of_zeros_can_be_drawn():
+    for kind in ("signed", "magnitude"):
+        low, high = drawn(plots.images([np.zeros((2, 2))], kind=kind).axes[0]).get_clim()
+        assert low < high
+
+
+def test_images_wrap_into_rows_and_leave_no_empty_axes():
+    picture = plots.images([np.eye(2)] * 5, columns=3)
+    assert len(picture.axes) == 5
+    rows = [axis.get_subplotspec().rowspan.start for axis in picture.axes]
+    assert rows == [0, 0, 0, 1, 1]
+
+
+def test_an_unknown_kind_is_named_with_the_known_ones():
+    with pytest.raises(ValueError, match="kind must be one of photograph, magnitude, signed, got 'heat'"):
+        plots.images([np.eye(2)], kind="heat")
+
+
+# --------------------------------------------------------------------------- grids
+
+
+def test_every_number_stands_in_its_own_cell_and_nan_leaves_one_empty():
+    array = np.array([[1.0, -2.0, 0.125], [np.nan, 0.0, 10.0]])
+    (axis,) = plots.grids([array]).axes
+    assert texts(axis) == {(0, 0): "1", (0, 1): "−2", (0, 2): "0.12", (1, 1): "0", (1, 2): "10"}
+
+
+def test_cells_are_square_and_grids_stand_side_by_side_with_their_symbols_between():
+    picture = plots.grids([np.eye(5), np.eye(3), np.eye(1)], ["image", "kernel", "sum"], symbols=["×", "="])
+    width, height = picture.get_size_inches()
+    boxes = [axis.get_position() for axis in picture.axes]
+    for box, side in zip(boxes, (5, 3, 1), strict=True):
+        assert box.width * width / side == pytest.approx(0.62)
+        assert box.height * height / side == pytest.approx(0.62)
+    for symbol, left, right in zip(picture.texts, boxes, boxes[1:], strict=False):
+        assert left.x1 < symbol.get_position()[0] < right.x0
+    assert [symbol.get_text() for symbol in picture.texts] == ["×", "="]
+    assert boxes[-1].x1 < 1
+
+
+def test_the_window_frames_the_rows_and_columns_that_it_names():
+    first, second = plots.grids([np.eye(5), np.eye(3)], windows=[(1, 2, 3, 2), None]).axes
+    (frame,) = first.patches
+    assert frame.get_xy() == (1.5, 0.5)  # half a cell before the centre of column 2 and of row 1
+    assert (frame.get_height(), frame.get_width()) == (3, 2)
+    assert not second.patches
+
+
+def test_a_grid_is_white_at_zero_and_stays_pale_enough_for_black_digits():
+    image = drawn(plots.grids([np.array([[-2.0, 0.0, 1.0, 2.0]])]).axes[0])
+    colours = image.to_rgba(image.get_array())[0, :, :3]
+    assert image.get_clim()[0] == -image.get_clim()[1]
+    assert colours[1].min() > 0.95
+    luminance = linear(colours) @ [0.2126, 0.7152, 0.0722]
+    assert ((luminance + 0.05) / 0.05 > 4.5).all()  # contrast with black, WCAG 2.2, level AA
+
+
+def test_an_unsigned_grid_is_white():
+    image = drawn(plots.grids([np.array([[-2.0, 2.0]])], signed=False).axes[0])
+    assert image.to_rgba(image.get_array())[..., :3].min() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(3, "3"), (-3.0, "−3"), (0.0, "0"), (0.5, "0.50"), (-1 / 3, "−0.33"), (255, "255")]
+)
+def test_a_number_in_a_cell_is_short_and_has_a_real_minus_sign(number, text):
+    assert plots.number_text(number) == text
+
+
+# --------------------------------------------------------------------------- responses and curves
+
+
+def test_a_response_stands_below_its_kernel_over_frequencies_from_minus_to_plus_a_half():
+    kernels, gains = [np.array([[-1.0, 0.5], [0.0, 2.0]]), np.eye(3)], [rng.random((4, 4)), 3 * rng.random((4, 4))]
+    picture = plots.responses(kernels, gains, ["first", "second"])
+    above, below = picture.axes[:2], picture.axes[2:]
+    for kernel, gain, upper, lower in zip(kernels, gains, above, below, strict=True):
+        np.testing.assert_array_equal(drawn(upper).get_array(), kernel)
+        assert drawn(upper).get_clim()[0] == -drawn(upper).get_clim()[1]
+        np.testing.assert_array_equal(drawn(lower).get_array(), gain)
+        assert drawn(lower).get_clim() == (0, gain.max())
+        assert drawn(lower).get_extent() == [-0.5, 0.5, 0.5, -0.5]
+    assert texts(above[0]) == {(0, 0): "−1", (0, 1): ".5", (1, 0): "0", (1, 1): "2"}
+    assert [axis.get_title() for axis in above] == ["first", "second"]
+
+
+def test_kernels_beyond_a_row_go_on_in_the_next():
+    kernels = [np.full((1, 1), number) for number in range(1, 6)]
+    picture = plots.responses(kernels, [np.ones((2, 2))] * 5, columns=2)
+    shown = [drawn(axis).get_array()[0, 0] for axis in picture.axes if axis.get_images() and axis.texts]
+    assert shown == [1, 2, 3, 4, 5]
+
+
+def test_curves_hold_their_numbers_and_differ_in_more_than_colour():
+    x = np.arange(5)
+    series = {f"power {power}": x**power for power in range(1, 7)}
+    (axis,) = plots.curves(x, series, "position in pixels", "value", x_ticks=([0, 4], ["start", "end"])).axes
+    lines = axis.get_lines()[: len(series)]
+    for line, (name, values) in zip(lines, series.items(), strict=True):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xydata(), np.stack([x, values], axis=1))
+    assert len({line.get_color() for line in lines}) == len({line.get_marker() for line in lines}) == len(series)
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("position in pixels", "value")
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["start", "end"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == list(series)
+
+
+# --------------------------------------------------------------------------- the style
+
+
+# What remains of linear red, green and blue without one kind of cone: G. M. Machado, M. M. Oliveira and L. A. F.
+# Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009), severity 1.0.
+MACHADO = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def linear(colours):
+    """From sRGB to amounts of light."""
+    return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+
+
+def simulated(colours, deficiency):
+    seen = np.clip(linear(colours) @ np.transpose(MACHADO[deficiency]), 0, 1)
+    return np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("deficiency", ["protanopia", "deuteranopia", "tritanopia"])
+def test_colour_blind_eyes_tell_the_colours_apart(deficiency):
+    seen = rgb2lab(simulated(np.array([to_rgb(colour) for colour in PALETTE]), deficiency))
+    distances = {
+        (first, second): np.linalg.norm(seen[first] - seen[second])
+        for first, second in itertools.combinations(range(len(PALETTE)), 2)
+    }
+    assert min(distances.values()) > 10, distances  # a just noticeable difference is about 2.3
+
+
+def test_the_style_cycles_through_the_palette():
+    colours = plots.STYLE["axes.prop_cycle"].by_key()["color"]
+    assert sorted(colours) == sorted(PALETTE)
+
+
+@pytest.mark.parametrize("name", ["gray", "viridis"])
+def test_a_larger_magnitude_is_lighter_all_the_way(name):
+    lightness = rgb2lab(plots.colour_table(name) / 255)[:, 0]
+    assert (np.diff(lightness) > -0.5).all()  # the table is rounded to 8 bits
+    assert lightness[-1] - lightness[0] > 70
+
+
+def test_a_colour_table_holds_matplotlibs_colours_and_cannot_be_changed():
+    table = plots.colour_table("viridis")
+    assert (table.shape, table.dtype) == ((256, 3), np.uint8)
+    assert to_hex(table[255] / 255) == to_hex(matplotlib.colormaps["viridis"](255))
+    with pytest.raises(ValueError, match="read-only"):
+        table[0] = 0
+
+
+def test_whatever_style_the_notebook_has_the_picture_is_the_same_and_its_paper_is_white():
+    def picture():
+        return plots.images([np.eye(3)], ["cost of $5 and $6"], kind="signed")
+
+    plain = pixels(picture())
+    with plt.style.context("dark_background"):
+        dark = pixels(picture())
+    np.testing.assert_array_equal(plain, dark)
+    assert (plain[0] == 255).all()
+
+
+def test_titles_may_hold_dollar_signs():
+    title = plots.images([np.eye(3)], ["from $1 to $2"]).axes[0].title
+    assert not title.get_parse_math()
+
+
+# --------------------------------------------------------------------------- in a notebook
+
+
+def test_a_picture_needs_no_pyplot_and_is_shown_once():
+    code = """
+import sys
+import numpy as np
+from cnnlessons import plots
+png = plots.images([np.eye(3)])._repr_png_()
+print(png[1:4].decode(), "matplotlib.pyplot" in sys.modules)
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["PNG", "False"]
+    before = plt.get_fignums()
+    plots.images([np.eye(3)])
+    assert plt.get_fignums() == before  # so that no backend shows it a second time
+
+
+def test_the_text_form_and_the_png_are_the_same_each_time():
+    first, second = (plots.grids([np.eye(3), np.eye(2)]) for _ in range(2))
+    assert repr(first) == repr(second)
+    assert repr(first).endswith("inches, 2 axes>")
+    assert " at 0x" not in repr(first)
+    assert first._repr_png_() == second._repr_png_()
