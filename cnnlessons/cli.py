@@ -208,10 +208,11 @@ def bench(quick: bool = False) -> None:
             "get the course and run there: python3 course.py run cnnlessons bench"
         )
     print(machine_table(), flush=True)
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
-        print(f"\nOther programs are running (load {os.getloadavg()[0]:.1f}); an idle machine gives steadier numbers.")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
+    if load > 0.5:
+        print(f"\nOther programs are running (load {load:.1f}): NumPy's matrix products can take many times as long.")
     for script in scripts:
-        print(flush=True)
+        print(flush=True)  # before the script prints to the same place
         command = [sys.executable, str(BENCHMARKS / script), *(["--quick"] if quick else [])]
         ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there
         if ended.returncode != 0:

@@ -13,6 +13,7 @@ from functools import cache, wraps
 
 import matplotlib
 import numpy as np
+from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -64,7 +65,7 @@ class Picture(Figure):
 
     def _repr_png_(self):
         drawn, stored = io.BytesIO(), io.BytesIO()
-        with matplotlib.rc_context(STYLE):
+        with style.context(STYLE, after_reset=True):
             self.savefig(drawn, format="png", dpi=self.dpi)
         # 256 colours are enough for the eye and make a third of the file: lessons are stored with their pictures.
         picture = Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
@@ -81,7 +82,7 @@ def _styled(function):
 
     @wraps(function)
     def styled(*arguments, **options):
-        with matplotlib.rc_context(STYLE):
+        with style.context(STYLE, after_reset=True):
             return function(*arguments, **options)
 
     return styled

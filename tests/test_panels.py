@@ -391,6 +391,7 @@ def test_the_editor_takes_weights_of_your_own():
         (("no such photograph",), "no photograph named"),
         (("camera", "no such kernel"), "no such kernel"),
         (("camera", np.zeros((7, 7))), r"1 to 5 rows and columns .* got shape \(7, 7\)"),
+        (("camera", [[1e300]]), "from −1e9 to 1e9, got 1e\\+300"),
     ],
 )
 def test_what_does_not_fit_the_editor_is_refused(arguments, words):

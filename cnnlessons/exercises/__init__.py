@@ -55,13 +55,15 @@ def compare(prediction, answer) -> None:
     -----
     Taught in lesson 00.
     """
-    print(f"Answer: {answer}")
     if prediction is None:
-        print("(no prediction written)")
+        print("No prediction written.")  # first, for JupyterLab shows the first line of a folded output
+        print(f"Answer: {answer}")
     elif np.array_equal(np.asarray(prediction), np.asarray(answer)):
-        print("Your prediction was right.")
+        print(f"You predicted {prediction}.")
+        print("That is the answer.")
     else:
-        print(f"You predicted {prediction}. What did you assume that is not so?")
+        print(f"You predicted {prediction}.")
+        print(f"Answer: {answer}. What did you assume that is not so?")
 
 
 def check(name: str, answer, seconds: float = 5) -> Result:

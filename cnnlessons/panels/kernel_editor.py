@@ -378,7 +378,10 @@ def kernel_editor(photograph="camera", kernel="sobel_vertical_edge"):
     """
     datasets.photograph_source(photograph)  # an unknown name is refused with those there are
     name, weights = (kernel, kernels.named(kernel)) if isinstance(kernel, str) else (OWN, kernel)
-    return KernelEditor(photograph, name, checked(weights, "kernel", max(SIZES)))
+    weights = checked(weights, "kernel", max(SIZES))
+    if abs(weights).max() > LARGEST_WEIGHT:
+        raise ValueError(f"kernel must hold weights from −1e9 to 1e9, got {abs(weights).max():.3g}; scale it down")
+    return KernelEditor(photograph, name, weights)
 
 
 def _fitting(kernel):

@@ -1,7 +1,6 @@
 """JupyterLab in a real Chromium, driven by Playwright: start it, open a notebook, run it, move its sliders."""
 
 import contextlib
-import math
 import os
 import secrets
 import shutil
@@ -23,6 +22,7 @@ PLACES = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
+PATIENCE = 120_000  # ms; a busy machine may need half a minute to show JupyterLab
 
 
 def chromium_path():
@@ -93,8 +93,9 @@ def stop(server):
 
 def open_notebook(page, address):
     """Go to a notebook and wait until its kernel is ready."""
+    page.set_default_timeout(PATIENCE)
     page.goto(address)
-    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     wait_until_idle(page)
 
 
@@ -103,12 +104,11 @@ def wait_until_idle(page):
         """() => {
             const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
             return kernel?.connectionStatus === "connected" && kernel.status === "idle";
-        }""",
-        timeout=60_000,
+        }"""
     )
 
 
-def restart_and_run_all(page, seconds=120):
+def restart_and_run_all(page):
     """Restart the kernel, confirm that, and wait until the last cell has run; return the notebook as it then is."""
     page.evaluate(
         """() => {
@@ -117,23 +117,21 @@ def restart_and_run_all(page, seconds=120):
         }"""
     )
     page.click(".jp-Dialog .jp-mod-accept")
-    page.wait_for_function("() => window.finished", timeout=1000 * seconds)
+    page.wait_for_function("() => window.finished")
     wait_until_idle(page)
     return page.evaluate("() => jupyterapp.shell.currentWidget.model.toJSON()")
 
 
-def drag(page, slider, places, steps=1, pause=0.0):
-    """Take the handle of `slider` with the mouse and drag it to one place after the other.
+def drag(page, slider, places, steps=1):
+    """Take the handle of `slider` with the mouse and drag it to one place after the other, in `steps` moves each.
 
-    A place is a number from 0, the left end, to 1, the right end. The mouse gets there in `steps` moves and stays for
-    `pause` seconds.
+    A place is a number from 0, the left end, to 1, the right end.
     """
     slider.locator(".noUi-handle").hover()
     page.mouse.down()
     rail = slider.locator(".noUi-base").bounding_box()
     for place in places:
         page.mouse.move(rail["x"] + place * rail["width"], rail["y"] + rail["height"] / 2, steps=steps)
-        time.sleep(pause)
     page.mouse.up()
 
 
@@ -145,8 +143,16 @@ def to_and_fro(seconds):
         yield 0
 
 
+def one_by_one(page, moves):
+    """The places of a drag in single moves, each made when the picture of the one before has come."""
+    for move in range(moves):
+        yield (move + 1) / moves
+        page.wait_for_function("count => window.pictures.length > count", arg=move)
+
+
 def record(page, picture):
     """From now on note the time, in ms, of every move of the mouse and of every new picture."""
+    page.wait_for_timeout(1000)  # pictures of an earlier drag may still be under way
     picture.evaluate(
         """image => {
             window.recording?.abort();
@@ -171,10 +177,9 @@ def pictures_per_second(page, slider, picture, seconds=5.0):
 def seconds_to_picture(page, slider, picture, moves=20):
     """The seconds from single moves of `slider` until the browser has the new picture, one number a move."""
     record(page, picture)
-    drag(page, slider, [place / moves for place in range(moves)], pause=0.25)
+    drag(page, slider, one_by_one(page, moves))
     moved, shown = page.evaluate("() => [window.moves, window.pictures]")
-    delays = [min((new - move for new in shown if new > move), default=math.inf) for move in moved]
-    return [delay / 1000 for delay in delays if delay < 250]
+    return [(new - max(move for move in moved if move < new)) / 1000 for new in shown]
 
 
 def shot(page, path):

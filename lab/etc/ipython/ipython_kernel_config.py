@@ -1,0 +1,5 @@
+"""Leave what compiled libraries log past Python, such as TensorFlow's greetings, in the terminal and out of lessons."""
+
+c = get_config()  # noqa: F821 (IPython provides it)
+
+c.IPKernelApp.capture_fd_output = False
