@@ -67,9 +67,8 @@ class Picture(Figure):
         drawn, stored = io.BytesIO(), io.BytesIO()
         with style.context(STYLE, after_reset=True):
             self.savefig(drawn, format="png", dpi=self.dpi)
-        # 256 colours are enough for the eye and make a third of the file: lessons are stored with their pictures.
-        picture = Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
-        picture.save(stored, format="png", optimize=True)
+        # Opaque and packed well, for lessons are stored with their pictures.
+        Image.open(drawn).convert("RGB").save(stored, format="png", optimize=True)
         return stored.getvalue()
 
     def __repr__(self):
@@ -112,7 +111,7 @@ _MAPS = {"photograph": PHOTOGRAPH, "magnitude": MAGNITUDE, "signed": SIGNED}
 
 
 @_styled
-def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limits=None):
+def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limits=None, windows=None):
     """Show images and feature maps side by side.
 
     Parameters
@@ -127,6 +126,8 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
         Of one image, in inches.
     limits : (low, high), optional
         One scale for all images instead of each one's own.
+    windows : sequence of (row, column, height, width) or None, optional
+        A frame to draw on each image, in pixels.
 
     Returns
     -------
@@ -141,13 +142,17 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     for unknown in set(kinds) - set(_MAPS):
         raise ValueError(f"kind must be one of {', '.join(_MAPS)}, got {unknown!r}")
     picture, axes = _picture(len(arrays), columns or len(arrays), width, width * 1.1)
-    for axis, array, title, kind in zip(axes, arrays, _for_each(titles, len(arrays)), kinds, strict=True):
+    for axis, array, title, kind, window in zip(
+        axes, arrays, _for_each(titles, len(arrays)), kinds, _for_each(windows, len(arrays)), strict=True
+    ):
         low, high = limits or _limits(array, kind)
         drawn = axis.imshow(array, cmap=_MAPS[kind], vmin=low, vmax=high)
         axis.set(title=title, xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
         if kind != "photograph":
             picture.colorbar(drawn, ax=axis, location="bottom", fraction=0.06, pad=0.03)
+        if window is not None:
+            _draw_window(axis, window)
     return picture
 
 
@@ -184,8 +189,9 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
         axis = picture.add_axes(_box(picture, size, left, top + 1.2, array.shape))
         _draw_cells(axis, array, _for_each(signed, count)[i])
         axis.set_title(_for_each(titles, count)[i], pad=10)
-        if windows is not None and windows[i] is not None:
-            _draw_window(axis, windows[i])
+        window = _for_each(windows, count)[i]
+        if window is not None:
+            _draw_window(axis, window)
         if symbols is not None and i < count - 1:
             x = (left + widths[i] + gap / 2) * size / picture.get_figwidth()
             picture.text(
@@ -222,7 +228,7 @@ def _draw_cells(axis, array, signed):
 def _draw_window(axis, window):
     row, column, height, width = window
     axis.add_patch(
-        Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor=ORANGE, linewidth=4, clip_on=False)
+        Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor=ORANGE, linewidth=3, clip_on=False)
     )
 
 

@@ -14,8 +14,8 @@ from nbclient import NotebookClient
 from scipy import signal
 from skimage.feature import match_template
 
-from cnnlessons import exercises
-from cnnlessons.exercises import lesson_00, lesson_01
+from cnnlessons import exercises, gradcheck, ops, shapes
+from cnnlessons.exercises import lesson_00, lesson_01, lesson_02, lesson_03
 from cnnlessons.exercises.feedback import ArrayExercise, FunctionExercise, Mistake
 
 ALL = [exercise for lesson in exercises.LESSONS for exercise in lesson.EXERCISES]
@@ -90,7 +90,7 @@ def test_the_solution_is_shown_on_half_a_screen_and_runs(exercise):
     source = exercises.solution(exercise.name)
     assert source.count("\n") <= 20
     assert "#" in source  # the reason for a step
-    names = {"np": np, "ops": lesson_01.ops}
+    names = {"np": np, "ops": ops}
     exec(source, names)
     shown = names[exercise.solution.__name__]
     assert exercises.check(exercise.name, shown() if exercise in ARRAYS else shown).status == "passed"
@@ -172,16 +172,16 @@ def test_a_value_of_the_wrong_kind_is_named(exercise, answer, diagnosis, words):
     assert words in result.message
 
 
-@every_function
+@pytest.mark.parametrize("exercise", [one for one in FUNCTIONS if np.ndim(one.probes[0][0])], ids=by_name)
 def test_arguments_must_stay_as_they_were(exercise):
     def scribbles(*arguments):
         result = exercise.solution(*arguments)
-        arguments[0][:] = 0
+        arguments[0][:] = arguments[0][:1] * 0  # zeros in an array, nothing in a list
         return result
 
     result = exercises.check(exercise.name, scribbles)
     assert result.status == "not yet"
-    assert result.diagnosis in {"argument changed", "writes into the image"}
+    assert re.fullmatch("argument changed|writes into the .*", result.diagnosis)
     assert exercises.check(exercise.name, exercise.solution).status == "passed"  # the probes are unharmed
 
 
@@ -197,7 +197,7 @@ def test_a_nan_is_called_a_nan(exercise):
 
 @every_function
 def test_an_unknown_mistake_gets_the_smallest_counterexample(exercise):
-    result = exercises.check(exercise.name, lambda *arguments: exercise.solution(*arguments) + 0.125)
+    result = exercises.check(exercise.name, lambda *arguments: np.asarray(exercise.solution(*arguments)) + 0.125)
     assert (result.status, result.diagnosis) == ("not yet", "values")
     pasted = {"np": np}
     exec("\n".join(re.findall(r"^    (.* = .*)$", result.message, re.MULTILINE)), pasted)
@@ -225,6 +225,16 @@ def test_a_list_is_not_an_array_and_a_number_is_no_feature_map():
     assert (number.diagnosis, "`return`" in number.message) == ("one number", True)
     swapped = exercises.check("01.cross_correlate", lambda image, kernel: solution(image, kernel).T.copy() * 7)
     assert swapped.diagnosis == "shape swapped"
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array])
+def test_two_numbers_may_come_in_any_container(kind):
+    def padding(*arguments):
+        return kind(lesson_02.same_padding(*arguments))
+
+    assert exercises.check("02.same_padding", padding).status == "passed"
+    three = exercises.check("02.same_padding", lambda *arguments: (*padding(*arguments), 0))
+    assert (three.diagnosis, "Expected 2 numbers; yours is of type tuple, with 3" in three.message) == ("shape", True)
 
 
 def test_a_sum_in_uint8_is_recognised_without_being_listed():
@@ -313,6 +323,60 @@ def test_a_flat_patch_matches_nothing():
     np.testing.assert_allclose(lesson_01.normalised_match(image, np.eye(3))[0, 0], 0)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 7])
+def test_sizes_and_paddings_are_those_of_shapes(kernel_size, stride):
+    for size in range(kernel_size, 20):
+        for padding, dilation in [(0, 1), (2, 1), (kernel_size, 2)]:
+            expected = shapes.output_size(size, kernel_size, stride, padding, dilation)
+            assert lesson_02.output_size(size, kernel_size, stride, padding, dilation) == expected
+        expected = shapes.padding_amounts(size, kernel_size, stride, "same")
+        assert tuple(lesson_02.same_padding(size, kernel_size, stride)) == expected
+
+
+def test_a_receptive_field_is_that_of_shapes():
+    for (layers,) in lesson_02.RECEPTIVE_FIELD.probes:
+        assert lesson_02.receptive_field(layers) == shapes.receptive_field(layers).size
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_layer_by_loops_is_that_of_ops(stride):
+    rng = np.random.default_rng(0)
+    image, kernel, bias = rng.normal(size=(7, 6, 3)), rng.normal(size=(3, 2, 3, 4)), rng.normal(size=4)
+    expected = ops.conv2d(image[None], kernel, bias, stride=stride)[0]
+    np.testing.assert_allclose(lesson_02.conv2d(image, kernel, bias, stride), expected)
+
+
+@pytest.mark.parametrize(("image_shape", "kernel_shape"), [((4, 4), (3, 3)), ((3, 6), (2, 3)), ((5, 3), (4, 1))])
+def test_gradients_agree_with_central_differences(image_shape, kernel_shape):
+    rng = np.random.default_rng(0)
+    image, kernel = rng.normal(size=image_shape), rng.normal(size=kernel_shape)
+    grad_output = rng.normal(size=ops.cross_correlate(image, kernel).shape)
+    by_kernel = gradcheck.numerical_gradient(lambda kernel: ops.cross_correlate(image, kernel), kernel, grad_output)
+    by_image = gradcheck.numerical_gradient(lambda image: ops.cross_correlate(image, kernel), image, grad_output)
+    np.testing.assert_allclose(lesson_03.grad_kernel(grad_output, image), by_kernel, atol=1e-8)
+    np.testing.assert_allclose(lesson_03.grad_image(grad_output, kernel), by_image, atol=1e-8)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 3])
+def test_cropping_undoes_padding(padding):
+    image = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(lesson_03.crop(np.pad(image, padding), padding), image)
+
+
+def test_a_step_of_descent_follows_the_numerical_gradient_and_many_find_the_kernel():
+    rng = np.random.default_rng(0)
+    image, kernel, start = rng.normal(size=(12, 12)), rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    wanted = ops.cross_correlate(image, kernel)
+
+    def loss(kernel):
+        return ((ops.cross_correlate(image, kernel) - wanted) ** 2).mean() / 2
+
+    downhill = start - 0.1 * gradcheck.numerical_gradient(loss, start)
+    np.testing.assert_allclose(lesson_03.descend(image, wanted, start, 0.1, 1), downhill, atol=1e-8)
+    np.testing.assert_allclose(lesson_03.descend(image, wanted, start, 0.5, 200), kernel, atol=1e-6)
+
+
 LOOPS = """
 def cross_correlate(image, kernel):
     H, W = image.shape
@@ -361,6 +425,39 @@ def test_a_sum_that_is_never_set_back_is_diagnosed():
     names = {"np": np}
     exec(LOOPS.replace("            total = 0\n", "").replace("    for row", "    total = 0\n    for row"), names)
     assert exercises.check("01.cross_correlate", names["cross_correlate"]).diagnosis == "sum carried over"
+
+
+SCATTER = """
+def grad_image(grad_output, kernel):
+    H, W = grad_output.shape
+    KH, KW = kernel.shape
+    grad = np.zeros((H + KH - 1, W + KW - 1))
+    for row in range(H):
+        for column in range(W):
+            for i in range(KH):
+                for j in range(KW):
+                    grad[row + i, column + j] += grad_output[row, column] * kernel[i, j]
+    return grad
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "diagnosis"),
+    [
+        ("", "", "correct"),
+        ("+= ", "= ", "overwritten"),
+        ("kernel[i, j]", "kernel[-1 - i, -1 - j]", "kernel not turned"),  # scattering turns by itself
+        ("kernel[i, j]", "kernel[-1 - i, j]", "columns turned only"),
+        ("grad_output[row, column] * ", "", "gradient of the output ignored"),
+        ("grad_output[row, column]", "grad_output[-1 - row, -1 - column]", "gradient of the output turned"),
+        ("+ KH - 1, W + KW - 1", ", W", "raises"),
+        ("return grad", "pass", "returns nothing"),
+    ],
+)
+def test_gradients_that_are_scattered_are_diagnosed(right, slip, diagnosis):
+    names = {"np": np}
+    exec(SCATTER.replace(right, slip) if right else SCATTER, names)
+    assert exercises.check("03.grad_image", names["grad_image"]).diagnosis == diagnosis
 
 
 # --------------------------------------------------------------------------- results and names

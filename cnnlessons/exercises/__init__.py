@@ -25,13 +25,13 @@ import inspect
 
 import numpy as np
 
-from cnnlessons.exercises import lesson_00, lesson_01
+from cnnlessons.exercises import lesson_00, lesson_01, lesson_02, lesson_03
 from cnnlessons.exercises.cards import Hint, Result, Source
 from cnnlessons.exercises.feedback import Exercise
 
 __all__ = ["Result", "check", "compare", "hint", "names", "solution"]
 
-LESSONS = (lesson_00, lesson_01)
+LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03)
 _EXERCISES: dict[str, Exercise] = {exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES}
 _hints_given: dict[str, int] = {}
 
@@ -58,12 +58,18 @@ def compare(prediction, answer) -> None:
     if prediction is None:
         print("No prediction written.")  # first, for JupyterLab shows the first line of a folded output
         print(f"Answer: {answer}")
-    elif np.array_equal(np.asarray(prediction), np.asarray(answer)):
+    elif _same(prediction, answer):
         print(f"You predicted {prediction}.")
         print("That is the answer.")
     else:
         print(f"You predicted {prediction}.")
         print(f"Answer: {answer}. What did you assume that is not so?")
+
+
+def _same(prediction, answer):
+    if isinstance(prediction, str) and isinstance(answer, str):
+        return prediction.strip().lower() == answer.strip().lower()
+    return np.array_equal(np.asarray(prediction), np.asarray(answer))
 
 
 def check(name: str, answer, seconds: float = 5) -> Result:

@@ -144,13 +144,14 @@ def _difference(expected: Outcome, received: Outcome):
 
 
 def _misfit(value, shape):
-    """Why a value is not an array of numbers (one number for `()`) of this shape, or None."""
-    expected = f"Expected {f'an array of shape {shape}' if shape else 'one number'}; yours is"
+    """Why a value is not an array of numbers of this shape, or None; a tuple or list will do for a few numbers."""
+    asked = f"an array of shape {shape}" if len(shape) > 1 else f"{shape[0]} numbers" if shape else "one number"
+    expected = f"Expected {asked}; yours is"
     if _numbers(value) is None:
         return "not numbers", f"{expected} {_kind(value)}."
     if shape and np.shape(value) == ():
         return "one number", f"{expected} one number. In a function: does the `return` stand inside the loop?"
-    if shape and not isinstance(value, np.ndarray):
+    if len(shape) > 1 and not isinstance(value, np.ndarray):
         return "not an array", f"{expected} {_kind(value)}. `np.array(...)` makes an array of it."
     if np.shape(value) == shape:
         return None
@@ -204,10 +205,14 @@ def _numbers(value):
 def _kind(value):
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}, {value.dtype}"
+    if isinstance(value, tuple | list):
+        return f"of type {type(value).__name__}, with {len(value)} entries"
     return f"of type {type(value).__name__}"
 
 
 def _at(place):
+    if len(place) == 1:
+        return f"At index {place[0]}, "
     if len(place) == 2:
         return f"At row {place[0]}, column {place[1]}, "
     return f"At {list(place)}, " if place else ""

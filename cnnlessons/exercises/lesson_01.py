@@ -64,6 +64,13 @@ def _writes_into_image(image, kernel):
     return out
 
 
+def _integer_steps(image, kernel):
+    out = np.zeros(ops.cross_correlate(image, kernel).shape, int)
+    for i, j in np.ndindex(kernel.shape):  # every addition cuts off what an integer cannot hold
+        out[:] = out + kernel[i, j] * image[i : i + out.shape[0], j : j + out.shape[1]]
+    return out
+
+
 CROSS_CORRELATE = FunctionExercise(
     name="01.cross_correlate",
     solution=cross_correlate,
@@ -148,6 +155,12 @@ CROSS_CORRELATE = FunctionExercise(
             "back to 0. Start it inside the loop over the columns.",
         ),
         Mistake(
+            "last product only",
+            lambda image, kernel: kernel[-1, -1] * image[kernel.shape[0] - 1 :, kernel.shape[1] - 1 :].astype(float),
+            "Only the last product of each window is left: every product overwrites the one before it. Add them "
+            "up, with `+=` in the place of `=`.",
+        ),
+        Mistake(
             "sum in uint8",
             lambda image, kernel: ops.cross_correlate(image, kernel).astype(image.dtype),
             "Small numbers come out right, but a photograph's do not: the result has the type of the image. "
@@ -158,6 +171,12 @@ CROSS_CORRELATE = FunctionExercise(
             "integers only",
             lambda image, kernel: np.trunc(ops.cross_correlate(image, kernel)),
             "What stands behind the point is lost: your result is an array of integers. Let `out` hold "
+            "floats, as `np.zeros((rows, columns))` does.",
+        ),
+        Mistake(
+            "integers at every step",
+            _integer_steps,
+            "What stands behind the point is lost at every addition: you add into an array of integers. Let `out` hold "
             "floats, as `np.zeros((rows, columns))` does.",
         ),
         Mistake(
@@ -341,7 +360,7 @@ BLIND_KERNEL = ArrayExercise(
         Mistake(
             "sees both edges",
             np.array([[-2, -1, 0], [-1, 0, 1], [0, 1, 2]]),
-            'Your kernel sees "-" and "|" edges: it looks along a diagonal. On a "|" edge a column of '
+            'Your kernel sees "-" and "|" edges. On a "|" edge a column of '
             "weights lies on equal pixels; for the answer 0 each column has to sum to 0.",
             lambda kernel: not _blind_to_vertical(kernel),
         ),

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import datasets, kernels, ops, plots, spectra
-from cnnlessons.panels._parts import Panel, Picture, Unusable, checked, png
+from cnnlessons.panels._parts import Panel, Picture, Slider, Unusable, checked, png
 
 SIZES = (3, 5)
 LARGEST_WEIGHT = 1e9
@@ -223,11 +223,12 @@ class KernelEditor(Panel):
         places = range(max(SIZES))
         self.fields = np.array([[_field(row, column) for column in places] for row in places])  # (5, 5) of Text
         self.row, self.column = widgets.ToggleButtons(), widgets.ToggleButtons()
-        self.drag = _slider(-1, 1, "Weight", "Drag the chosen weight")
+        self.drag = _slider(-1, 1, "Weight")  # in units of self._reach: the front end mixes a new range with old values
         self.turn = widgets.Button(description="Turn by 180°", tooltip="Turn the kernel by 180° (a convolution does)")
         self.divide = widgets.Button(description="Divide by the sum", tooltip="Make the weights sum to 1")
         self.again = widgets.Button(description="Reset", tooltip="Back to the first photograph and kernel")
-        self.mix = _slider(0, 1, "Mix", "From the untouched photograph (0) to the filtered one (1)")
+        self.mix = _slider(0, 1, "Mix")
+        self.mix.tooltip = "From the untouched photograph (0) to the filtered one (1)"
         self.display = widgets.ToggleButtons(
             options=["auto", "brightness", "signed"],
             tooltips=[
@@ -318,16 +319,16 @@ class KernelEditor(Panel):
         chosen = self.row.value, self.column.value
         for place, field in np.ndenumerate(self.fields):
             (field.add_class if place == chosen else field.remove_class)("cnnlessons-chosen")
-        reach = 10.0 ** np.ceil(np.log10(1.25 * max(0.8, abs(self._kernel).max())))
-        with self.drag.hold_sync():  # else the front end answers with the old value, cut to the new range
-            self.drag.min, self.drag.max, self.drag.step = -reach, reach, reach / 200
-            self.drag.value = self._kernel[chosen]
+        self._reach = 10.0 ** np.ceil(np.log10(1.25 * max(0.8, abs(self._kernel).max())))
+        self.drag.tooltip = f"Drag the chosen weight between −{self._reach:g} and {self._reach:g}"
+        self.drag.value = self._kernel[chosen] / self._reach
 
     def _drag(self):
         chosen = self.row.value, self.column.value
-        if abs(self.drag.value - self._kernel[chosen]) <= self.drag.step / 2:
+        weight = self.drag.value * self._reach
+        if abs(weight - self._kernel[chosen]) <= self._reach * self.drag.step / 2:
             return  # the front end rounds the weight that it was given to a step; nobody moved anything
-        self._kernel[chosen] = round(self.drag.value, 6)  # the slider counts in steps, 3 · 0.1 = 0.30000000000000004
+        self._kernel[chosen] = round(weight, 6)  # 3 · 0.1 = 0.30000000000000004
         self.fields[chosen].value = write_weight(self._kernel[chosen])
 
     def _take_named(self):
@@ -399,12 +400,10 @@ def _box(kind, children, name):
     return box
 
 
-def _slider(low, high, description, tooltip):
-    slider = widgets.FloatSlider(
-        min=low, max=high, step=(high - low) / 200, description=description, tooltip=tooltip, readout=False
-    )
-    slider.layout.width, slider.style.description_width = "284px", "50px"
+def _slider(low, high, description):
+    slider = Slider(min=low, max=high, step=(high - low) / 400, description=description, readout=False)
     slider.add_class("cnnlessons-slider")
+    slider.layout.width, slider.style.description_width = "284px", "50px"
     return slider
 
 
