@@ -1,10 +1,12 @@
 """Panels to explore with: widgets around plain functions, which a lesson or a test can call without any widget.
 
-``panels.stepper()`` and ``panels.kernel_editor()`` make a panel; everything it shows comes from the functions beside
-it, such as ``from cnnlessons.panels.stepper import step``.
+``panels.stepper()`` makes a panel, and so do the other functions listed here; everything it shows comes from the
+functions beside it, such as ``from cnnlessons.panels.stepper import step``.
 """
 
+from cnnlessons.panels.gradient_stepper import gradient_stepper
 from cnnlessons.panels.kernel_editor import kernel_editor
+from cnnlessons.panels.shape_explorer import shape_explorer
 from cnnlessons.panels.stepper import stepper
 
-__all__ = ["kernel_editor", "stepper"]
+__all__ = ["gradient_stepper", "kernel_editor", "shape_explorer", "stepper"]

@@ -9,7 +9,9 @@ import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import ops, shapes
-from cnnlessons.panels._parts import Panel, checked
+from cnnlessons.panels._parts import checked
+from cnnlessons.panels._tables import STYLE, factor, number, table
+from cnnlessons.panels._walk import Walk
 
 LARGEST_IMAGE, LARGEST_KERNEL = 8, 5
 
@@ -114,18 +116,18 @@ def page(image, kernel, position=0, flip=False, padding="valid"):
     now = step(image, kernel, row, column, flip, padding)
     around = _padding(image, kernel, padding)
     output = (ops.convolve if flip else ops.cross_correlate)(image, kernel, padding)
-    done = np.arange(output.size).reshape(output.shape) <= position
+    known = np.where(np.arange(output.size).reshape(output.shape) <= position, "", "unknown")
     pixels, window = np.pad(image, around), (row, column, *kernel.shape)
-    within = np.pad(np.ones(image.shape, bool), around)
+    border = np.where(np.pad(np.ones(image.shape, bool), around), "", "border")
     title = "Image with a border of zeros" if pixels.shape != image.shape else "Image"
     parts = {
-        "image": _table(title, pixels, within, window),
-        "kernel": _table("Kernel, turned by 180°" if flip else "Kernel", now.weights),
-        "products": _table("Products", now.products),
-        "output": _table("Output so far", output, frame=(row, column, 1, 1), known=done),
+        "image": table(title, pixels, border, frame=window),
+        "kernel": table("Kernel, turned by 180°" if flip else "Kernel", now.weights),
+        "products": table("Products", now.products),
+        "output": table("Output so far", output, known, frame=(row, column, 1, 1)),
     }
     return (
-        f'{_STYLE}<div class="cnnlessons-page">{_equation(parts, pixels.shape[1], kernel.shape[1], columns)}'
+        f'{STYLE}{_STYLE}<div class="cnnlessons-page">{_equation(parts, pixels.shape[1], kernel.shape[1], columns)}'
         f'<p class="sum">{_sum(now)}</p>'
         f"<p>Position {position + 1} of {output.size}: output row {row}, column {column}</p></div>"
     )
@@ -146,96 +148,32 @@ def _equation(parts, image, kernel, output):
     )
 
 
-def number(value):
-    """Write a number for the screen: whole numbers in full, others with two decimals, a true minus sign."""
-    text = f"{value:.0f}" if value == round(value) else f"{value:.2f}"
-    return text.replace("-", "−") if float(text) else text.lstrip("-")  # no −0
-
-
-def _table(title, values, within=None, frame=None, known=None):
-    """Draw numbers as a table; pixels not `within` the image are shaded, those not `known` left empty."""
-    rows = []
-    for r, numbers in enumerate(values):
-        cells = [_cell(number(v), within is None or within[r, c], known is None or known[r, c])
-                 for c, v in enumerate(numbers)]  # fmt: skip
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    digits = max(3, *(len(number(value)) for value in values.flat))
-    label = f"{title}, {values.shape[0]} rows by {values.shape[1]} columns"
-    outline = _frame(*frame) if frame else ""
-    return (
-        f'<figure><figcaption>{title}</figcaption><div class="numbers" style="--digits: {digits}">'
-        f'<table aria-label="{label}">{"".join(rows)}</table>{outline}</div></figure>'
-    )
-
-
-def _cell(text, within, known):
-    if not known:
-        return '<td class="unknown" aria-label="not yet computed"></td>'
-    return f"<td>{text}</td>" if within else f'<td class="border">{text}</td>'
-
-
-def _frame(row, column, height, width):
-    return f'<div class="frame" style="--row: {row}; --column: {column}; --high: {height}; --wide: {width}"></div>'
-
-
 def _sum(now):
     """Write the sum out: 1·2 + 0·(−1) + … = 7."""
     factors = zip(now.patch.flat, now.weights.flat, strict=True)
-    terms = [f"{_factor(pixel)}·{_factor(weight)}" for pixel, weight in factors]
+    terms = [f"{factor(pixel)}·{factor(weight)}" for pixel, weight in factors]
     return f"{' + '.join(terms)} = <b>{number(now.total)}</b>"
 
 
-def _factor(value):
-    return f"({number(value)})" if value < 0 else number(value)
-
-
-_SPACED = {"margin": "4px 0 12px", "grid_gap": "32px", "align_items": "center"}
 _STYLE = """
 <style>
-.cnnlessons-page { container-type: inline-size; width: 100%; color: var(--jp-ui-font-color1, #222); }
 .cnnlessons-page .equation {
   --cell: min(68px, calc((100cqw - 170px) / var(--across) - 2px));
 }
 .cnnlessons-page .equation, .cnnlessons-page .middle { display: flex; align-items: center; gap: 10px; }
 .cnnlessons-page .stacked { flex-direction: column; gap: 0; }
-.cnnlessons-page figure { margin: 0; }
-.cnnlessons-page figcaption { font-size: 16px; text-align: center; width: 0; min-width: 100%; margin-bottom: 4px; }
-.cnnlessons-page .sign { font-size: 26px; padding-top: 26px; white-space: nowrap; }
 .cnnlessons-page .stacked .sign { padding: 0; line-height: 1; }
-.cnnlessons-page .numbers { position: relative; width: max-content; margin: 0 auto; }
-.cnnlessons-page table { border-collapse: separate; border-spacing: 2px; margin: 0; }
-.cnnlessons-page td {
-  box-sizing: border-box; width: var(--cell); min-width: var(--cell); height: var(--cell); padding: 0;
-  text-align: center; vertical-align: middle; border-radius: 3px; line-height: 1;
-  font-size: calc(var(--cell) * 1.5 / var(--digits)); font-variant-numeric: tabular-nums;
-  background: var(--jp-layout-color2, #eee); color: inherit;
-}
-.cnnlessons-page td.border { background: none; border: 1px dashed var(--jp-border-color1, #999); opacity: .75; }
-.cnnlessons-page td.unknown { background: none; border: 1px solid var(--jp-border-color2, #ccc); }
-.cnnlessons-page .frame {
-  position: absolute; box-sizing: border-box; border: 4px solid #d55e00; border-radius: 5px;
-  top: calc(var(--row) * (var(--cell) + 2px) - 1px); left: calc(var(--column) * (var(--cell) + 2px) - 1px);
-  height: calc(var(--high) * (var(--cell) + 2px) + 4px); width: calc(var(--wide) * (var(--cell) + 2px) + 4px);
-}
-.cnnlessons-page p { margin: 10px 0 0; font-size: 16px; }
-.cnnlessons-page p.sum { font-size: 20px; font-variant-numeric: tabular-nums; }
 </style>
 """
 
 # --------------------------------------------------------------------------- widgets
 
 
-class Stepper(Panel):
+class Stepper(Walk):
     """The panel that `stepper` makes; its controls are attributes and can be set from code."""
 
     def __init__(self, image, kernel, flip, padding):
         self._image, self._kernel = checked(image, "image", LARGEST_IMAGE), checked(kernel, "kernel", LARGEST_KERNEL)
-        self._start = {"flip": flip, "padding": padding}
-        self.back = widgets.Button(icon="chevron-left", tooltip="One step back")
-        self.forward = widgets.Button(icon="chevron-right", tooltip="One step forward")
-        self.play = widgets.Play(interval=900, show_repeat=False, tooltip="Walk over the whole image")
-        self.position = widgets.IntSlider(description="Position", readout=False, tooltip="Position of the kernel")
-        self.position.style.description_width = "initial"
         self.flip = widgets.Checkbox(flip, description="flip (convolution)", indent=False)
         self.padding = widgets.ToggleButtons(
             options=["valid", "same"],
@@ -244,45 +182,17 @@ class Stepper(Panel):
             style={"description_width": "initial"},
             tooltips=["only where the kernel fits", "with zeros around, as many outputs as pixels"],
         )
-        self.again = widgets.Button(description="Reset", tooltip="Back to the first position and the first settings")
-        self.page = widgets.HTML(layout={"width": "100%"})
-        walk = widgets.HBox([self.back, self.forward, self.play, self.position, self.again])
-        choices = widgets.HBox(
-            [self.padding, self.flip], layout={"margin": "4px 0 12px", "grid_gap": "32px", "align_items": "center"}
-        )
-        super().__init__([walk, choices, self.page], "cnnlessons-stepper")
-        for button in (self.back, self.forward):
-            button.layout.width = "48px"
-        self.again.layout.width = "80px"
-        widgets.link((self.play, "value"), (self.position, "value"))
-        widgets.link((self.play, "max"), (self.position, "max"))
-        for control in (self.position, self.flip):
-            self.on(control)
-        self.on(self.padding, self._restart)
-        self.on(self.back, lambda: self._move(-1))
-        self.on(self.forward, lambda: self._move(+1))
-        self.on(self.again, self._reset)
-        self.act(self._restart)
+        super().__init__([self.padding, self.flip], "cnnlessons-stepper", interval=900)
 
     def __repr__(self):
         image, kernel = ("×".join(map(str, array.shape)) for array in (self._image, self._kernel))
         return f"Stepper: {image} image, {kernel} kernel"
 
-    def draw(self):
-        position, last = self.position.value, self.position.max
-        self.page.value = page(self._image, self._kernel, position, self.flip.value, self.padding.value)
-        self.back.disabled, self.forward.disabled = position == 0, position == last
+    def count(self):
+        return int(np.prod(output_shape(self._image, self._kernel, self.padding.value)))
 
-    def _move(self, by):
-        self.position.value += by  # the slider stops at either end
-
-    def _restart(self):
-        self.position.max = int(np.prod(output_shape(self._image, self._kernel, self.padding.value))) - 1
-        self.position.value = 0
-
-    def _reset(self):
-        self.flip.value, self.padding.value = self._start["flip"], self._start["padding"]
-        self._restart()
+    def show(self, position):
+        return page(self._image, self._kernel, position, self.flip.value, self.padding.value)
 
 
 def stepper(image=None, kernel=None, flip=False, padding="valid"):

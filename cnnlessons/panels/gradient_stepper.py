@@ -1,0 +1,366 @@
+"""Gradient stepper: where an output's gradient goes, and which products the gradient of a pixel or a weight sums.
+
+Taught in lesson 03.
+"""
+
+from string import ascii_letters
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import numpy as np
+
+from cnnlessons import ops, shapes
+from cnnlessons.panels._parts import Unusable, checked
+from cnnlessons.panels._tables import STYLE, factor, number, table
+from cnnlessons.panels._walk import Walk
+
+LARGEST_IMAGE, LARGEST_KERNEL, LARGEST_OUTPUT = 5, 3, 7
+STRIDES, PADDINGS = (1, 2), (0, 1)
+PICKS = ("output", "pixel", "weight")
+
+# --------------------------------------------------------------------------- numbers
+
+
+class Product(NamedTuple):
+    """One product of the forward pass, ``output += weight * pixel``, by the (row, column) of each of the three."""
+
+    output: tuple
+    weight: tuple
+    pixel: tuple  # in the padded image
+
+
+class Forward(NamedTuple):
+    """A forward pass with all its products, and the gradient that comes back to its output."""
+
+    image: np.ndarray  # (H, W), with its padding
+    within: np.ndarray  # (H, W), False in the padding
+    kernel: np.ndarray  # (KH, KW)
+    output: np.ndarray  # (H', W')
+    grad_output: np.ndarray  # (H', W')
+    products: list  # output after output, weight after weight
+
+
+def forward(image, kernel, grad_output, stride=1, padding=0):
+    """Cross-correlate and keep every product.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W)
+    kernel : array_like, shape (KH, KW)
+    grad_output : array_like, 2-D
+        Gradient of the loss with respect to the output; cut off where it is larger than the output, repeated where
+        it is smaller.
+    stride, padding : int
+
+    Returns
+    -------
+    Forward
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not two-dimensional, not finite, too large for the screen, or the kernel fits nowhere.
+
+    Notes
+    -----
+    Taught in lesson 03.
+    """
+    image, kernel = _exact(image, "image", LARGEST_IMAGE), _exact(kernel, "kernel", LARGEST_KERNEL)
+    grad_output = _exact(grad_output, "grad_output", LARGEST_OUTPUT)
+    output = ops.conv2d(image[None, :, :, None], kernel[:, :, None, None], stride=stride, padding=padding)[0, :, :, 0]
+    rows, columns = (np.arange(size) % length for size, length in zip(output.shape, grad_output.shape, strict=True))
+    products = [
+        Product((r, c), (i, j), (r * stride + i, c * stride + j))
+        for r, c in np.ndindex(output.shape)
+        for i, j in np.ndindex(kernel.shape)
+    ]
+    within = np.pad(np.ones(image.shape, bool), padding)
+    return Forward(np.pad(image, padding), within, kernel, output, grad_output[np.ix_(rows, columns)], products)
+
+
+def places(now, what):
+    """Return every (row, column) that can be picked: of an "output", a "pixel" of the image, or a "weight".
+
+    A pixel counts from the corner of the padding, which itself cannot be picked.
+    """
+    if what not in PICKS:
+        raise ValueError(f'what must be "output", "pixel" or "weight", got {what!r}')
+    choosable = {"output": np.ones(now.output.shape), "pixel": now.within, "weight": np.ones(now.kernel.shape)}[what]
+    return [tuple(place) for place in np.argwhere(choosable).tolist()]
+
+
+def picked(now, what, place):
+    """Return the products in which the output, pixel or weight at `place` takes part. Taught in lesson 03."""
+    return [product for product in now.products if getattr(product, what) == place]
+
+
+def gradients(now, products):
+    """Add up what some products send back to the image and to the kernel.
+
+    Parameters
+    ----------
+    now : Forward
+    products : list of Product
+        ``now.products`` for the whole gradients.
+
+    Returns
+    -------
+    grad_image : ndarray, shape (H, W), with its padding
+    grad_kernel : ndarray, shape (KH, KW)
+
+    Notes
+    -----
+    Taught in lesson 03. Where ``output += weight * pixel``, the derivative by the pixel is the weight, and by the
+    weight the pixel.
+    """
+    dtype = np.result_type(now.grad_output, now.image, now.kernel)
+    grad_image, grad_kernel = np.zeros(now.image.shape, dtype), np.zeros(now.kernel.shape, dtype)
+    for output, weight, pixel in products:
+        grad_image[pixel] += now.grad_output[output] * now.kernel[weight]
+        grad_kernel[weight] += now.grad_output[output] * now.image[pixel]
+    return grad_image, grad_kernel
+
+
+def _exact(array, name, largest):
+    array = checked(array, name, largest)
+    return array.astype(np.result_type(array, np.int64))  # bytes would overflow
+
+
+# --------------------------------------------------------------------------- pictures
+
+
+def page(image, kernel, grad_output, what="output", position=0, stride=1, padding=0):
+    """Draw image, kernel and output, below each its gradient so far, and the products of what is picked.
+
+    Parameters
+    ----------
+    image, kernel, grad_output, stride, padding
+        As in `forward`.
+    what : {"output", "pixel", "weight"}
+        What is picked.
+    position : int
+        Which one, counted from 0 along the rows.
+
+    Returns
+    -------
+    str
+        HTML that fits the width it is given, in light and dark themes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `forward`, or if there is no such position.
+
+    Notes
+    -----
+    Taught in lesson 03.
+    """
+    now = forward(image, kernel, grad_output, stride, padding)
+    choices = places(now, what)
+    if not 0 <= position < len(choices):
+        raise ValueError(f"position must be from 0 to {len(choices) - 1}, the last {what}, got {position}")
+    place = choices[position]
+    parts = _values(now, what, place)
+    parts |= _grads_so_far(now, place) if what == "output" else _grads_up_to(now, what, place)
+    across = now.image.shape[1] + now.kernel.shape[1] + now.output.shape[1]
+    row, column = np.subtract(place, padding) if what == "pixel" else place
+    return (
+        f'{STYLE}{_STYLE}<div class="cnnlessons-page">'
+        f'<div class="gradients" style="--across: {across}; --down: {2 * len(now.image)}">'
+        f'{parts["image"]}<div class="sign">×</div>{parts["kernel"]}<div class="sign">→</div>{parts["output"]}'
+        f'{parts["grad_image"]}<div></div>{parts["grad_kernel"]}<div class="sign">←</div>{parts["grad_output"]}'
+        f"<div><p>{_NAMES[what]} {position + 1} of {len(choices)}: row {row}, column {column}</p>"
+        f"<p>{rule(what, stride, padding)}</p></div></div>"
+        f"{_sums(now, what, place)}</div>"
+    )
+
+
+def rule(what, stride=1, padding=0):
+    """Say in a sentence how the gradients of all outputs, pixels or weights come about at once."""
+    spread = " (a zero put between its pixels)" if stride == 2 else ""
+    cut = "; that of the border is thrown away" if padding else ""
+    return {
+        "output": "Each output sends grad_output·weight to its pixels and grad_output·pixel to its weights. "
+        f"The gradients add up what has arrived so far{cut}.",
+        "pixel": f"All at once: grad_output{spread} cross-correlated with the kernel turned by 180°, wherever the two "
+        f"overlap{cut}.",
+        "weight": f"All at once: the image cross-correlated with grad_output{spread}.",
+    }[what]
+
+
+def _values(now, what, place):
+    """Draw what the products are made of: what is picked in a frame, partners in a product with the same letter."""
+    letters = {part: _letters(now, part, what, place) for part in PICKS}
+    frames = {part: (*place, 1, 1) if part == what else None for part in PICKS}
+    title = "Image" if now.within.all() else "Padded image"
+    return {
+        "image": _partners(title, now.image, letters["pixel"], frames["pixel"], _border(now)),
+        "kernel": _partners("Kernel", now.kernel, letters["weight"], frames["weight"]),
+        "output": table("Output", now.output, tags=letters["output"], frame=frames["output"]),
+        "grad_output": _partners("grad_output", now.grad_output, letters["output"], frames["output"]),
+    }
+
+
+def _letters(now, part, what, place):
+    """Return a letter for every output, pixel or weight (`part`) in a product of what is picked, "" for the others."""
+    letters = np.full({"output": now.output, "pixel": now.image, "weight": now.kernel}[part].shape, "", object)
+    if part != what:
+        for letter, product in zip(ascii_letters, picked(now, what, place), strict=False):  # at most 49 of 52
+            letters[getattr(product, part)] = letter
+    return letters
+
+
+def _border(now):
+    return np.where(now.within, "", "border ").astype(object)
+
+
+def _partners(title, values, letters, frame, border=""):
+    return table(title, values, border + np.where(letters == "", "", "partner").astype(object), letters, frame)
+
+
+def _grads_so_far(now, place):
+    """Draw both gradients as the outputs up to `place` have filled them, with what the last one added in the corner."""
+    totals = gradients(now, [product for product in now.products if product.output <= place])
+    sent = gradients(now, picked(now, "output", place))
+    drawn = {}
+    for part, total, added, border in zip(_GRADIENTS, totals, sent, (_border(now), ""), strict=True):
+        received = _letters(now, part, "output", place) != ""
+        signed = [[f"+{number(value)}" if value >= 0 else number(value) for value in row] for row in added]
+        looks = border + np.where(received, "received", "").astype(object)
+        drawn[_GRADIENTS[part]] = table(_GRADIENTS[part], total, looks, np.where(received, signed, ""))
+    return drawn
+
+
+def _grads_up_to(now, what, place):
+    """Draw the gradient of what is picked, up to `place`, and leave the other one empty."""
+    drawn = {}
+    for part, grad, border in zip(_GRADIENTS, gradients(now, now.products), (_border(now), ""), strict=True):
+        looks = np.full(grad.shape, "unknown", object)
+        for known in [other for other in places(now, what) if other <= place] if part == what else []:
+            looks[known] = ""
+        frame = (*place, 1, 1) if part == what else None
+        drawn[_GRADIENTS[part]] = table(_GRADIENTS[part], grad, border + looks, frame=frame)
+    return drawn
+
+
+def _sums(now, what, place):
+    """Write out the products of what is picked, each under its letter."""
+    products = picked(now, what, place)
+    to_pixels = [(now.grad_output[product.output], now.kernel[product.weight]) for product in products]
+    to_weights = [(now.grad_output[product.output], now.image[product.pixel]) for product in products]
+    if what == "output":
+        return (
+            f'<p class="sum">To the pixels: {_terms(to_pixels, ",&ensp;")}</p>'
+            f'<p class="sum">To the weights: {_terms(to_weights, ",&ensp;")}</p>'
+        )
+    if not products:
+        return '<p class="sum">No output saw this pixel: its gradient is <b>0</b></p>'
+    pairs = to_pixels if what == "pixel" else to_weights
+    total = sum(gradient * partner for gradient, partner in pairs)
+    return f'<p class="sum">{_terms(pairs, " + ")} = <b>{number(total)}</b></p>'
+
+
+def _terms(pairs, between):
+    return between.join(
+        f"<ruby>{factor(gradient)}·{factor(partner)}<rt>{letter}</rt></ruby>"
+        for letter, (gradient, partner) in zip(ascii_letters, pairs, strict=False)
+    )
+
+
+_NAMES = {"output": "Output", "pixel": "Pixel", "weight": "Weight"}
+_GRADIENTS = {"pixel": "grad_image", "weight": "grad_kernel"}
+_STYLE = """
+<style>
+.cnnlessons-page .gradients {
+  --cell: min(48px, calc((100cqw - 350px) / var(--across) - 2px), calc(420px / var(--down) - 2px));
+  display: grid; grid-template-columns: repeat(5, max-content) 1fr; align-items: center; gap: 2px 14px;
+}
+.cnnlessons-page .gradients > :last-child { grid-area: 1 / 6 / 3 / 7; padding-left: 10px; }
+.cnnlessons-page .numbers td.received { box-shadow: inset 0 0 0 2px #009e73; }
+.cnnlessons-page .gradients ~ p.sum { font-size: 18px; margin-top: 4px; }
+.cnnlessons-page rt { font-size: 13px; }
+</style>
+"""
+
+# --------------------------------------------------------------------------- widgets
+
+
+class GradientStepper(Walk):
+    """The panel that `gradient_stepper` makes; its controls are attributes and can be set from code."""
+
+    def __init__(self, image, kernel, grad_output, stride, padding):
+        self._arrays = np.asarray(image), np.asarray(kernel), np.asarray(grad_output)
+        self.pick = _choice("Pick", [("output pixel", "output"), ("input pixel", "pixel"), ("weight", "weight")])
+        self.stride = _choice("Stride", [(str(stride), stride) for stride in STRIDES], stride)
+        self.padding = _choice("Padding", [(str(padding), padding) for padding in PADDINGS], padding)
+        super().__init__([self.pick, self.stride, self.padding], "cnnlessons-gradient-stepper", interval=1500)
+
+    def __repr__(self):
+        image, kernel, _ = ("×".join(map(str, array.shape)) for array in self._arrays)
+        return (
+            f"Gradient stepper: {image} image, {kernel} kernel, "
+            f"stride {self.stride.value}, padding {self.padding.value}"
+        )
+
+    def count(self):
+        image, kernel, _ = (array.shape for array in self._arrays)
+        try:
+            sizes = [
+                shapes.output_size(size, kernel_size, self.stride.value, self.padding.value)
+                for size, kernel_size in zip(image, kernel, strict=True)
+            ]
+        except ValueError as problem:
+            raise Unusable(problem) from None
+        return int(np.prod({"output": sizes, "pixel": image, "weight": kernel}[self.pick.value]))
+
+    def show(self, position):
+        return page(*self._arrays, self.pick.value, position, self.stride.value, self.padding.value)
+
+
+def gradient_stepper(image=None, kernel=None, grad_output=None, stride=1, padding=0):
+    """Make a panel that shows how a gradient goes back through a convolution, product by product.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W), at most 5 × 5
+        By default 4 × 4 small whole numbers.
+    kernel : array_like, shape (KH, KW), at most 3 × 3
+        By default 3 × 3 whole numbers without symmetry.
+    grad_output : array_like, two-dimensional, at most 7 × 7
+        Gradient of the loss with respect to the output. The reader can change the size of the output, so it is cut
+        off where it is larger and repeated where it is smaller.
+    stride : {1, 2}
+    padding : {0, 1}
+
+    Returns
+    -------
+    GradientStepper
+        An ipywidgets box.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not two-dimensional, not finite, too large for the screen, or the kernel fits nowhere.
+
+    Notes
+    -----
+    Taught in lesson 03. What the panel shows is made by `page`, `picked` and `gradients` of
+    ``cnnlessons.panels.gradient_stepper``.
+    """
+    image = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]] if image is None else image
+    kernel = [[1, 0, -1], [2, 1, 0], [0, 1, -2]] if kernel is None else kernel
+    grad_output = [[1, 2, 0, 1], [-1, 3, 1, -2], [2, 0, 1, 1], [0, 1, -1, 2]] if grad_output is None else grad_output
+    for name, value, allowed in (("stride", stride, STRIDES), ("padding", padding, PADDINGS)):
+        if value not in allowed:
+            raise ValueError(f"{name} must be {allowed[0]} or {allowed[1]} to fit the screen, got {value!r}")
+    page(image, kernel, grad_output, stride=stride, padding=padding)  # what cannot be drawn is refused
+    return GradientStepper(image, kernel, grad_output, stride, padding)
+
+
+def _choice(description, options, value=None):
+    return widgets.ToggleButtons(
+        options=options,
+        value=options[0][1] if value is None else value,
+        description=description,
+        style={"description_width": "initial"},
+    )
