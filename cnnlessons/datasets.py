@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from numbers import Integral
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 from skimage import color, io, transform
 
+from cnnlessons import shapes
 from cnnlessons.kernels import ORIENTATIONS
 
 
@@ -127,12 +128,12 @@ def photograph(name, size=None, gray=False, dtype=float):
     Taught in lesson 01.
     """
     if np.dtype(dtype) not in (np.float64, np.float32, np.uint8):
-        raise ValueError(f"dtype must be float64, float32 or uint8, but it is {np.dtype(dtype)}")
+        raise ValueError(f"dtype must be float64, float32 or uint8, got {np.dtype(dtype)}")
     image = _read(photograph_source(name).file) / 255
     if gray and image.ndim == 3:
         image = color.rgb2gray(image)  # (H, W)
     if size is not None:
-        image = _resize(image, *_height_and_width(size))
+        image = _resize(image, *shapes.pair(size, "size"))
     return np.rint(image * 255).astype(np.uint8) if np.dtype(dtype) == np.uint8 else image.astype(dtype)
 
 
@@ -143,7 +144,7 @@ def photographs():
 
 def photograph_source(name):
     """Return the `PhotographSource` of a photograph: what it shows, where it comes from, and its licence."""
-    if name not in _PHOTOGRAPHS:
+    if not isinstance(name, str) or name not in _PHOTOGRAPHS:
         raise ValueError(f"there is no photograph named {name!r}; the names are: {', '.join(_PHOTOGRAPHS)}")
     return _PHOTOGRAPHS[name]
 
@@ -165,17 +166,10 @@ def _read(file):
     return io.imread(path)
 
 
-def _height_and_width(size):
-    pair = (size, size) if np.ndim(size) == 0 else tuple(size)
-    if len(pair) != 2 or not all(isinstance(length, Integral) and length > 0 for length in pair):
-        raise ValueError(f"size must be a positive integer or two, (height, width), but it is {size!r}")
-    return pair
-
-
 def _resize(image, height, width):
     rows, columns = image.shape[:2]
     scale = min(rows / height, columns / width)
-    crop_rows, crop_columns = round(height * scale), round(width * scale)
+    crop_rows, crop_columns = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (rows - crop_rows) // 2, (columns - crop_columns) // 2
     crop = image[top : top + crop_rows, left : left + crop_columns]
     return transform.resize(crop, (height, width), anti_aliasing=True)
@@ -207,7 +201,7 @@ def load(name, **options):
     -----
     Taught in lesson 04.
     """
-    if name not in _DATASETS:
+    if not isinstance(name, str) or name not in _DATASETS:
         raise ValueError(f"there is no data set named {name!r}; the names are: {', '.join(_DATASETS)}")
     loader = _DATASETS[name].loader
     known = list(inspect.signature(loader).parameters)
@@ -248,7 +242,7 @@ def lines(count=1000, size=16, noise=0.1, orientations=("horizontal", "vertical"
     Parameters
     ----------
     count : int
-        Images in all; a fifth of them are test images. The classes are equally frequent.
+        Images in all, at least five a class; a fifth of them are test images. The classes are equally frequent.
     size : int
         Height and width, at least 4.
     noise : float
@@ -262,7 +256,7 @@ def lines(count=1000, size=16, noise=0.1, orientations=("horizontal", "vertical"
     Dataset
         Images (N, size, size, 1).
     """
-    _check_line_options(count, size, noise, orientations)
+    _check_line_options(count, size, noise, orientations, seed)
     row, column = np.indices((size, size))
     distances = {
         "horizontal": row - size // 2,
@@ -277,16 +271,17 @@ def lines(count=1000, size=16, noise=0.1, orientations=("horizontal", "vertical"
     return Dataset(*train, *test, tuple(orientations), f"drawn here, noise {noise}, seed {seed}")
 
 
-def _check_line_options(count, size, noise, orientations):
-    if not isinstance(size, Integral) or size < 4:
-        raise ValueError(f"size must be an integer of at least 4, but it is {size!r}")
-    if not noise >= 0:
-        raise ValueError(f"noise is a standard deviation and must not be negative, but it is {noise!r}")
-    if isinstance(orientations, str) or len(orientations) < 2 or not set(orientations) <= set(ORIENTATIONS):
-        raise ValueError(f"orientations must be two or more of {', '.join(ORIENTATIONS)}, but it is {orientations!r}")
-    least = 5 * len(orientations)
-    if not isinstance(count, Integral) or count < least:
-        raise ValueError(f"count must be an integer of at least {least}, a test image a class, but it is {count!r}")
+def _check_line_options(count, size, noise, orientations, seed):
+    shapes.whole_number(size, "size", 4)
+    shapes.whole_number(seed, "seed", 0)
+    if not isinstance(noise, Real) or not 0 <= noise < np.inf:
+        raise ValueError(f"noise is a standard deviation and must be a number from 0 up, got {noise!r}")
+    known = [orientation for orientation in ORIENTATIONS if orientation in orientations]
+    if isinstance(orientations, str) or len(known) < 2 or len(known) < len(orientations):
+        raise ValueError(
+            f"orientations must be two or more of {', '.join(ORIENTATIONS)}, each once, got {orientations!r}"
+        )
+    shapes.whole_number(count, "count", 5 * len(orientations))  # a test image a class
 
 
 def _draw_lines(count, distance, noise, rng):
@@ -320,11 +315,11 @@ def photo_patches(per_class=200, test_per_class=50, size=32, seed=0):
     Dataset
         Images (N, size, size, 3).
     """
-    for option, value in (("per_class", per_class), ("test_per_class", test_per_class)):
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{option} must be an integer of at least 1, but it is {value!r}")
-    if not isinstance(size, Integral) or not 4 <= size <= 64:
-        raise ValueError(f"size must be an integer from 4 to 64, but it is {size!r}")
+    shapes.whole_number(per_class, "per_class", 1)
+    shapes.whole_number(test_per_class, "test_per_class", 1)
+    shapes.whole_number(seed, "seed", 0)
+    if shapes.whole_number(size, "size", 4) > 64:
+        raise ValueError(f"size must be at most 64, got {size}")
     rng = np.random.default_rng(seed)
     train, test = [], []
     for name in _PATCH_CLASSES:

@@ -3,6 +3,8 @@
 Taught in lesson 03.
 """
 
+from numbers import Real
+
 import numpy as np
 
 
@@ -48,19 +50,22 @@ def numerical_gradient(function, array, grad_output=None, step=1e-5):
         raise TypeError(
             f"array must hold floats, which can move by {step}, got dtype {point.dtype}; use array.astype(float)"
         )
-    if not (np.isfinite(step) and step > 0):
+    if not (isinstance(step, Real) and 0 < step < np.inf):
         raise ValueError(f"step must be a positive number, got {step!r}; 1e-5 suits float64")
     point = point.astype(np.float64)
     weights = _weights(function(point.copy()), grad_output)
     gradient = np.empty_like(point)
     for index in np.ndindex(*point.shape):
         here = point[index]
-        point[index] = here + step
-        above = np.asarray(function(point.copy()))
-        point[index] = here - step
-        below = np.asarray(function(point.copy()))
+        up, down = here + step, here - step
+        if not down < here < up:
+            raise ValueError(f"step must move every number of array, but {here} ± {step} is {here}; give a larger step")
+        point[index] = up
+        above = np.asarray(function(point.copy()), np.float64)
+        point[index] = down
+        below = np.asarray(function(point.copy()), np.float64)
         point[index] = here
-        gradient[index] = np.sum(weights * (above - below)) / (2 * step)
+        gradient[index] = np.sum(weights * (above - below)) / (up - down)  # not 2 * step: both ends were rounded
     if not np.isfinite(gradient).all():
         raise ValueError(
             f"function must return finite numbers near array, but entry {_first_bad(gradient)} led to NaN or inf"
@@ -101,7 +106,7 @@ def relative_error(a, b):
     Raises
     ------
     ValueError
-        If the shapes differ, or one holds NaN, which would make every comparison pass.
+        If the shapes differ, or one holds NaN or infinity, which are no distance away from anything.
 
     Notes
     -----
@@ -115,8 +120,9 @@ def relative_error(a, b):
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape:
         raise ValueError(f"a and b must have one shape, got {a.shape} and {b.shape}")
-    if np.isnan(a).any() or np.isnan(b).any():
-        raise ValueError("a and b must not hold NaN, got one in " + ("a" if np.isnan(a).any() else "b"))
+    for name, array in (("a", a), ("b", b)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"a and b must hold finite numbers, got NaN or inf in {name}")
     if a.size == 0:
         return 0.0
     largest = max(np.abs(a).max(), np.abs(b).max())

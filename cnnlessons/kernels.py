@@ -22,9 +22,11 @@ Taught in lesson 01.
 
 import difflib
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Real
 
 import numpy as np
+
+from cnnlessons import shapes
 
 ORIENTATIONS = ("horizontal", "vertical", "backslash", "slash")
 
@@ -140,8 +142,7 @@ def bank(name, size, channels=1):
     """
     filters = _look_up(_BANKS, name, "bank")
     _check_size(size)
-    if not isinstance(channels, Integral) or channels < 1:
-        raise ValueError(f"channels must be an integer of at least 1, as in channels=3, but it is {channels!r}")
+    channels = shapes.whole_number(channels, "channels", 1)
     kernel = np.stack([weights / np.linalg.norm(weights) for weights in filters(size)], axis=-1)
     return np.repeat(kernel[:, :, np.newaxis, :], channels, axis=2) / channels  # (size, size, channels, filters)
 
@@ -189,11 +190,15 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
     Taught in lesson 08.
     """
     _check_size(size)
-    if not wavelength >= 2:
-        raise ValueError(f"wavelength must be at least 2 pixels, or pixels cannot show it, but it is {wavelength!r}")
     sigma = size / 4 if sigma is None else sigma
-    if not sigma > 0:
-        raise ValueError(f"sigma must be a positive number of pixels, but it is {sigma!r}")
+    wave = {"wavelength": wavelength, "angle": angle, "phase": phase, "sigma": sigma, "aspect": aspect}
+    for name, value in wave.items():
+        if not isinstance(value, Real) or np.isnan(value):
+            raise ValueError(f"{name} must be a number, got {value!r}")
+    if wavelength < 2:
+        raise ValueError(f"wavelength must be at least 2 pixels, or pixels cannot show it, got {wavelength!r}")
+    if sigma <= 0:
+        raise ValueError(f"sigma must be a positive number of pixels, got {sigma!r}")
     row, column = _offsets(size)
     along = column * np.cos(angle) + row * np.sin(angle)
     across = row * np.cos(angle) - column * np.sin(angle)
@@ -203,7 +208,7 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
 
 def _look_up(table, name, what):
     if not isinstance(name, str):
-        raise TypeError(f"the name of a {what} must be a string, but it is {name!r}, a {type(name).__name__}")
+        raise TypeError(f"the name of a {what} must be a string, got {name!r}, a {type(name).__name__}")
     if name not in table:
         near = difflib.get_close_matches(name, table, n=3)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -212,10 +217,8 @@ def _look_up(table, name, what):
 
 
 def _check_size(size):
-    if not isinstance(size, Integral):
-        raise TypeError(f"size must be one integer, as in size=5, but it is {size!r}")
-    if size < 3 or size % 2 == 0:
-        raise ValueError(f"size must be odd, so that there is a middle, and at least 3, but it is {size}")
+    if shapes.whole_number(size, "size", 3) % 2 == 0:
+        raise ValueError(f"size must be odd, so that there is a middle, got {size}")
 
 
 def _offsets(size):

@@ -3,8 +3,8 @@
 Images are ``(N, H, W, C)``, kernels ``(KH, KW, C_in, C_out)``, as in Keras. Every ``..._backward`` takes the gradient
 of the loss with respect to the output and returns the gradients with respect to what the forward took, in that order.
 
-Floating-point input keeps its type (float16 is summed in float32). Integers and booleans are computed exactly and come
-back as int64; sums too large for that are refused, never wrapped.
+Floating-point input keeps its type (float16 is summed in float32). Sums of integers and booleans are exact and come
+back as int64; those too large for that are refused, never wrapped. Means and gradients of integers are float64.
 
 Taught in lessons 01 (`cross_correlate`, `convolve`), 02 (`conv2d`, pooling) and 03 (the gradients).
 """
@@ -267,6 +267,9 @@ def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid")
     grad_output, dtype = _pool_gradient(grad_output, images, windows)
     padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
     winner = np.argmax([padded[:, rows, columns] for rows, columns in windows.slices()], axis=0)
+    inside = _pad(np.ones((1, *images.shape[1:3], 1), bool), windows, bool)
+    first_inside = np.argmax([inside[:, rows, columns] for rows, columns in windows.slices()], axis=0)
+    winner = np.maximum(winner, first_inside)  # padding ties with a type's lowest number, and must not win
     grad_padded = np.zeros(padded.shape, dtype)
     for position, (rows, columns) in enumerate(windows.slices()):
         grad_padded[:, rows, columns] += np.where(winner == position, grad_output, 0)
@@ -342,12 +345,15 @@ def _lowest(dtype):
 
 def relu(array):
     """Set negative values to zero and leave the others alone: ``max(array, 0)``, any shape. Taught in lesson 04."""
-    return np.maximum(array, 0)
+    return np.maximum(_numbers(array, "array", "any shape"), 0)
 
 
 def relu_backward(grad_output, array):
     """Carry a gradient back through `relu`: it passes where the input was positive. Taught in lesson 04."""
-    return np.where(np.asarray(array) > 0, grad_output, np.zeros((), np.asarray(grad_output).dtype))
+    array = _numbers(array, "array", "any shape")
+    grad_output = _numbers(grad_output, "grad_output", "the shape of array")
+    _require_shape(grad_output, "grad_output", "relu's output", array.shape)
+    return np.where(array > 0, grad_output, np.zeros((), grad_output.dtype))
 
 
 def dense(inputs, weights, bias=None):
@@ -368,11 +374,12 @@ def dense(inputs, weights, bias=None):
     Taught in lesson 03.
     """
     inputs, weights = _inputs_and_weights(inputs, weights)
-    if bias is None:
-        return inputs @ weights
-    bias = _numbers(bias, "bias", "(D_out,)", 1)
+    bias = np.zeros(weights.shape[1], bool) if bias is None else _numbers(bias, "bias", "(D_out,)", 1)
     _require_shape(bias, "bias", "(D_out,), one number an output", weights.shape[1:])
-    return inputs @ weights + bias
+    dtype = _result_type(inputs, weights, bias)
+    _refuse_overflow(dtype, inputs, weights, products=len(weights), bias=bias)
+    inputs, weights, bias = (array.astype(_sum_type(dtype), copy=False) for array in (inputs, weights, bias))
+    return (inputs @ weights + bias).astype(dtype, copy=False)
 
 
 def dense_backward(grad_output, inputs, weights):
@@ -397,7 +404,12 @@ def dense_backward(grad_output, inputs, weights):
     inputs, weights = _inputs_and_weights(inputs, weights)
     grad_output = _numbers(grad_output, "grad_output", "(N, D_out)", 2)
     _require_shape(grad_output, "grad_output", "dense's output", (len(inputs), weights.shape[1]))
-    return grad_output @ weights.T, inputs.T @ grad_output, _sum_of_rows(grad_output)
+    dtype = _float_type(grad_output, inputs, weights)
+    grad_output, inputs, weights = (
+        array.astype(_sum_type(dtype), copy=False) for array in (grad_output, inputs, weights)
+    )
+    grads = grad_output @ weights.T, inputs.T @ grad_output, _sum_of_rows(grad_output)
+    return tuple(grad.astype(dtype, copy=False) for grad in grads)
 
 
 def _inputs_and_weights(inputs, weights):
@@ -422,7 +434,7 @@ def batch_norm(inputs, scale, shift, *, mean=None, variance=None, epsilon=1e-3):
     mean, variance : array_like, shape (C,), optional
         Moments to use in place of the batch's own, as a trained network does at prediction time.
     epsilon : float
-        Added to the variance, so that a constant channel does not divide by zero.
+        Added to the variance, so that a constant channel does not divide by zero. Not negative.
 
     Returns
     -------
@@ -439,7 +451,7 @@ def batch_norm(inputs, scale, shift, *, mean=None, variance=None, epsilon=1e-3):
         mean, variance = _moments(inputs)
     else:
         _, (mean, variance) = _channels(inputs, mean=mean, variance=variance)
-    out = (inputs - mean) / np.sqrt(variance + epsilon) * scale + shift
+    out = (inputs - mean) / _deviation(variance, epsilon) * scale + shift
     return out.astype(inputs.dtype, copy=False)
 
 
@@ -464,8 +476,9 @@ def batch_norm_backward(grad_output, inputs, scale, *, epsilon=1e-3):
     inputs, (scale,) = _channels(inputs, scale=scale)
     grad_output = _numbers(grad_output, "grad_output", "the shape of inputs", inputs.ndim)
     _require_shape(grad_output, "grad_output", "batch_norm's output", inputs.shape)
+    grad_output = grad_output.astype(_sum_type(_float_type(grad_output, inputs)), copy=False)
     mean, variance = _moments(inputs)
-    deviation = np.sqrt(variance + epsilon)
+    deviation = _deviation(variance, epsilon)
     normal = (inputs - mean) / deviation
     batch = tuple(range(inputs.ndim - 1))
     grad_scale, grad_shift = (grad_output * normal).sum(batch), grad_output.sum(batch)
@@ -486,6 +499,16 @@ def _channels(inputs, **per_channel):
 def _moments(inputs):
     batch = tuple(range(inputs.ndim - 1))
     return inputs.mean(batch, dtype=_sum_type(inputs.dtype)), inputs.var(batch, dtype=_sum_type(inputs.dtype))
+
+
+def _deviation(variance, epsilon):
+    least = variance.min()
+    if epsilon < 0 or least < 0 or least + epsilon == 0:
+        raise ValueError(
+            f"epsilon and variance must not be negative, nor both zero, got epsilon {epsilon} and variances "
+            f"from {least}; 1e-3 is Keras's epsilon"
+        )
+    return np.sqrt(variance + epsilon)
 
 
 # --------------------------------------------------------------------------- loss
@@ -509,7 +532,7 @@ def softmax_cross_entropy(logits, labels):
     Raises
     ------
     TypeError, ValueError
-        If labels are not whole numbers from 0 to K - 1, or a logit is NaN.
+        If labels are not whole numbers from 0 to K - 1, or the largest score of a row is NaN or infinite.
 
     Notes
     -----
@@ -535,10 +558,11 @@ def softmax_cross_entropy_backward(logits, labels):
     logits, labels = _logits_and_labels(logits, labels)
     grad_logits = np.exp(_log_softmax(logits))
     grad_logits[np.arange(len(labels)), labels] -= 1
-    return grad_logits / np.asarray(len(labels), logits.dtype)
+    return (grad_logits / grad_logits.dtype.type(len(labels))).astype(logits.dtype, copy=False)
 
 
 def _log_softmax(logits):
+    logits = logits.astype(_sum_type(logits.dtype), copy=False)
     shifted = logits - logits.max(1, keepdims=True)  # the same probabilities, and exp cannot overflow
     return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
 
@@ -556,9 +580,10 @@ def _logits_and_labels(logits, labels):
             f"labels must lie from 0 to {classes - 1}, since logits have shape {logits.shape}; "
             f"got values from {labels.min()} to {labels.max()}"
         )
-    if np.isnan(logits).any():
-        count = int(np.isnan(logits).sum())
-        raise ValueError(f"logits must not be NaN, got {count} of {logits.size}; the loss would be NaN too")
+    largest = logits.max(1)
+    if not np.isfinite(largest).all():
+        row = int(np.argmin(np.isfinite(largest)))
+        raise ValueError(f"the largest logit of every row must be finite, got {largest[row]} in row {row}")
     return logits, labels
 
 
@@ -598,7 +623,11 @@ class _Windows(NamedTuple):
     def view(self, padded):
         """Show the pixels under the kernel in every place, without a copy: (n, h, w, C) -> (n, H', W', KH, KW, C)."""
         by_image, by_row, by_column, by_channel = padded.strides
-        (down, right), (gap_down, gap_right) = self.stride, self.dilation
+        # A step beyond the image is never taken, but NumPy wants to hold it in 64 bits.
+        (down, right), (gap_down, gap_right) = (
+            [min(step, size) for step, size in zip(steps, padded.shape[1:3], strict=True)]
+            for steps in (self.stride, self.dilation)
+        )
         return np.lib.stride_tricks.as_strided(
             padded,
             (len(padded), *self.output_size, *self.kernel_size, padded.shape[3]),
@@ -635,18 +664,23 @@ def _unpad(padded, windows):
 # --------------------------------------------------------------------------- types and checks
 
 
-def _numbers(array, name, form, axes):
+def _numbers(array, name, form, axes=None):
     """Return `array` as an ndarray of real numbers with that many axes, none of them empty, or say what is wrong."""
-    array = np.asarray(array)
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked, got shape {array.shape}; fill it first, {name}.filled(0)")
+    try:
+        array = np.asarray(array)
+    except ValueError:
+        raise ValueError(f"{name} must have rows of equal length, {form}, got a ragged list") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{name} must hold real numbers, got dtype {array.dtype} with shape {array.shape}; "
             f"convert it first, for example with np.asarray({name}, float)"
         )
-    if array.ndim != axes:
+    if axes is not None and array.ndim != axes:
         raise ValueError(
-            f"{name} must have {axes} axes, {form}, got {array.ndim} with shape {array.shape}"
-            f"{_axes_remedy(array, name, axes)}"
+            f"{name} must have {axes} {'axis' if axes == 1 else 'axes'}, {form}, got {array.ndim} with shape "
+            f"{array.shape}{_axes_remedy(array, name, axes)}"
         )
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}; every axis {form} needs at least 1")

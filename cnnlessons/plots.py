@@ -9,6 +9,7 @@ Used from lesson 01 on.
 """
 
 import io
+import re
 from functools import cache, wraps
 
 import matplotlib
@@ -97,13 +98,29 @@ def _picture(count, columns, width, height):
     return picture, axes[:count]
 
 
-def _for_each(value, count):
+def _arrays(arrays, name, axes=(2,)):
+    """Return a sequence of arrays as a list, or say what is wrong with it."""
+    arrays = [np.asanyarray(array) for array in arrays]
+    if not arrays or any(array.ndim not in axes for array in arrays):
+        got = ", ".join(str(array.shape) for array in arrays[:3]) or "nothing"
+        raise ValueError(f"{name} must be a list of arrays of shape (H, W), got {got}; a single one goes in a list too")
+    return arrays
+
+
+def _for_each(value, count, name):
     """Return one value as many times as there are arrays, and a list as it is."""
-    return list(value) if isinstance(value, (list, tuple)) else [value] * count
+    if not isinstance(value, (list, tuple)):
+        return [value] * count
+    if len(value) != count:
+        raise ValueError(f"{name} must be one value or {count}, got {len(value)}")
+    return list(value)
 
 
 def _limits(array, kind):
-    largest = float(np.abs(array).max()) or 1.0
+    if kind == "photograph" and array.ndim == 2 and array.dtype.kind in "iu" and array.max() > 1:
+        raise ValueError(f"a gray photograph is drawn from 0 to 1, got {array.dtype} up to {array.max()}; give limits")
+    sizes = np.abs(np.asarray(array, float))  # float first: an int8 has no 128
+    largest = sizes.max(where=np.isfinite(sizes), initial=0.0) or 1.0
     return {"photograph": (0, 1), "magnitude": (0, largest), "signed": (-largest, largest)}[kind]
 
 
@@ -136,15 +153,18 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     Raises
     ------
     ValueError
-        If a kind is unknown.
+        If a kind is unknown, an array is no image, a list is too short, or whole numbers beyond 1 come as a gray
+        photograph, which would be all white.
     """
-    kinds = _for_each(kind, len(arrays))
+    arrays = _arrays(arrays, "arrays", (2, 3))
+    kinds, titles, windows = (
+        _for_each(value, len(arrays), name)
+        for name, value in (("kind", kind), ("titles", titles), ("windows", windows))
+    )
     for unknown in set(kinds) - set(_MAPS):
         raise ValueError(f"kind must be one of {', '.join(_MAPS)}, got {unknown!r}")
     picture, axes = _picture(len(arrays), columns or len(arrays), width, width * 1.1)
-    for axis, array, title, kind, window in zip(
-        axes, arrays, _for_each(titles, len(arrays)), kinds, _for_each(windows, len(arrays)), strict=True
-    ):
+    for axis, array, title, kind, window in zip(axes, arrays, titles, kinds, windows, strict=True):
         low, high = limits or _limits(array, kind)
         drawn = axis.imshow(array, cmap=_MAPS[kind], vmin=low, vmax=high)
         axis.set(title=title, xticks=[], yticks=[])
@@ -178,31 +198,33 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
     -------
     Picture
     """
-    arrays = [np.asarray(array) for array in arrays]
+    arrays = _arrays(arrays, "arrays")
     count, gap = len(arrays), 0.9
-    widths = [array.shape[1] for array in arrays]
-    height = max(array.shape[0] for array in arrays)
-    picture = Picture(figsize=(size * (sum(widths) + gap * (count + 1)), size * (height + 1.6)))
+    titles, windows, signed = (
+        _for_each(value, count, name) for name, value in (("titles", titles), ("windows", windows), ("signed", signed))
+    )
+    symbols = [*_for_each(symbols, count - 1, "symbols"), None]
+    height, width = max(array.shape[0] for array in arrays), sum(array.shape[1] for array in arrays)
+    picture = Picture(figsize=(size * (width + gap * (count + 1)), size * (height + 1.6)))
     left = gap
-    for i, array in enumerate(arrays):
+    for array, title, window, coloured, symbol in zip(arrays, titles, windows, signed, symbols, strict=True):
         top = (height - array.shape[0]) / 2
         axis = picture.add_axes(_box(picture, size, left, top + 1.2, array.shape))
-        _draw_cells(axis, array, _for_each(signed, count)[i])
-        axis.set_title(_for_each(titles, count)[i], pad=10)
-        window = _for_each(windows, count)[i]
+        _draw_cells(axis, array, coloured)
+        axis.set_title(title, pad=10)
         if window is not None:
             _draw_window(axis, window)
-        if symbols is not None and i < count - 1:
-            x = (left + widths[i] + gap / 2) * size / picture.get_figwidth()
+        if symbol is not None:
+            x = (left + array.shape[1] + gap / 2) * size / picture.get_figwidth()
             picture.text(
                 x,
                 1 - (1.2 + height / 2) * size / picture.get_figheight(),
-                symbols[i],
+                symbol,
                 ha="center",
                 va="center",
                 fontsize=20,
             )
-        left += widths[i] + gap
+        left += array.shape[1] + gap
     return picture
 
 
@@ -219,7 +241,7 @@ def _draw_cells(axis, array, signed):
     axis.set(xticks=np.arange(array.shape[1] + 1) - 0.5, yticks=np.arange(array.shape[0] + 1) - 0.5)
     axis.tick_params(length=0, labelbottom=False, labelleft=False)
     axis.grid(color=GREY, linewidth=0.8)
-    axis.spines[:].set_visible(False)
+    axis.spines[:].set(visible=True, color=GREY, linewidth=0.8)  # closes the grid at its rim
     for (row, column), number in np.ndenumerate(array):
         if np.isfinite(number):
             axis.text(column, row, number_text(number), ha="center", va="center", fontsize=14)
@@ -240,7 +262,8 @@ def number_text(number):
     >>> number_text(-3.0), number_text(0.125), number_text(7)
     ('−3', '0.12', '7')
     """
-    text = f"{number:.0f}" if float(number).is_integer() else f"{number:.2f}"
+    number = float(number)
+    text = f"{number:z.0f}" if number.is_integer() else f"{number:z.2f}"  # z: no −0
     return text.replace("-", "−")
 
 
@@ -263,6 +286,8 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
     -------
     Picture
     """
+    kernels, gains = _arrays(kernels, "kernels"), _arrays(gains, "gains")
+    gains, titles = _for_each(gains, len(kernels), "gains"), _for_each(titles, len(kernels), "titles")
     columns = min(columns, len(kernels))
     rows = -(-len(kernels) // columns)
     picture = Picture(figsize=(columns * width, rows * 1.95 * width), layout="constrained")
@@ -270,7 +295,7 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
     axes = picture.subplots(2 * rows, columns, squeeze=False)
     for axis in axes.ravel():
         axis.axis("off")
-    for i, (kernel, gain, title) in enumerate(zip(kernels, gains, _for_each(titles, len(kernels)), strict=True)):
+    for i, (kernel, gain, title) in enumerate(zip(kernels, gains, titles, strict=True)):
         above, below = axes[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
         low, high = _limits(kernel, "signed")
         above.imshow(kernel, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high)
@@ -296,8 +321,8 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
 
 def _short(number, shape=(1, 1)):
     """Write a number with two digits, or one where 25 of them share a small square, and no zero before the point."""
-    digits = f"{number:.2g}" if max(shape) < 5 else f"{number:.2f}"
-    return digits.replace("-", "−").replace("0.", ".") if number else "0"
+    digits = f"{number:.0f}" if abs(number) >= 10 else f"{number:.2g}" if max(shape) < 5 else f"{number:z.2f}"
+    return re.sub(r"^(-?)0\.", r"\1.", digits).replace("-", "−") if number else "0"
 
 
 @_styled

@@ -16,6 +16,7 @@ arXiv:1603.07285 (2016); "same" as TensorFlow and Keras place it.
 """
 
 import operator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -40,8 +41,14 @@ def whole_number(value, name, least):
     return number
 
 
+def _plain(value):
+    """Return an array as lists, whose numbers can be asked one by one, and everything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def pair(value, name, least=1):
     """Return one number as ``(number, number)`` and a pair of numbers, (row, column), as it is."""
+    value = _plain(value)
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise ValueError(
@@ -63,6 +70,7 @@ def padding_pair(padding):
     TypeError, ValueError
         If `padding` is none of these.
     """
+    padding = _plain(padding)
     if isinstance(padding, (tuple, list)):
         if len(padding) != 2 or not all(isinstance(side, (tuple, list)) and len(side) == 2 for side in padding):
             raise ValueError(
@@ -101,7 +109,7 @@ def padding_amounts(size, kernel_size, stride=1, padding="valid", dilation=1):
     size = whole_number(size, "size", 1)
     effective = effective_kernel_size(kernel_size, dilation)
     stride = whole_number(stride, "stride", 1)
-    match padding:
+    match _plain(padding):
         case "valid":
             return 0, 0
         case "same":
@@ -112,6 +120,8 @@ def padding_amounts(size, kernel_size, stride=1, padding="valid", dilation=1):
             raise ValueError(f'padding must be "valid" or "same" when it is a word, got {padding!r}')
         case (before, after):
             return whole_number(before, "padding before", 0), whole_number(after, "padding after", 0)
+        case tuple() | list():
+            raise ValueError(f"padding of one axis must be a whole number or (before, after), got {padding!r}")
         case _:
             return (whole_number(padding, "padding", 0),) * 2
 
@@ -184,6 +194,8 @@ def receptive_field(layers):
     >>> receptive_field([(3, 1, 1), (3, 1, 1)])
     ReceptiveField(size=5, jump=1, start=2.0)
     """
+    if not isinstance(layers, Iterable):
+        raise TypeError(f"layers must be a list of (kernel_size, stride, dilation), got {layers!r}")
     size, jump, start = 1, 1, 0.0
     for layer in layers:
         kernel_size, stride, dilation = _kernel_stride_dilation(layer)
@@ -255,7 +267,6 @@ def conv2d_counts(image_shape, kernel_shape, stride=1, padding="valid", dilation
 
 
 def _whole_numbers(shape, name, form, length):
-    shape = tuple(shape)
-    if len(shape) != length:
-        raise ValueError(f"{name} must be {form}, got {shape}")
+    if not isinstance(shape, Iterable) or len(shape := tuple(shape)) != length:
+        raise ValueError(f"{name} must be {form}, got {shape!r}")
     return [whole_number(size, f"{name}[{axis}]", 1) for axis, size in enumerate(shape)]

@@ -9,16 +9,15 @@ conjugate: same gain, opposite phase.
 
 import itertools
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
+
+from cnnlessons import shapes
 
 
 def frequencies(size=64):
     """Return the `size` frequencies of one axis of a response: cycles per pixel from -1/2 up, zero at ``size // 2``."""
-    if not isinstance(size, Integral) or size < 1:
-        raise ValueError(f"size must be a positive integer, as in size=64, but it is {size!r}")
-    return np.fft.fftshift(np.fft.fftfreq(size))
+    return np.fft.fftshift(np.fft.fftfreq(shapes.whole_number(size, "size", 1)))
 
 
 def frequency_response(kernel, size=64):
@@ -134,6 +133,8 @@ def signal_terms(kernel):
     kernel = _check_kernel(kernel)
     if not kernel.any():
         raise ValueError("all weights of the kernel are zero: it answers to nothing, so there is nothing to name")
+    scale = abs(kernel).max()
+    kernel = kernel / scale  # so that neither squares nor moments leave the range of floats
     order = _order(kernel)
     zone_gains, peak_frequency = _gains(kernel)
     return SignalTerms(
@@ -141,8 +142,8 @@ def signal_terms(kernel):
         order=order,
         anisotropy=_anisotropy(kernel),
         symmetry=_symmetry(kernel),
-        gain_at_zero=0.0 if order else float(kernel.sum()),  # no rounding errors where it is zero by definition
-        zone_gains=zone_gains,
+        gain_at_zero=0.0 if order else float(kernel.sum() * scale),  # no rounding errors where it is zero by definition
+        zone_gains=tuple(float(gain * scale) for gain in zone_gains),
         peak_frequency=peak_frequency,
     )
 
@@ -151,13 +152,15 @@ def _check_kernel(kernel):
     kernel = np.asarray(kernel)
     if kernel.ndim != 2:
         raise ValueError(
-            f"kernel must have two axes, (KH, KW), but its shape is {kernel.shape}; "
+            f"kernel must have two axes, (KH, KW), got shape {kernel.shape}; "
             "of a layer's kernel (KH, KW, C_in, C_out) choose one, as in kernel[:, :, 0, 0]"
         )
     if kernel.dtype.kind not in "biuf":
-        raise TypeError(f"kernel must hold real numbers, but its dtype is {kernel.dtype}")
+        raise TypeError(f"kernel must hold real numbers, got dtype {kernel.dtype}")
     if kernel.size == 0 or not np.isfinite(kernel).all():
-        raise ValueError(f"kernel must hold finite numbers only, but the one of shape {kernel.shape} does not")
+        raise ValueError(
+            f"kernel must hold finite numbers, at least one, got NaN, inf or nothing in shape {kernel.shape}"
+        )
     return kernel.astype(float)
 
 

@@ -1,6 +1,7 @@
 """Photographs and data sets: offline, reproducible, and with nothing of the test part in the training part."""
 
 import hashlib
+import re
 import socket
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def test_a_pair_of_sizes_is_height_and_width():
     assert datasets.photograph("rocket", size=(120, 40), gray=True).shape == (120, 40)
 
 
+def test_a_size_may_be_as_long_and_thin_as_one_pixel():
+    assert datasets.photograph("camera", size=(1, 1024)).shape == (1, 1024)
+    assert datasets.photograph("camera", size=np.array([1024, 1])).shape == (1024, 1)
+
+
 def test_resizing_does_not_squeeze():
     """A circle stays a circle: the bright part of the cell photograph keeps its proportions."""
     mask = datasets.photograph("cell", size=(110, 220)) > 0.6
@@ -97,9 +103,10 @@ def test_changing_a_photograph_does_not_change_the_next_one():
     np.testing.assert_array_equal(datasets.photograph("coins", dtype=np.uint8), before)
 
 
-def test_an_unknown_photograph_lists_what_there_is():
-    with pytest.raises(ValueError, match="no photograph named 'lena'; the names are: astronaut, brick"):
-        datasets.photograph("lena")
+@pytest.mark.parametrize("name", ["lena", ["camera"], None])
+def test_an_unknown_photograph_lists_what_there_is(name):
+    with pytest.raises(ValueError, match=rf"no photograph named {re.escape(repr(name))}; the names are: astronaut"):
+        datasets.photograph(name)
 
 
 def test_a_photograph_that_is_not_installed_is_not_downloaded(monkeypatch):
@@ -110,14 +117,22 @@ def test_a_photograph_that_is_not_installed_is_not_downloaded(monkeypatch):
         datasets.photograph("eagle")
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, (3, 4, 5), (3, 0), "big"])
-def test_a_size_that_is_none_is_refused(size):
-    with pytest.raises(ValueError, match="size must be a positive integer or two"):
+@pytest.mark.parametrize(
+    ("size", "error", "words"),
+    [
+        (0, ValueError, "size must be at least 1, got 0"),
+        ((3, 0), ValueError, r"size\[1\] must be at least 1, got 0"),
+        ((3, 4, 5), ValueError, r"size must be one whole number or a pair .*got 3 values"),
+        *((size, TypeError, "size must be a whole number, got") for size in (2.5, "big", True)),
+    ],
+)
+def test_a_size_that_is_none_is_refused(size, error, words):
+    with pytest.raises(error, match=words):
         datasets.photograph("moon", size=size)
 
 
 def test_other_dtypes_are_refused():
-    with pytest.raises(ValueError, match="dtype must be float64, float32 or uint8, but it is int64"):
+    with pytest.raises(ValueError, match="dtype must be float64, float32 or uint8, got int64"):
         datasets.photograph("moon", dtype=np.int64)
 
 
@@ -217,17 +232,20 @@ def test_noise_is_the_standard_deviation_of_the_dark_pixels():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"size": 3}, "size must be an integer of at least 4"),
-        ({"noise": -0.1}, "noise is a standard deviation and must not be negative"),
-        ({"noise": float("nan")}, "noise is a standard deviation"),
+        ({"size": 3}, "size must be at least 4, got 3"),
+        ({"size": 4.5}, r"size must be a whole number, got 4\.5"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        *(({"noise": noise}, "noise is a standard deviation .*number from 0 up") for noise in (-0.1, np.nan, "a")),
         ({"orientations": ("horizontal",)}, "orientations must be two or more of horizontal, vertical"),
         ({"orientations": "horizontal"}, "orientations must be two or more"),
         ({"orientations": ("horizontal", "diagonal")}, "orientations must be two or more"),
-        ({"count": 9}, "count must be an integer of at least 10"),
+        ({"orientations": ("horizontal", "vertical", "vertical")}, "orientations must be two or more .* each once"),
+        ({"count": 9}, "count must be at least 10, got 9"),
+        ({"count": True}, "count must be a whole number, got True"),
     ],
 )
 def test_lines_that_cannot_be_drawn_are_refused(options, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         datasets.load("lines", **options)
 
 
@@ -277,19 +295,21 @@ def test_crops_have_the_size_and_number_asked_for():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"per_class": 0}, "per_class must be an integer of at least 1, but it is 0"),
-        ({"test_per_class": 1.5}, r"test_per_class must be an integer of at least 1, but it is 1\.5"),
-        ({"size": 65}, "size must be an integer from 4 to 64, but it is 65"),
+        ({"per_class": 0}, "per_class must be at least 1, got 0"),
+        ({"test_per_class": 1.5}, r"test_per_class must be a whole number, got 1\.5"),
+        ({"size": 65}, "size must be at most 64, got 65"),
+        ({"seed": "a"}, "seed must be a whole number, got 'a'"),
     ],
 )
 def test_crops_that_cannot_be_cut_are_refused(options, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         datasets.load("photo_patches", **options)
 
 
-def test_an_unknown_data_set_lists_what_there_is():
-    with pytest.raises(ValueError, match="no data set named 'imagenet'; the names are: digits, lines, photo_patches"):
-        datasets.load("imagenet")
+@pytest.mark.parametrize("name", ["imagenet", ["lines"], None])
+def test_an_unknown_data_set_lists_what_there_is(name):
+    with pytest.raises(ValueError, match=rf"no data set named {re.escape(repr(name))}; the names are: digits, lines"):
+        datasets.load(name)
 
 
 def test_an_unknown_option_lists_the_options():

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+import warnings
 
 import nbformat
 import numpy as np
@@ -217,6 +218,77 @@ def test_float32_is_good_enough(exercise):
     assert answer.status == "passed"
 
 
+class Unfriendly(Exception):
+    """An error, and a value, that fails when it is looked at."""
+
+    def __str__(self):
+        raise RuntimeError
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError
+
+
+@every_function
+def test_whatever_an_answer_does_ends_up_in_the_result(exercise):
+    def raises(*arguments):
+        raise Unfriendly
+
+    for answer, diagnosis, words in (
+        (lambda *arguments: exit(), "raises", "SystemExit"),
+        (raises, "raises", "`Unfriendly` in line"),
+        (lambda *arguments: Unfriendly(), "not numbers", "of type Unfriendly"),
+        (lambda *arguments: np.ma.masked_equal(exercise.solution(*arguments), 0), "not numbers", "of type MaskedArray"),
+    ):
+        result = exercises.check(exercise.name, answer)
+        assert (result.status, result.diagnosis) == ("not yet", diagnosis)
+        assert words in result.message
+
+
+def test_writing_into_the_kernel_is_not_called_writing_into_the_image():
+    def writes(image, kernel):
+        out = lesson_01.cross_correlate(image, kernel)
+        kernel[:] = 0
+        return out
+
+    assert exercises.check("01.cross_correlate", writes).diagnosis == "argument changed"
+
+
+def test_checks_at_the_same_time_leave_the_warnings_filters_as_they_were():
+    before = list(warnings.filters)
+
+    def slow(image, row, column):
+        time.sleep(0.02)
+        return lesson_00.window_sum(image, row, column)
+
+    checks = [threading.Thread(target=exercises.check, args=("00.warm_up", slow)) for _ in range(4)]
+    for check in checks:
+        check.start()
+        time.sleep(0.01)
+    for check in checks:
+        check.join()
+    assert warnings.filters == before
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), "x", None])
+def test_the_time_for_an_answer_is_a_positive_number(seconds):
+    with pytest.raises(ValueError, match=f"seconds must be a positive number, got {seconds!r}"):
+        exercises.check("00.warm_up", lesson_00.window_sum, seconds)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answer", "same"),
+    [
+        *[(0.3, 0.1 + 0.2, True), (1 / 3, np.float32(1 / 3), True), (0, 1e-17, True), ("3", 3, True), (3, " 3", True)],
+        *[((2, 3), np.array([2, 3]), True), (["a"], ["a"], True), ("Wide", "wide ", True), (True, 1, True)],
+        *[(0.33, 1 / 3, False), (786_432, 786_431, False), ([1], 1, False), ([[1], [1, 2]], [1], False)],
+        *[("three", 3, False), (["a"], ["b"], False)],
+    ],
+)
+def test_a_prediction_is_right_if_a_reader_would_call_it_the_same(capsys, prediction, answer, same):
+    exercises.compare(prediction, answer)
+    assert ("That is the answer." in capsys.readouterr().out) == same
+
+
 def test_a_list_is_not_an_array_and_a_number_is_no_feature_map():
     solution = lesson_01.cross_correlate
     as_list = exercises.check("01.cross_correlate", lambda image, kernel: solution(image, kernel).tolist())
@@ -302,6 +374,17 @@ def test_an_array_of_the_wrong_kind_is_named(exercise, answer, diagnosis):
 )
 def test_every_kernel_with_the_asked_properties_passes(kernel):
     assert exercises.check("01.blind_kernel", np.array(kernel)).status == "passed"
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1.001]]),
+        np.ma.masked_equal([[-1, -1, 7], [0, 0, 7], [1, 1, 7]], 7),
+    ],
+)
+def test_a_kernel_that_is_only_almost_blind_does_not_pass(kernel):
+    assert exercises.check("01.blind_kernel", kernel).status == "not yet"
 
 
 # --------------------------------------------------------------------------- oracles, and loops as students write them
@@ -421,6 +504,22 @@ def test_loops_with_one_slip_are_diagnosed(right, slip, diagnosis):
     assert exercises.check("01.cross_correlate", names["cross_correlate"]).diagnosis == diagnosis
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda image, kernel: ops.cross_correlate(image, kernel.astype(image.dtype)),
+        lambda image, kernel: ops.cross_correlate(image, kernel).astype(int),
+        lambda image, kernel: np.round(ops.cross_correlate(image, kernel)),
+        lambda image, kernel: np.round(ops.cross_correlate(image, kernel), 1),
+        lambda image, kernel: np.maximum(ops.cross_correlate(image, kernel), 0 if image.dtype == np.uint8 else -np.inf),
+        lambda image, kernel: ops.cross_correlate(image, kernel) * (kernel.shape[0] <= kernel.shape[1]),
+    ],
+    ids=["kernel in the image's type", "cut to integers", "rounded", "to one decimal", "uint8 clipped", "tall kernels"],
+)
+def test_an_answer_that_is_right_on_most_images_does_not_pass(wrong):
+    assert exercises.check("01.cross_correlate", wrong).status == "not yet"
+
+
 def test_a_sum_that_is_never_set_back_is_diagnosed():
     names = {"np": np}
     exec(LOOPS.replace("            total = 0\n", "").replace("    for row", "    total = 0\n    for row"), names)
@@ -473,6 +572,8 @@ def test_names_follow_the_lessons():
 def test_an_unknown_name_gets_the_nearest(function):
     with pytest.raises(ValueError, match=r"no exercise '01\.crosscorelate'; did you mean '01\.cross_correlate'"):
         function("01.crosscorelate")
+    with pytest.raises(ValueError, match=r"no exercise \['01\.convolve'\]"):
+        function(["01.convolve"])
 
 
 def test_a_result_is_plain_data_for_graders_and_cannot_be_edited():

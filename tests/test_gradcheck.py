@@ -19,6 +19,23 @@ def test_the_error_shrinks_with_the_square_of_the_step():
     assert coarse / fine == pytest.approx(4, rel=0.02)
 
 
+def test_float32_is_moved_in_float64():
+    grad = numerical_gradient(np.square, np.array([1.0], np.float32))
+    assert grad.dtype == np.float64
+    assert relative_error(grad, [2.0]) < 1e-9
+
+
+def test_the_difference_is_divided_by_the_way_that_was_really_gone():
+    assert numerical_gradient(np.copy, np.array([1e6]), step=1e-9) == 1  # 1e6 ± 1e-9 are rounded, and 4 % too far apart
+
+
+def test_whole_numbers_that_come_back_are_subtracted_without_wrapping():
+    def falling(x):
+        return (200 - 100 * x).astype(np.uint8)
+
+    np.testing.assert_array_equal(numerical_gradient(falling, np.array([1.0]), step=0.5), [-100])
+
+
 def test_grad_output_weighs_the_outputs():
     grad = numerical_gradient(lambda x: np.array([x.sum(), 10 * x.sum()]), np.zeros(2), grad_output=[1.0, 2.0])
     np.testing.assert_allclose(grad, [21, 21])
@@ -50,6 +67,8 @@ def test_the_array_is_left_as_it_was_even_by_a_function_that_writes_into_its_arg
             r"array must hold floats.*int64; use array.astype\(float\)",
         ),
         (lambda: numerical_gradient(np.square, [1.0], step=0), ValueError, "step must be a positive number, got 0"),
+        (lambda: numerical_gradient(np.square, [1.0], step=None), ValueError, "a positive number, got None"),
+        (lambda: numerical_gradient(np.square, [1e12]), ValueError, "step must move every number.*give a larger step"),
         (
             lambda: numerical_gradient(np.square, [1.0], grad_output=[1.0, 2.0]),
             ValueError,
@@ -57,7 +76,8 @@ def test_the_array_is_left_as_it_was_even_by_a_function_that_writes_into_its_arg
         ),
         (lambda: numerical_gradient(lambda x: x * np.nan, [1.0]), ValueError, "function must return finite numbers"),
         (lambda: relative_error([1.0], [1.0, 2.0]), ValueError, r"one shape, got \(1,\) and \(2,\)"),
-        (lambda: relative_error([1.0], [np.nan]), ValueError, "must not hold NaN, got one in b"),
+        (lambda: relative_error([1.0], [np.nan]), ValueError, "must hold finite numbers, got NaN or inf in b"),
+        (lambda: relative_error([np.inf], [1.0]), ValueError, "must hold finite numbers, got NaN or inf in a"),
     ],
 )
 def test_bad_input_is_named(call, error, words):
@@ -68,3 +88,8 @@ def test_bad_input_is_named(call, error, words):
 def test_equal_arrays_have_no_relative_error_even_all_zero_ones():
     assert relative_error(np.zeros(3), np.zeros(3)) == 0
     assert relative_error([1.0, -2.0], [1.0, -2.0]) == 0
+
+
+def test_the_larger_of_the_two_is_the_measure_so_the_order_does_not_matter():
+    assert relative_error([1.0], [4.0]) == relative_error([4.0], [1.0]) == 0.75
+    assert relative_error([1.0], [-1.0]) == 2

@@ -157,6 +157,20 @@ def test_sharpening_is_the_image_plus_what_smoothing_takes_away():
     np.testing.assert_allclose(kernels.named("unsharp_5"), 2 * identity_5 - kernels.named("gaussian_5"))
 
 
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("emboss", [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]),
+        (
+            "laplacian_of_gaussian_5",
+            [[0, 0, 1, 0, 0], [0, 1, 2, 1, 0], [1, 2, -16, 2, 1], [0, 1, 2, 1, 0], [0, 0, 1, 0, 0]],
+        ),
+    ],
+)
+def test_kernels_that_follow_from_no_rule_are_as_printed_in_their_source(name, weights):
+    np.testing.assert_array_equal(kernels.named(name), weights)
+
+
 def test_two_small_gaussians_in_a_row_are_the_large_one():
     twice = convolve2d(kernels.named("gaussian_3"), kernels.named("gaussian_3"))
     np.testing.assert_allclose(twice, kernels.named("gaussian_5"))
@@ -209,7 +223,7 @@ def test_an_unknown_name_lists_near_matches_and_all_names():
 
 
 def test_a_name_that_is_no_string_is_a_type_error():
-    with pytest.raises(TypeError, match="name of a kernel must be a string, but it is 3, a int"):
+    with pytest.raises(TypeError, match="name of a kernel must be a string, got 3, a int"):
         kernels.about(3)
 
 
@@ -295,6 +309,17 @@ def test_gabor_is_scikit_images_function(angle, phase):
     np.testing.assert_allclose(kernels.gabor(5, 4, angle, phase, sigma=2, aspect=2), theirs, atol=1e-12)
 
 
+def test_the_window_of_a_gabor_is_a_quarter_of_its_size_unless_given():
+    np.testing.assert_array_equal(kernels.gabor(9, 4, 0.3), kernels.gabor(9, 4, 0.3, sigma=9 / 4))
+
+
+@pytest.mark.parametrize("size", [3, 9])
+def test_the_waves_of_the_gabor_bank_grow_with_its_size(size):
+    upright = kernels.gabor(size, 2 + size / 3, 0)
+    upright -= upright.mean()
+    np.testing.assert_allclose(kernels.bank("gabor", size)[:, :, 0, 2], upright / np.linalg.norm(upright))
+
+
 @pytest.mark.parametrize("name", kernels.banks())
 def test_a_gray_image_gives_the_same_response_from_one_channel_and_from_three(name):
     patch = np.random.default_rng(2).random((5, 5))
@@ -303,30 +328,41 @@ def test_a_gray_image_gives_the_same_response_from_one_channel_and_from_three(na
     np.testing.assert_allclose(triple, single, atol=1e-12)
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 4, -3])
-def test_a_bank_needs_an_odd_size_of_at_least_3(size):
-    with pytest.raises(ValueError, match=f"size must be odd.*at least 3, but it is {size}"):
+@pytest.mark.parametrize(
+    ("size", "error", "words"),
+    [
+        *((size, ValueError, f"size must be at least 3, got {size}") for size in (0, 1, 2, -3)),
+        (4, ValueError, "size must be odd, so that there is a middle, got 4"),
+        *((size, TypeError, "size must be a whole number") for size in (3.0, "3", (3, 3), None, True)),
+    ],
+)
+def test_a_bank_needs_an_odd_size_of_at_least_3(size, error, words):
+    with pytest.raises(error, match=words):
         kernels.bank("lines", size)
 
 
-@pytest.mark.parametrize("size", [3.0, "3", (3, 3), None])
-def test_a_bank_needs_one_integer_as_size(size):
-    with pytest.raises(TypeError, match="size must be one integer"):
-        kernels.bank("lines", size)
-
-
-@pytest.mark.parametrize("channels", [0, -1, 1.5])
-def test_a_bank_needs_a_channel(channels):
-    with pytest.raises(ValueError, match=f"channels must be an integer of at least 1.*{channels}"):
+@pytest.mark.parametrize(
+    ("channels", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+)
+def test_a_bank_needs_a_channel(channels, error):
+    with pytest.raises(error, match=f"channels must be .*{channels}"):
         kernels.bank("lines", 3, channels)
 
 
-def test_a_wave_shorter_than_two_pixels_is_refused():
-    with pytest.raises(ValueError, match="wavelength must be at least 2 pixels"):
-        kernels.gabor(5, 1.5, 0)
+def test_a_wave_of_two_pixels_is_the_shortest():
+    assert kernels.gabor(3, 2, 0)[1, 0] < 0 < kernels.gabor(3, 2, 0)[1, 1]
+    with pytest.raises(ValueError, match=r"wavelength must be at least 2 pixels.*got 1\.99"):
+        kernels.gabor(5, 1.99, 0)
 
 
-@pytest.mark.parametrize("sigma", [0, -1, float("nan")])
+@pytest.mark.parametrize("sigma", [0, -1])
 def test_a_window_without_width_is_refused(sigma):
     with pytest.raises(ValueError, match="sigma must be a positive number of pixels"):
         kernels.gabor(5, 4, 0, sigma=sigma)
+
+
+@pytest.mark.parametrize("name", ["wavelength", "angle", "phase", "sigma", "aspect"])
+@pytest.mark.parametrize("value", ["4", float("nan"), (4,)])
+def test_a_gabor_is_made_of_numbers(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a number, got"):
+        kernels.gabor(**{"size": 5, "wavelength": 4, "angle": 0, name: value})

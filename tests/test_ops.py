@@ -77,6 +77,10 @@ def test_same_keeps_the_size_and_agrees_with_conv2d(arrays):
     )
 
 
+def test_convolve_pads_as_cross_correlate_does():
+    np.testing.assert_array_equal(ops.convolve(np.eye(3), np.ones((3, 3)), "same"), [[2, 2, 1], [2, 3, 2], [1, 2, 2]])
+
+
 def test_a_kernel_that_is_not_symmetric_tells_the_two_apart():
     image, kernel = rng.integers(0, 9, (5, 6)), np.arange(6).reshape(2, 3)
     assert not np.array_equal(ops.cross_correlate(image, kernel), ops.convolve(image, kernel))
@@ -125,9 +129,32 @@ def test_an_integer_kernel_leaves_a_float32_image_float32():
     assert ops.cross_correlate(image, [[1, 0, -1]]).dtype == np.float32
 
 
-def test_float16_is_summed_more_precisely_than_float16():
-    images, kernel = np.full((1, 64, 64, 1), 0.1, np.float16), np.ones((64, 64, 1, 1), np.float16)
-    assert ops.conv2d(images, kernel).item() == np.float16(np.float64(np.float16(0.1)) * 4096)
+def test_the_widest_floating_type_decides_whichever_argument_has_it():
+    images, kernel = np.ones((1, 3, 3, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    assert {grad.dtype for grad in ops.conv2d_backward(np.ones((1, 3, 3, 1)), images, kernel)} == {np.dtype(float)}
+    assert ops.softmax_cross_entropy_backward(np.ones((2, 3), np.float32), [0, 1]).dtype == np.float32
+
+
+def half(shape, value):
+    return np.full(shape, value, np.float16)
+
+
+@pytest.mark.parametrize(
+    ("sums", "expected"),
+    [  # in float16 2048 + 1 is 2048, 0.98 + 0.001 is 0.98, and what is beyond 65504 is infinite
+        (lambda: ops.conv2d(half((1, 64, 64, 1), 0.1), half((64, 64, 1, 1), 1)), 409.6),
+        (lambda: ops.dense(half((1, 4096), 0.1), half((4096, 1), 1)), 409.6),
+        (lambda: ops.average_pool2d(half((1, 64, 64, 1), 0.1), 64), 0.1),
+        (lambda: ops.average_pool2d_backward(half((1, 1, 1001, 1), 1), half((1, 1, 2001, 1), 0), (1, 1001), 1)
+         [0, 0, 1000], 1),
+        (lambda: ops.batch_norm(np.float16([[-300, 2048], [300, 2050]]), [1, 1], [0, 0])[1], 1),
+        (lambda: ops.batch_norm_backward(half((4096, 2), 0.1), half((4096, 2), 0), [1, 1])[2], 409.6),
+        (lambda: ops.softmax_cross_entropy(half((1, 70_000), 0), [0]), np.log(70_000)),
+        (lambda: ops.softmax_cross_entropy_backward(half((70_000, 2), 0), np.zeros(70_000, int))[:, 1], 0.5 / 70_000),
+    ],
+)  # fmt: skip
+def test_float16_is_summed_more_precisely_than_float16(sums, expected):
+    np.testing.assert_allclose(np.asarray(sums(), float), expected, rtol=5e-3)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.bool_])
@@ -139,13 +166,41 @@ def test_integers_never_overflow(dtype):
     assert ops.cross_correlate(images[0, :, :, 0], kernel[:, :, 0, 0]).tolist() == [[expected // 3]]
 
 
-def test_integer_sums_that_float64_cannot_hold_are_refused():
-    for call in (
-        lambda: ops.cross_correlate([[2**40]], [[2**14]]),
-        lambda: ops.conv2d(np.full((1, 1, 1, 1), -(2**63)), np.ones((1, 1, 1, 1), int)),
-    ):
+def test_a_dense_layer_sums_integers_exactly():
+    inputs, weights = np.full((1, 300), 255, np.uint8), np.full((300, 1), 255, np.uint8)
+    assert ops.dense(inputs, weights).tolist() == [[300 * 255**2]]
+    grad_inputs, grad_weights, grad_bias = ops.dense_backward(np.array([[255]], np.uint8), inputs, weights)
+    assert {grad_inputs.max(), grad_weights.max()} == {255.0**2}
+    assert grad_bias.tolist() == [255.0]
+
+
+def tower(*pixels):
+    """One image of one column, and a kernel of ones that covers it."""
+    return np.reshape(pixels, (1, -1, 1, 1)), np.ones((len(pixels), 1, 1, 1), int)
+
+
+@pytest.mark.parametrize(
+    ("call", "total"),
+    [
+        (lambda: ops.conv2d(*tower(2**53)), 2**53),
+        (lambda: ops.conv2d(*tower(2**52, 2**52)), 2**53),
+        (lambda: ops.conv2d(*tower(2**53 - 1), [1]), 2**53),
+        (lambda: ops.dense([[2**26]], [[2**27]]), 2**53),
+        (lambda: ops.cross_correlate([[2**40]], [[2**14]]), None),
+        (lambda: ops.conv2d(*tower(-(2**63))), None),
+        (lambda: ops.conv2d(*tower(2**53), [1]), None),
+        (lambda: ops.conv2d(*tower(2**52, 2**52 + 1)), None),
+        (lambda: ops.conv2d(*tower(2**52, 2**52), [1]), None),
+        (lambda: ops.dense([[2**31]], [[2**31]]), None),
+        (lambda: ops.dense([[2**53]], [[1]], [1]), None),
+    ],
+)
+def test_integer_sums_are_exact_up_to_2_to_the_53_and_refused_beyond(call, total):
+    if total is None:
         with pytest.raises(ValueError, match=r"below 2\*\*53 .* convert to float64"):
             call()
+    else:
+        assert call().item() == total
 
 
 def test_the_smallest_int8_has_no_absolute_value_and_is_summed_all_the_same():
@@ -232,6 +287,17 @@ def test_nothing_that_is_passed_in_is_changed_and_no_memory_is_shared():
     np.testing.assert_array_equal(images, before)
 
 
+def test_a_stride_beyond_the_image_leaves_one_place_however_large_it_is():
+    assert ops.conv2d(np.ones((1, 3, 3, 8)), np.ones((1, 1, 8, 1)), stride=2**62).tolist() == [[[[8.0]]]]
+
+
+def test_a_pair_may_come_as_an_array():
+    images, kernel, padding = np.ones((1, 5, 5, 1)), np.ones((2, 2, 1, 1)), ((1, 0), (0, 1))
+    as_tuples = ops.conv2d(images, kernel, stride=(1, 2), padding=padding)
+    as_arrays = ops.conv2d(images, kernel, stride=np.array([1, 2]), padding=np.array(padding))
+    np.testing.assert_array_equal(as_arrays, as_tuples)
+
+
 def test_views_with_strange_strides_give_the_same_numbers():
     images, kernel = rng.standard_normal((2, 8, 9, 9)), rng.standard_normal((3, 3, 9, 2))
     turned = images[:, ::-1, ::2]
@@ -286,6 +352,12 @@ def test_a_tie_sends_the_whole_gradient_to_the_first_pixel():
     np.testing.assert_array_equal(grad[0, :, :, 0], [[1, 0], [0, 0]])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.bool_, float])
+def test_no_gradient_is_lost_in_the_padding(dtype):
+    lowest = np.full((1, 3, 3, 1), ops._lowest(np.dtype(dtype)), dtype)
+    assert ops.max_pool2d_backward(np.ones((1, 3, 3, 1)), lowest, 3, 1, "same").sum() == 9
+
+
 def test_padding_is_never_the_largest_pixel_and_never_averaged():
     for dtype in (float, np.int8, np.uint8):
         images = np.full((1, 3, 3, 1), 7, dtype) if dtype is np.uint8 else np.full((1, 3, 3, 1), -7, dtype)
@@ -304,6 +376,10 @@ def test_relu_is_unbounded_above_and_its_gradient_passes_where_the_input_is_posi
     inputs = np.array([-2.0, -0.0, 0.5, 1e300])
     np.testing.assert_array_equal(ops.relu(inputs), [0, 0, 0.5, 1e300])
     np.testing.assert_array_equal(ops.relu_backward(np.full(4, 3.0), inputs), [0, 0, 3, 3])
+
+
+def test_a_dense_layer_without_bias_is_the_matrix_product():
+    np.testing.assert_array_equal(ops.dense([[1.0, 2.0]], [[3.0], [4.0]]), [[11]])
 
 
 def test_the_dense_gradients_are_what_central_differences_say():
@@ -334,6 +410,12 @@ def test_batch_norm_normalises_and_its_gradients_are_what_central_differences_sa
         assert relative_error(ours, theirs) < 1e-7
 
 
+def test_batch_norm_of_integers_is_that_of_floats():
+    np.testing.assert_array_equal(
+        ops.batch_norm([[0], [3]], [1], [0]), ops.batch_norm([[0.0], [3.0]], [1], [0]), strict=True
+    )
+
+
 def test_batch_norm_with_given_moments_is_a_fixed_scale_and_shift():
     inputs = rng.standard_normal((4, 2))
     out = ops.batch_norm(inputs, [2, 2], [1, 1], mean=[0, 1], variance=[4, 4], epsilon=0.0)
@@ -349,6 +431,8 @@ def test_cross_entropy_is_log_k_for_equal_scores_and_its_gradient_is_numerical()
 
 def test_cross_entropy_of_huge_scores_neither_overflows_nor_loses_the_loss():
     assert ops.softmax_cross_entropy([[1e4, 0.0]], [1]) == 1e4
+    assert ops.softmax_cross_entropy([[0.0, 0.0], [-1e4, -1e4]], [0, 0]) == pytest.approx(np.log(2))
+    assert ops.softmax_cross_entropy([[0.0, -np.inf]], [0]) == 0
 
 
 # --------------------------------------------------------------------------- errors are a teacher's voice
@@ -394,7 +478,27 @@ IMAGES, KERNEL = np.ones((1, 5, 6, 3)), np.ones((3, 3, 3, 2))
         (lambda: ops.batch_norm(IMAGES, np.ones(3), np.ones(3), mean=np.ones(3)), ValueError, "both or neither"),
         (lambda: ops.softmax_cross_entropy(np.ones((2, 3)), [0, 3]), ValueError, "labels must lie from 0 to 2.*0 to 3"),
         (lambda: ops.softmax_cross_entropy(np.ones((2, 3)), [0.0, 1.0]), TypeError, "labels must be whole numbers"),
-        (lambda: ops.softmax_cross_entropy([[np.nan, 1.0]], [0]), ValueError, "logits must not be NaN, got 1 of 2"),
+        (lambda: ops.softmax_cross_entropy(np.ones((1, 3)), [-1]), ValueError, "labels must lie from 0 .*-1 to -1"),
+        (lambda: ops.softmax_cross_entropy(np.ones((2, 3)), [0]), ValueError, r"one class a row.*\(2,\), got \(1,\)"),
+        (lambda: ops.softmax_cross_entropy([[np.nan, 1.0]], [0]), ValueError, "must be finite, got nan in row 0"),
+        (lambda: ops.softmax_cross_entropy([[0.0, 0.0], [np.inf, 0.0]], [0, 0]), ValueError, "got inf in row 1"),
+        (lambda: ops.softmax_cross_entropy([[-np.inf, -np.inf]], [0]), ValueError, "got -inf in row 0"),
+        (lambda: ops.dense_backward(np.ones((2, 1)), np.ones((2, 3)), np.ones((3, 5))), ValueError,
+         r"shape of dense's output: \(2, 5\), got \(2, 1\)"),
+        (lambda: ops.batch_norm_backward(np.ones((1, 3)), np.ones((2, 3)), np.ones(3)), ValueError,
+         r"shape of batch_norm's output: \(2, 3\), got \(1, 3\)"),
+        (lambda: ops.batch_norm(np.ones((2, 1)), [1], [0], epsilon=-1), ValueError, "not be negative.*got epsilon -1"),
+        (lambda: ops.batch_norm(np.ones((2, 1)), [1], [0], epsilon=0), ValueError, "nor both zero"),
+        (lambda: ops.batch_norm(np.ones((2, 1)), [1], [0], mean=[0], variance=[-1]), ValueError, "variances from -1"),
+        (lambda: ops.relu_backward(np.ones((3, 1)), np.ones((1, 4))), ValueError,
+         r"shape of relu's output: \(1, 4\), got \(3, 1\)"),
+        (lambda: ops.relu("a"), TypeError, "array must hold real numbers, got dtype <U1"),
+        (lambda: ops.conv2d(IMAGES, KERNEL, 5), ValueError, r"bias must have 1 axis, \(C_out,\), got 0"),
+        (lambda: ops.conv2d(IMAGES, KERNEL, padding=(1, 2, 3)), ValueError, r"got \(1, 2, 3\); write for example"),
+        (lambda: ops.cross_correlate([[1], [1, 2]], KERNEL[..., 0, 0]), ValueError,
+         r"image must have rows of equal length, \(H, W\), got a ragged list"),
+        (lambda: ops.cross_correlate(np.ma.masked_equal(np.eye(4), 1), KERNEL[..., 0, 0]), TypeError,
+         r"image must not be masked, got shape \(4, 4\); fill it first, image.filled\(0\)"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named_with_its_shape_and_a_remedy(call, error, words):

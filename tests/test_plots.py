@@ -86,9 +86,39 @@ def test_images_wrap_into_rows_and_leave_no_empty_axes():
     assert rows == [0, 0, 0, 1, 1]
 
 
-def test_an_unknown_kind_is_named_with_the_known_ones():
-    with pytest.raises(ValueError, match="kind must be one of photograph, magnitude, signed, got 'heat'"):
-        plots.images([np.eye(2)], kind="heat")
+@pytest.mark.parametrize(("kind", "limits"), [("magnitude", (0, 128)), ("signed", (-128, 128))])
+@pytest.mark.parametrize("array", [np.array([[-128, 5]], np.int8), np.array([[np.nan, -128.0, np.inf]])])
+def test_limits_know_the_smallest_int8_and_leave_out_what_is_not_finite(array, kind, limits):
+    assert drawn(plots.images([array], kind=kind).axes[0]).get_clim() == limits
+
+
+def test_whole_numbers_are_a_photograph_only_if_they_are_not_all_white():
+    bright = np.full((2, 2), 200, np.uint8)
+    with pytest.raises(ValueError, match="a gray photograph is drawn from 0 to 1, got uint8 up to 200; give limits"):
+        plots.images([bright])
+    assert drawn(plots.images([bright], limits=(0, 255)).axes[0]).get_clim() == (0, 255)
+    assert plots.images([np.eye(2, dtype=int), np.stack([bright] * 3, axis=-1)])  # black and white; colours to 255
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: plots.images([np.eye(2)], kind="heat"),
+         "kind must be one of photograph, magnitude, signed, got 'heat'"),
+        (lambda: plots.images([]), "arrays must be a list of arrays .* got nothing"),
+        (lambda: plots.images(np.eye(2)), r"got \(2,\), \(2,\); a single one goes in a list too"),
+        (lambda: plots.images([np.eye(2)] * 2, ["one"]), "titles must be one value or 2, got 1"),
+        (lambda: plots.images([np.eye(2)], windows=(0, 0, 1, 1)), "windows must be one value or 1, got 4"),
+        (lambda: plots.grids([np.ones(3)]), r"arrays must be a list of arrays of shape \(H, W\), got \(3,\)"),
+        (lambda: plots.grids([np.eye(2)] * 3, symbols=["×"]), "symbols must be one value or 2, got 1"),
+        (lambda: plots.grids([np.eye(2)] * 3, signed=[True]), "signed must be one value or 3, got 1"),
+        (lambda: plots.responses([np.eye(3)] * 2, [np.eye(4)]), "gains must be one value or 2, got 1"),
+        (lambda: plots.responses(np.eye(3), [np.eye(4)]), r"kernels must be a list of arrays"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_named(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
 
 
 # --------------------------------------------------------------------------- grids
@@ -136,7 +166,11 @@ def test_an_unsigned_grid_is_white():
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(3, "3"), (-3.0, "−3"), (0.0, "0"), (0.5, "0.50"), (-1 / 3, "−0.33"), (255, "255")]
+    ("number", "text"),
+    [
+        *[(3, "3"), (-3.0, "−3"), (0.0, "0"), (0.5, "0.50"), (-1 / 3, "−0.33"), (255, "255"), (np.True_, "1")],
+        *[(-0.0, "0"), (-0.001, "0.00")],  # no minus before nothing
+    ],
 )
 def test_a_number_in_a_cell_is_short_and_has_a_real_minus_sign(number, text):
     assert plots.number_text(number) == text
@@ -157,6 +191,30 @@ def test_a_response_stands_below_its_kernel_over_frequencies_from_minus_to_plus_
         assert drawn(lower).get_extent() == [-0.5, 0.5, 0.5, -0.5]
     assert texts(above[0]) == {(0, 0): "−1", (0, 1): ".5", (1, 0): "0", (1, 1): "2"}
     assert [axis.get_title() for axis in above] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("number", "side", "text"),
+    [
+        *[(0.125, 3, ".12"), (-0.5, 3, "−.5"), (1 / 9, 3, ".11"), (2, 3, "2"), (10.25, 3, "10"), (0, 3, "0")],
+        *[
+            (0.04, 5, ".04"),
+            (-0.125, 5, "−.12"),
+            (10.25, 5, "10"),
+            (9.999, 5, "10.00"),
+            (-256, 5, "−256"),
+            (-0.001, 5, ".00"),
+        ],
+    ],
+)
+def test_a_weight_takes_as_little_room_as_its_square_has(number, side, text):
+    kernel = np.zeros((side, side))
+    kernel[1, 2] = number
+    assert texts(plots.responses([kernel], [np.eye(4)]).axes[0])[1, 2] == text
+
+
+def test_kernels_and_gains_may_come_as_lists():
+    assert plots.responses([[[1, 2]]], [[[1, 2], [3, 4]]]).axes[1].get_xlabel() == "gain 0 to 4"
 
 
 def test_kernels_beyond_a_row_go_on_in_the_next():

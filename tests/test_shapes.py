@@ -89,6 +89,19 @@ def test_counts_are_what_counting_gives(image_shape, rows, columns, filters, str
     assert counts.parameters == np.ones(kernel_shape).size + filters * bias
 
 
+def test_counts_know_padding_and_dilation_and_count_products_with_padded_zeros():
+    counts = shapes.conv2d_counts((8, 9, 1), (3, 3, 1, 1), padding="same", dilation=2)
+    assert counts == ((8, 9, 1), 9 + 1, 9 * 8 * 9, 8 * 9)
+    assert shapes.conv2d_counts((8, 9, 1), (3, 3, 1, 1), dilation=2).output_shape == (4, 5, 1)
+
+
+def test_arrays_are_taken_as_pairs_are():
+    assert shapes.pair(np.array([1, 2]), "stride") == (1, 2)
+    assert shapes.padding_pair(np.array([[0, 1], [2, 3]])) == ((0, 1), (2, 3))
+    assert shapes.padding_amounts(5, 3, padding=np.array([1, 2])) == (1, 2)
+    assert shapes.output_size(np.int64(5), np.uint8(3), padding=np.int64(1)) == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
@@ -100,6 +113,7 @@ def test_counts_are_what_counting_gives(image_shape, rows, columns, filters, str
         ({"size": 4, "kernel_size": 3, "padding": -1}, ValueError, "padding must be at least 0, got -1"),
         ({"size": 4, "kernel_size": 3, "padding": "full"}, ValueError, '"valid" or "same".*got \'full\''),
         ({"size": 4, "kernel_size": 3, "padding": (0, -2)}, ValueError, "padding after must be at least 0, got -2"),
+        ({"size": 4, "kernel_size": 3, "padding": (1, 2, 3)}, ValueError, r"of one axis must be .*got \(1, 2, 3\)"),
         ({"size": 0, "kernel_size": 3}, ValueError, "size must be at least 1, got 0"),
         ({"size": 4, "kernel_size": 3, "dilation": None}, TypeError, "dilation must be a whole number, got None"),
     ],
@@ -116,9 +130,15 @@ def test_bad_numbers_are_named(arguments, error, words):
         (lambda: shapes.padding_pair((1, 2)), r"padding must be .*got \(1, 2\); write for example"),
         (lambda: shapes.receptive_field([(3, 1, 1, 1)]), r"a layer must be \(kernel_size, stride, dilation\)"),
         (lambda: shapes.conv2d_counts((8, 8), (3, 3, 1, 2)), r"image_shape must be \(H, W, C_in\), got \(8, 8\)"),
+        (lambda: shapes.conv2d_counts(None, (3, 3, 1, 2)), r"image_shape must be \(H, W, C_in\), got None"),
         (lambda: shapes.conv2d_counts((8, 8, 3), (3, 3, 1, 2)), "is for 1 channels, but image_shape .* has 3"),
     ],
 )
 def test_bad_shapes_are_explained(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_a_chain_of_layers_is_a_list():
+    with pytest.raises(TypeError, match=r"layers must be a list of \(kernel_size, stride, dilation\), got 5"):
+        shapes.receptive_field(5)

@@ -126,7 +126,7 @@ def test_the_gain_vanishes_towards_zero_as_the_order_says(name):
 def test_strength_flip_and_quarter_turn_do_not_change_the_kind_of_operation(name):
     terms = spectra.signal_terms(kernels.named(name))
     kernel = kernels.named(name)
-    for other in (1e-6 * kernel, -kernel, kernel[::-1, ::-1], np.rot90(kernel)):
+    for other in (1e-6 * kernel, 1e306 * kernel, 1e-200 * kernel, -kernel, kernel[::-1, ::-1], np.rot90(kernel)):
         same = spectra.signal_terms(other)
         assert (same.band, same.order, same.symmetry) == (terms.band, terms.order, terms.symmetry)
         assert same.anisotropy == pytest.approx(terms.anisotropy, abs=1e-9)
@@ -136,6 +136,19 @@ def test_strength_flip_and_quarter_turn_do_not_change_the_kind_of_operation(name
 def test_the_anisotropy_of_a_difference_is_complete_and_of_a_pixel_nothing():
     assert spectra.signal_terms(kernels.named("difference_right")).anisotropy == pytest.approx(1)
     assert spectra.signal_terms(kernels.named("identity")).anisotropy == pytest.approx(0, abs=1e-12)
+
+
+def test_anisotropy_is_measured_on_waves_of_eight_pixels():
+    along, across = 2 - 2 * np.cos(np.pi / 4), 4 - 4 * np.cos(np.pi / 4 / np.sqrt(2))  # the Laplacian's gains, on paper
+    expected = abs(along - across) / (along + across)
+    assert spectra.signal_terms(kernels.named("laplacian_4")).anisotropy == pytest.approx(expected)
+
+
+def test_isotropic_means_an_anisotropy_below_a_tenth():
+    elongated, nearly_round = (spectra.signal_terms([[1], [middle], [1]]) for middle in (1, 2))
+    assert 0.05 < nearly_round.anisotropy < 0.1 < elongated.anisotropy < 0.15
+    assert nearly_round.isotropic
+    assert not elongated.isotropic
 
 
 def test_the_peak_of_a_central_difference_is_a_wave_of_four_pixels():
@@ -157,6 +170,8 @@ def test_the_three_zones_share_all_the_power_of_the_weights(name):
 
 def test_the_zone_gains_of_a_doubled_image_are_two():
     assert spectra.signal_terms([[2.0]]).zone_gains == pytest.approx((2, 2, 2))
+    assert spectra.signal_terms([[1e308]]).zone_gains == pytest.approx((1e308,) * 3)
+    assert spectra.signal_terms([[1e-200]]).zone_gains == pytest.approx((1e-200,) * 3, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +179,7 @@ def test_the_zone_gains_of_a_doubled_image_are_two():
     [
         (np.ones((3, 3, 1, 8)), ValueError, r"two axes.*\(3, 3, 1, 8\).*kernel\[:, :, 0, 0\]"),
         (np.ones(3), ValueError, r"two axes.*\(3,\)"),
-        (np.ones((3, 3)) * 1j, TypeError, "real numbers, but its dtype is complex128"),
+        (np.ones((3, 3)) * 1j, TypeError, "real numbers, got dtype complex128"),
         (np.array([["a"]]), TypeError, "real numbers"),
         (np.array([[np.nan]]), ValueError, r"finite.*\(1, 1\)"),
         (np.ones((0, 3)), ValueError, r"finite.*\(0, 3\)"),
@@ -181,7 +196,9 @@ def test_a_kernel_of_zeros_has_no_name():
         spectra.signal_terms(np.zeros((3, 3)))
 
 
-@pytest.mark.parametrize("size", [0, -4, 2.5, None])
-def test_a_response_needs_a_positive_number_of_frequencies(size):
-    with pytest.raises(ValueError, match=f"size must be a positive integer.*{size}"):
+@pytest.mark.parametrize(
+    ("size", "error"), [(0, ValueError), (-4, ValueError), (2.5, TypeError), (None, TypeError), (True, TypeError)]
+)
+def test_a_response_needs_a_positive_number_of_frequencies(size, error):
+    with pytest.raises(error, match=f"size must be .*{size}"):
         spectra.frequency_response(np.ones((3, 3)), size)

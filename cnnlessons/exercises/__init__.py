@@ -22,12 +22,13 @@ that raise, never end, or return something else, without a further line.
 
 import difflib
 import inspect
+from numbers import Real
 
 import numpy as np
 
 from cnnlessons.exercises import lesson_00, lesson_01, lesson_02, lesson_03
 from cnnlessons.exercises.cards import Hint, Result, Source
-from cnnlessons.exercises.feedback import Exercise
+from cnnlessons.exercises.feedback import Exercise, numbers
 
 __all__ = ["Result", "check", "compare", "hint", "names", "solution"]
 
@@ -67,9 +68,12 @@ def compare(prediction, answer) -> None:
 
 
 def _same(prediction, answer):
-    if isinstance(prediction, str) and isinstance(answer, str):
-        return prediction.strip().lower() == answer.strip().lower()
-    return np.array_equal(np.asarray(prediction), np.asarray(answer))
+    if isinstance(prediction, str) or isinstance(answer, str):
+        return str(prediction).strip().lower() == str(answer).strip().lower()
+    one, other = numbers(prediction), numbers(answer)
+    if one is None or other is None:
+        return np.array_equal(prediction, answer)
+    return one.shape == other.shape and np.allclose(one, other, rtol=1e-7, atol=1e-12)  # 0.3 is 0.1 + 0.2
 
 
 def check(name: str, answer, seconds: float = 5) -> Result:
@@ -87,12 +91,15 @@ def check(name: str, answer, seconds: float = 5) -> Result:
     Raises
     ------
     ValueError
-        If there is no exercise of that name. Whatever the answer does ends up in the result.
+        If there is no exercise of that name, or `seconds` is not a positive number. Whatever the answer does ends up
+        in the result.
 
     Notes
     -----
     Taught in lesson 00. A result can be forged by whoever can run Python: a grader checks again, in another process.
     """
+    if not (isinstance(seconds, Real) and seconds > 0):
+        raise ValueError(f"seconds must be a positive number, got {seconds!r}")
     return _find(name).check(answer, seconds)
 
 
@@ -110,7 +117,7 @@ def solution(name: str) -> Source:
 
 
 def _find(name):
-    if name in _EXERCISES:
+    if isinstance(name, str) and name in _EXERCISES:
         return _EXERCISES[name]
     near = difflib.get_close_matches(str(name), _EXERCISES, n=1, cutoff=0.3)
     remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_EXERCISES)}"

@@ -129,7 +129,7 @@ def _difference(expected: Outcome, received: Outcome):
         return _error(received.error)
     if found := _misfit(received.value, np.shape(expected.value)):
         return found
-    if received.changed:
+    if any(received.changed):
         return "argument changed", "Your function wrote into its argument. Make a new array for the result."
     right, yours = np.asarray(expected.value, float), np.asarray(received.value, float)
     if _close(right, yours).all():
@@ -147,7 +147,7 @@ def _misfit(value, shape):
     """Why a value is not an array of numbers of this shape, or None; a tuple or list will do for a few numbers."""
     asked = f"an array of shape {shape}" if len(shape) > 1 else f"{shape[0]} numbers" if shape else "one number"
     expected = f"Expected {asked}; yours is"
-    if _numbers(value) is None:
+    if numbers(value) is None:
         return "not numbers", f"{expected} {_kind(value)}."
     if shape and np.shape(value) == ():
         return "one number", f"{expected} one number. In a function: does the `return` stand inside the loop?"
@@ -162,7 +162,7 @@ def _misfit(value, shape):
 
 def _error(error):
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without `outcome`
-    text = f"{type(error).__name__}: {error}"
+    text = _text(error)
     if not frames:
         return "cannot be called", f"`{text}`. Keep the stub's first line, with its arguments."
     line = [frame for frame in frames if frame.filename == frames[0].filename][-1]  # not one inside NumPy
@@ -180,7 +180,7 @@ def _alike(wrong: list[Outcome], received: list[Outcome]) -> bool:
 
 
 def _same(ours, theirs):
-    one, other = _numbers(ours.value), _numbers(theirs.value)
+    one, other = numbers(ours.value), numbers(theirs.value)
     if other is None or one.shape != other.shape or ours.changed != theirs.changed:
         return False
     unknown = np.isnan(other)  # 0/0 as a second mistake does not hide the first
@@ -191,19 +191,27 @@ def _close(one, other):
     return np.isclose(one, other, rtol=1e-5, atol=1e-6, equal_nan=True)  # float32 is good enough
 
 
-def _numbers(value):
+def numbers(value):
+    """Return a value as an array of real numbers, or None if it is none."""
     try:
         array = np.asarray(value)
-    except ValueError:  # rows of unequal length
+    except Exception:  # rows of unequal length, or whatever a class of the student's raises
         return None
-    return array if array.dtype.kind in "iuf" else None
+    return array if array.dtype.kind in "iuf" and not isinstance(value, np.ma.MaskedArray) else None
 
 
 # --------------------------------------------------------------------------- wording
 
 
+def _text(error):
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own __str__ raises
+        return type(error).__name__
+
+
 def _kind(value):
-    if isinstance(value, np.ndarray):
+    if type(value) is np.ndarray:
         return f"an array of shape {value.shape}, {value.dtype}"
     if isinstance(value, tuple | list):
         return f"of type {type(value).__name__}, with {len(value)} entries"

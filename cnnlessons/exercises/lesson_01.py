@@ -81,6 +81,9 @@ CROSS_CORRELATE = FunctionExercise(
         (SIGNED, np.array([[1, 0, -1], [2, 5, -2], [0.5, 0, 3]])),
         (PHOTO, np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]])),
         (TALL, np.array([[1, 2, 4], [3, 1, 0], [2, 0, 5]])),
+        (PHOTO, np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]])),
+        (SMALL, np.array([[0.25, -0.5], [0, 1.125]])),
+        (TALL, np.array([[1, 2], [0, -3], [4, 1]])),
     ),
     mistakes=(
         Mistake(

@@ -19,7 +19,10 @@ class Outcome:
 
     value: Any = None
     error: BaseException | None = None
-    changed: bool = False  # did the function write into its arguments?
+    changed: tuple[bool, ...] = ()  # into which of its arguments did the function write?
+
+
+_ONE_AT_A_TIME = threading.Lock()  # for `warnings.catch_warnings`, which is the whole process's
 
 
 class _Stop(BaseException):
@@ -35,7 +38,7 @@ def outcome(function, arguments) -> Outcome:
         raise
     except BaseException as error:  # a student's exit(), too
         return Outcome(error=error)
-    return Outcome(value, changed=not all(map(np.array_equal, given, arguments)))
+    return Outcome(value, changed=tuple(not np.array_equal(*pair) for pair in zip(given, arguments, strict=True)))
 
 
 def outcomes(function, probes, seconds) -> tuple[list[Outcome], list[str]]:
@@ -52,7 +55,7 @@ def outcomes(function, probes, seconds) -> tuple[list[Outcome], list[str]]:
                 done.append(outcome(function, probe))
 
     worker = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-    with warnings.catch_warnings(record=True) as caught:
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         worker.start()
         try:
