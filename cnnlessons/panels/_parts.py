@@ -69,7 +69,7 @@ class Picture(widgets.Image):
 
 
 class Slider(widgets.FloatSlider):
-    """A slider whose moves are not sent back to the browser, which makes a third more pictures a second.
+    """A slider whose moves are not sent back to the browser: one message fewer for every picture.
 
     The echo keeps several browsers on one kernel in step; here everything that a move changes is sent anyway.
     """
