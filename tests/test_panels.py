@@ -69,6 +69,12 @@ def test_a_step_outside_the_output_is_refused_with_the_positions_there_are():
         walker.step(IMAGE, KERNEL, 2, 0)
 
 
+def test_a_step_never_wraps_whole_numbers():
+    for image, kernel in (([[2**40]], [[2**40]]), (np.array([[2**63]], np.uint64), [[1]])):
+        with pytest.raises(ValueError, match=r"below 2\*\*53"):
+            walker.step(image, kernel, 0, 0)
+
+
 def test_the_page_shows_every_number_of_the_step():
     page = walker.page(IMAGE, KERNEL, position=1)
     assert "2·1 + 0·0 + 1·(−1) + 1·2 + 3·1 + 1·0 + 1·0 + 0·1 + 2·(−2) = <b>2</b>" in page

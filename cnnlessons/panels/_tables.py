@@ -2,11 +2,7 @@
 
 import numpy as np
 
-
-def number(value):
-    """Write a number for the screen: whole numbers in full, others with two decimals, a true minus sign."""
-    text = f"{value:.0f}" if value == round(value) else f"{value:.2f}"
-    return text.replace("-", "−") if float(text) else text.lstrip("-")  # no −0
+from cnnlessons.plots import number_text as number
 
 
 def factor(value):

@@ -47,7 +47,7 @@ def step(image, kernel, row, column, flip=False, padding="valid"):
     Raises
     ------
     ValueError
-        If the output has no such position.
+        If the output has no such position, or the sum of whole numbers could pass 2**53.
 
     Notes
     -----
@@ -68,8 +68,8 @@ def step(image, kernel, row, column, flip=False, padding="valid"):
         )
     patch = padded[row : row + kernel.shape[0], column : column + kernel.shape[1]]
     weights = kernel[::-1, ::-1] if flip else kernel
-    products = patch * weights
-    return Step(patch, weights, products, products.sum())
+    total = ops.cross_correlate(patch, weights)[0, 0]  # refuses whole numbers that are too large to be exact
+    return Step(patch, weights, patch * weights, total)
 
 
 def output_shape(image, kernel, padding):
