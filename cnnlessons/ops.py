@@ -243,7 +243,7 @@ def max_pool2d(images, size, stride=None, padding="valid"):
     """
     images, windows = _pool(images, size, stride, padding)
     padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
-    return np.max([padded[:, rows, columns] for rows, columns in windows.slices()], axis=0)
+    return np.max(windows.pixels(padded), axis=0)
 
 
 def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid"):
@@ -266,9 +266,8 @@ def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid")
     images, windows = _pool(images, size, stride, padding)
     grad_output, dtype = _pool_gradient(grad_output, images, windows)
     padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
-    winner = np.argmax([padded[:, rows, columns] for rows, columns in windows.slices()], axis=0)
-    inside = _pad(np.ones((1, *images.shape[1:3], 1), bool), windows, bool)
-    first_inside = np.argmax([inside[:, rows, columns] for rows, columns in windows.slices()], axis=0)
+    winner = np.argmax(windows.pixels(padded), axis=0)
+    first_inside = np.argmax(_inside(images, windows), axis=0)
     winner = np.maximum(winner, first_inside)  # padding ties with a type's lowest number, and must not win
     grad_padded = np.zeros(padded.shape, dtype)
     for position, (rows, columns) in enumerate(windows.slices()):
@@ -293,8 +292,7 @@ def average_pool2d(images, size, stride=None, padding="valid"):
     images, windows = _pool(images, size, stride, padding)
     dtype = _float_type(images)
     padded = _pad(images, windows, _sum_type(dtype))
-    total = sum(padded[:, rows, columns] for rows, columns in windows.slices())
-    return (total / _pixels_per_window(images, windows)).astype(dtype, copy=False)
+    return (sum(windows.pixels(padded)) / _pixels_per_window(images, windows)).astype(dtype, copy=False)
 
 
 def average_pool2d_backward(grad_output, images, size, stride=None, padding="valid"):
@@ -305,7 +303,7 @@ def average_pool2d_backward(grad_output, images, size, stride=None, padding="val
     images, windows = _pool(images, size, stride, padding)
     grad_output, dtype = _pool_gradient(grad_output, images, windows)
     share = grad_output.astype(_sum_type(dtype)) / _pixels_per_window(images, windows)
-    grad_padded = np.zeros_like(_pad(images, windows, share.dtype))
+    grad_padded = _pad(np.zeros(images.shape, share.dtype), windows, share.dtype)
     for rows, columns in windows.slices():
         grad_padded[:, rows, columns] += share
     return _unpad(grad_padded, windows).astype(dtype, copy=False)
@@ -330,8 +328,12 @@ def _pool_gradient(grad_output, images, windows):
 
 def _pixels_per_window(images, windows):
     """Count the pixels of the image, not of the padding, in every window: shape (1, H', W', 1)."""
-    inside = _pad(np.ones((1, *images.shape[1:3], 1)), windows, float)
-    return sum(inside[:, rows, columns] for rows, columns in windows.slices()).astype(_sum_type(_float_type(images)))
+    return np.sum(_inside(images, windows), axis=0, dtype=_sum_type(_float_type(images)))
+
+
+def _inside(images, windows):
+    """Say for each position in the window whether it lies on the image, not on the padding: KH·KW × (1, H', W', 1)."""
+    return windows.pixels(_pad(np.ones((1, *images.shape[1:3], 1), bool), windows, bool))
 
 
 def _lowest(dtype):
@@ -619,6 +621,10 @@ class _Windows(NamedTuple):
         for i, j in np.ndindex(*self.kernel_size):
             top, left = i * gap_down, j * gap_right
             yield slice(top, top + (height - 1) * down + 1, down), slice(left, left + (width - 1) * right + 1, right)
+
+    def pixels(self, padded):
+        """Return, for each weight, the pixels that it meets in all places: KH·KW views of shape (n, H', W', C)."""
+        return [padded[:, rows, columns] for rows, columns in self.slices()]
 
     def view(self, padded):
         """Show the pixels under the kernel in every place, without a copy: (n, h, w, C) -> (n, H', W', KH, KW, C)."""

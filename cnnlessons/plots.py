@@ -235,9 +235,7 @@ def _box(picture, size, left, top, shape):
 
 
 def _draw_cells(axis, array, signed):
-    low, high = _limits(np.nan_to_num(array), "signed")
-    shown = np.ma.masked_invalid(array) if signed else np.zeros(array.shape)
-    axis.imshow(shown, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high, aspect="auto")  # 1.6: pale enough for black digits
+    _draw_pale(axis, np.ma.masked_invalid(array) if signed else np.zeros(array.shape), aspect="auto")
     axis.set(xticks=np.arange(array.shape[1] + 1) - 0.5, yticks=np.arange(array.shape[0] + 1) - 0.5)
     axis.tick_params(length=0, labelbottom=False, labelleft=False)
     axis.grid(color=GREY, linewidth=0.8)
@@ -245,6 +243,12 @@ def _draw_cells(axis, array, signed):
     for (row, column), number in np.ndenumerate(array):
         if np.isfinite(number):
             axis.text(column, row, number_text(number), ha="center", va="center", fontsize=14)
+
+
+def _draw_pale(axis, array, **options):
+    """Colour by sign, pale enough for black digits."""
+    low, high = _limits(np.ma.filled(array, 0), "signed")
+    axis.imshow(array, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high, **options)
 
 
 def _draw_window(axis, window):
@@ -297,8 +301,7 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
         axis.axis("off")
     for i, (kernel, gain, title) in enumerate(zip(kernels, gains, titles, strict=True)):
         above, below = axes[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
-        low, high = _limits(kernel, "signed")
-        above.imshow(kernel, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high)
+        _draw_pale(above, kernel)
         above.set_title(title, fontsize=12)
         for (row, column), weight in np.ndenumerate(kernel):
             above.text(
