@@ -20,6 +20,7 @@ ORDER = (
     "gradcheck",
     "initializers",
     "layers",
+    "optimizers",
     "network",
     "spectra",
     "capacity",

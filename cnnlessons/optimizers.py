@@ -1,0 +1,179 @@
+"""Optimisers: how a gradient becomes a step of the weights.
+
+An optimiser changes the arrays that it is given in place. What it remembers from step to step is in ``state()``, so
+that a training can be saved and resumed.
+
+Taught in lesson 04; weight decay in lesson 05.
+"""
+
+from dataclasses import dataclass, field, fields
+from numbers import Real
+
+import numpy as np
+
+
+@dataclass(eq=False)
+class Optimizer:
+    """What the optimisers share.
+
+    Parameters
+    ----------
+    learning_rate : float
+        More than 0.
+    weight_decay : float
+        Before each step, weights (arrays of two axes or more, so neither biases nor batch normalisation's scale and
+        shift) shrink by the share ``learning_rate * weight_decay``, apart from the gradient. I. Loshchilov and
+        F. Hutter, "Decoupled weight decay regularization" (2019).
+
+    Attributes
+    ----------
+    steps : int
+        Steps made so far.
+    """
+
+    learning_rate: float
+    weight_decay: float = field(default=0.0, kw_only=True)
+    steps: int = field(default=0, init=False)
+    _moments: dict = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self):
+        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < np.inf:
+            raise ValueError(f"learning_rate must be a number above 0, got {self.learning_rate!r}; try 0.001")
+        _check_range(self.weight_decay, "weight_decay", np.inf)
+
+    def update(self, parameters, gradients):
+        """Make one step.
+
+        Parameters
+        ----------
+        parameters : dict of str to ndarray
+            Changed in place.
+        gradients : dict of str to ndarray
+            The gradient of the loss with respect to each parameter that shall change.
+        """
+        self.steps += 1
+        for name, gradient in gradients.items():
+            array = parameters[name]
+            if self.weight_decay and array.ndim > 1:
+                array *= 1 - self.learning_rate * self.weight_decay
+            array -= self._step(name, gradient).astype(array.dtype, copy=False)
+
+    def _step(self, name, gradient):
+        """Return what is subtracted from the parameter `name`."""
+        raise NotImplementedError
+
+    def _moment(self, kind, name, like):
+        """Return a running quantity of one parameter, zeros at first. It is changed in place."""
+        return self._moments.setdefault(f"{kind}/{name}", np.zeros_like(like))
+
+    def state(self):
+        """Return the running quantities of all parameters, by "kind/parameter": the arrays themselves."""
+        return dict(self._moments)
+
+    def restore(self, steps, state):
+        """Go on from where another optimiser stood after so many steps; the arrays of its `state` are copied."""
+        self.steps = steps
+        self._moments = {name: array.copy() for name, array in state.items()}
+
+    def settings(self):
+        """Return the name and the arguments to make another one of this kind."""
+        return {
+            "name": type(self).__name__,
+            **{each.name: getattr(self, each.name) for each in fields(self) if each.init},
+        }
+
+
+@dataclass(eq=False)
+class SGD(Optimizer):
+    """Stochastic gradient descent: subtract the gradient of one batch, times the learning rate.
+
+    Parameters
+    ----------
+    learning_rate, weight_decay : float
+    momentum : float, from 0 to below 1
+        Share of the last step that is kept: ``velocity = momentum * velocity + gradient``, and the step is
+        ``learning_rate * velocity``. 0.9 makes the steps ten times as long where gradients agree.
+
+    Notes
+    -----
+    Taught in lesson 04. B. Polyak, "Some methods of speeding up the convergence of iteration methods" (1964). Keras
+    puts the learning rate into the velocity, which is the same as long as the rate does not change.
+    """
+
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_range(self.momentum, "momentum", 1)
+
+    def _step(self, name, gradient):
+        if not self.momentum:
+            return self.learning_rate * gradient
+        velocity = self._moment("velocity", name, gradient)
+        velocity *= self.momentum
+        velocity += gradient
+        return self.learning_rate * velocity
+
+
+@dataclass(eq=False)
+class Adam(Optimizer):
+    """Steps of about the learning rate, whatever the size of the gradient: its mean over the root of its mean square.
+
+    Parameters
+    ----------
+    learning_rate, weight_decay : float
+    beta_1, beta_2 : float, from 0 to below 1
+        How much of the running mean, and of the running mean square, is kept at each step.
+    epsilon : float
+        Added to the root of the mean square. More than 0.
+
+    Notes
+    -----
+    Taught in lesson 04. D. Kingma and J. Ba, "Adam" (2015). Both running means start at zero, hence the division by
+    ``1 - beta ** steps``. Keras adds epsilon before it makes that correction, here it is added after, as in the paper.
+    """
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_range(self.beta_1, "beta_1", 1)
+        _check_range(self.beta_2, "beta_2", 1)
+        if not isinstance(self.epsilon, Real) or not 0 < self.epsilon < np.inf:
+            raise ValueError(f"epsilon must be a number above 0, got {self.epsilon!r}; 1e-7 is Keras's")
+
+    def _step(self, name, gradient):
+        mean, square = self._moment("mean", name, gradient), self._moment("square", name, gradient)
+        mean += (1 - self.beta_1) * (gradient - mean)
+        square += (1 - self.beta_2) * (gradient * gradient - square)
+        rate = self.learning_rate / (1 - self.beta_1**self.steps)
+        return rate * mean / (np.sqrt(square / (1 - self.beta_2**self.steps)) + self.epsilon)
+
+
+_BY_NAME = {kind.__name__.lower(): kind for kind in (SGD, Adam)}
+
+
+def make(optimizer):
+    """Return an optimiser from its name, "sgd" or "adam", or from another's `settings`; an optimiser as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    arguments = dict(optimizer) if isinstance(optimizer, dict) else {"name": optimizer}
+    name = arguments.pop("name", None)
+    if not isinstance(name, str) or name.lower() not in _BY_NAME:
+        raise ValueError(f"optimizer must be {' or '.join(map(repr, _BY_NAME))}, SGD(...) or Adam(...), got {name!r}")
+    return _BY_NAME[name.lower()](**arguments)
+
+
+def _check_range(value, name, end):
+    if not isinstance(value, Real) or not 0 <= value < end:
+        raise ValueError(f"{name} must be a number from 0 to below {end:g}, got {value!r}")
