@@ -25,6 +25,7 @@ ORDER = (
     "spectra",
     "capacity",
     "datasets",
+    "autodiff",
     "transfer",
     "stems",
     "models",
@@ -40,10 +41,12 @@ ORDER = (
 )
 
 # The only modules that may import a library. Lessons 01 to 06 run where TensorFlow is not installed.
-WITH_KERAS = {"transfer", "stems", "models", "training", "experiments", "introspection", "adversarial"}
+WITH_KERAS = {"autodiff", "transfer", "stems", "models", "training", "experiments", "introspection", "adversarial"}
 RESERVED = {
-    "keras": WITH_KERAS,
-    "tensorflow": WITH_KERAS,
+    "keras": WITH_KERAS | {"datasets"},  # there only inside one function: Keras downloads CIFAR-10 and checks it
+    "tensorflow": {"autodiff", "training"},
+    "jax": {"autodiff", "training"},
+    "torch": {"autodiff", "training"},
     "ipywidgets": {"panels"},
     "anywidget": {"panels"},
     "matplotlib": {"plots"},

@@ -1,0 +1,196 @@
+"""Two networks side by side: the same image, the same layer, both maps and how far they are apart.
+
+Taught in lesson 07.
+"""
+
+import html
+
+import ipywidgets as widgets
+import numpy as np
+
+from cnnlessons import gradcheck, plots
+from cnnlessons.panels._parts import Panel
+
+# --------------------------------------------------------------------------- numbers and pictures
+
+
+def map_of(activations, channel):
+    """Return one channel of a layer's output for one image as a 2-D map.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (1, H, W, C) or (1, D)
+        The D outputs of a dense layer are one map of a single row.
+    channel : int
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (1, D)
+    """
+    return activations[0, :, :, channel] if activations.ndim == 4 else activations
+
+
+def channels(activations):
+    """Return how many maps a layer's output has: C, or 1 for a dense layer."""
+    return activations.shape[3] if activations.ndim == 4 else 1
+
+
+def page(image, left, right, layer, channel=0, names=("NumPy", "Keras")):
+    """Draw an image, one map of each network in colours, and say how far the whole layer's outputs are apart.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, C)
+    left, right : dict of str to ndarray
+        Each network's activations for that image alone, by the name of the layer.
+    layer : str
+    channel : int
+    names : (str, str)
+        What the networks are called.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    ValueError
+        If a network has no such layer or channel, or their outputs differ in shape.
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    pair = [_layer(activations, layer, name) for activations, name in zip((left, right), names, strict=True)]
+    if pair[0].shape != pair[1].shape:
+        raise ValueError(f"outputs of {layer!r} must have one shape, got {pair[0].shape} and {pair[1].shape}")
+    if not 0 <= channel < channels(pair[0]):
+        raise ValueError(f"channel must be from 0 to {channels(pair[0]) - 1} in {layer!r}, got {channel}")
+    maps = [map_of(activations, channel) for activations in pair]
+    largest = max(float(np.abs(maps).max()), 1e-30)
+    drawn = "".join(
+        _figure(title, _cells(values, -largest, largest, plots.SIGNED))
+        for title, values in zip(names, maps, strict=True)
+    )
+    gray = np.asarray(image, float).mean(axis=-1)
+    return (
+        f'{_STYLE}<div class="two">{_figure("the image", _cells(gray, 0.0, 1.0, plots.PHOTOGRAPH))}{drawn}</div>'
+        f'<p class="said">{html.escape(sentence(*pair, layer))}</p>'
+    )
+
+
+def sentence(left, right, layer):
+    """Say how far two outputs of one layer are apart. Taught in lesson 07."""
+    error = gradcheck.relative_error(left, right)
+    if error == 0:
+        return f"{layer}: all {left.size:,} numbers are equal to the last bit."
+    return f"{layer}: of {left.size:,} numbers, the largest difference is {error:.0e} of the largest number."
+
+
+def _layer(activations, layer, name):
+    if layer not in activations:
+        raise ValueError(f"{name} has no layer {layer!r}; its layers are: {', '.join(activations)}")
+    return np.asarray(activations[layer])
+
+
+def _cells(values, low, high, colours):
+    """Return small squares of colour, one a number, which shows when the mouse rests there."""
+    places = np.clip(np.rint((values - low) * (255 / (high - low))), 0, 255).astype(int)
+    table = plots.colour_table(colours)[places]  # (H, W, 3)
+    squares = "".join(
+        f'<i title="{number:.3g}" style="background: rgb({r},{g},{b})"></i>'
+        for number, (r, g, b) in zip(values.ravel(), table.reshape(-1, 3).tolist(), strict=True)
+    )
+    return f'<div class="cells" style="grid-template-columns: repeat({values.shape[1]}, 1fr)">{squares}</div>'
+
+
+def _figure(title, cells):
+    return f"<figure>{cells}<figcaption>{html.escape(title)}</figcaption></figure>"
+
+
+_STYLE = """
+<style>
+.cnnlessons-panel .two { display: flex; gap: 24px; align-items: end; }
+.cnnlessons-panel .two figure { margin: 0; width: 240px; text-align: center; font-size: 15px; }
+.cnnlessons-panel .two .cells { display: grid; border: 1px solid #6b6b6b; }
+.cnnlessons-panel .two .cells i { aspect-ratio: 1; }
+.cnnlessons-panel .said { font-size: 15px; margin: 10px 0; }
+</style>
+"""
+
+# --------------------------------------------------------------------------- widgets
+
+
+class TwoNetworks(Panel):
+    """The panel that `two_networks` makes; its controls are attributes and can be set from code."""
+
+    def __init__(self, networks, images):
+        self._networks, self._images = networks, images
+        self._run(0)
+        layer_names = [name for name in self._left if name in self._right]
+        self.image = widgets.IntSlider(0, 0, len(images) - 1, description="Image", continuous_update=False)
+        self.layer = widgets.Dropdown(options=layer_names, description="Layer")
+        self.channel = widgets.IntSlider(0, 0, channels(self._left[layer_names[0]]) - 1, description="Map")
+        self.next = widgets.Button(description="Next image", tooltip="One step forward")
+        self.page = widgets.HTML()
+        controls = widgets.HBox([self.image, self.next, self.layer, self.channel], layout={"flex_flow": "row wrap"})
+        super().__init__([controls, self.page], "cnnlessons-two-networks")
+        self.on(self.image, lambda: self._run(self.image.value))
+        self.on(self.next, self._next)
+        self.on(self.layer, self._fit_channel)
+        self.on(self.channel)
+        self.act()
+
+    def __repr__(self):
+        return f"Two networks: {' and '.join(self._networks)}, layer {self.layer.value}, map {self.channel.value}"
+
+    def _run(self, index):
+        one = self._images[index : index + 1]
+        self._left, self._right = (network(one) for network in self._networks.values())
+
+    def _next(self):
+        self.image.value = (self.image.value + 1) % len(self._images)
+        self._run(self.image.value)
+
+    def _fit_channel(self):
+        last = channels(self._left[self.layer.value]) - 1
+        self.channel.value = min(self.channel.value, last)
+        self.channel.max = last
+
+    def draw(self):
+        image, names = self._images[self.image.value], tuple(self._networks)
+        self.page.value = page(image, self._left, self._right, self.layer.value, self.channel.value, names)
+
+
+def two_networks(networks, images):
+    """Show one image in two networks, layer by layer and map by map.
+
+    Parameters
+    ----------
+    networks : dict of str to function
+        Two of them. Each takes images (1, H, W, C) and returns its activations by the name of the layer.
+    images : ndarray, shape (N, H, W, C)
+
+    Returns
+    -------
+    TwoNetworks
+
+    Raises
+    ------
+    ValueError
+        If there are not two networks, no images, or no layer that both have.
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    if len(networks) != 2 or not all(map(callable, networks.values())):
+        raise ValueError(f"networks must be two functions by name, got {list(networks)}")
+    images = np.asarray(images)
+    if images.ndim != 4 or not len(images):
+        raise ValueError(f"images must have shape (N, H, W, C), got {images.shape}; for one image write image[None]")
+    left, right = (network(images[:1]) for network in networks.values())
+    if not set(left) & set(right):
+        raise ValueError(f"networks must have a layer name in common, got {', '.join(left)} and {', '.join(right)}")
+    return TwoNetworks(dict(networks), images)

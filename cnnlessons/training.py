@@ -1,0 +1,254 @@
+"""Training Keras models: on what, from which seed, how fast.
+
+The same code runs on a CPU and on a GPU, in float32 and in mixed precision.
+
+Taught in lesson 07.
+"""
+
+import itertools
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from cnnlessons import shapes
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+# --------------------------------------------------------------------------- what this machine trains on
+
+
+@dataclass(frozen=True)
+class Device:
+    """What Keras trains on.
+
+    Attributes
+    ----------
+    backend : str
+        "tensorflow", "jax" or "torch".
+    kind : {"CPU", "GPU"}
+    name : str
+        As the driver names it.
+    precision : str
+        The present Keras policy, such as "float32" or "mixed_float16".
+    """
+
+    backend: str
+    kind: str
+    name: str
+    precision: str
+
+    def __str__(self):
+        name = "" if self.name == self.kind else f" ({self.name})"
+        return f"Keras on {self.backend}, {self.kind}{name}, {self.precision}"
+
+
+def device():
+    """Return the `Device` that training uses: the first GPU, if the backend sees one. Taught in lesson 07."""
+    backend = keras.backend.backend()
+    gpu = _GPU_NAMES.get(backend, lambda: None)()
+    return Device(backend, "GPU" if gpu else "CPU", gpu or "CPU", keras.mixed_precision.dtype_policy().name)
+
+
+def _gpu_of_tensorflow():
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    return found and tf.config.experimental.get_device_details(found[0]).get("device_name", found[0].name)
+
+
+def _gpu_of_jax():
+    import jax
+
+    return next((found.device_kind for found in jax.devices() if found.platform in ("gpu", "cuda", "rocm")), None)
+
+
+def _gpu_of_torch():
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+_GPU_NAMES = {"tensorflow": _gpu_of_tensorflow, "jax": _gpu_of_jax, "torch": _gpu_of_torch}
+
+
+def prepare(seed=0, precision="auto"):
+    """Seed everything that Keras draws, choose the precision of new models, and say what will train them.
+
+    Parameters
+    ----------
+    seed : int
+    precision : {"auto", "float32", "mixed_float16", "mixed_bfloat16"}
+        "auto" is mixed_float16 on a GPU, which has units made for it, and float32 on a CPU, most of which have not;
+        the environment variable CNNLESSONS_PRECISION overrides it.
+
+    Returns
+    -------
+    Device
+
+    Raises
+    ------
+    ValueError
+        If there is no such precision.
+
+    Notes
+    -----
+    Taught in lesson 07. The same seed gives the same numbers on the same machine; on another, sums may be ordered
+    differently.
+    """
+    if precision == "auto":
+        precision = os.environ.get("CNNLESSONS_PRECISION") or _suitable(device().kind)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be auto, {', '.join(PRECISIONS)}, got {precision!r}")
+    keras.utils.set_random_seed(shapes.whole_number(seed, "seed", 0))
+    keras.mixed_precision.set_dtype_policy(precision)
+    return device()
+
+
+def _suitable(kind):
+    return "mixed_float16" if kind == "GPU" else "float32"
+
+
+# --------------------------------------------------------------------------- training
+
+
+def compiled(model, learning_rate=0.001, optimizer=None, watch=False):
+    """Compile a model whose outputs are logits, for whole-number labels, with Adam; return the model.
+
+    Parameters
+    ----------
+    model : keras.Model
+    learning_rate : float
+        Of Adam.
+    optimizer : keras.optimizers.Optimizer, optional
+        In place of Adam.
+    watch : bool
+        Run step by step as Python reads it, so that prints and debuggers see every number, rather than as a compiled
+        graph.
+
+    Returns
+    -------
+    keras.Model
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    model.compile(
+        optimizer or keras.optimizers.Adam(learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        run_eagerly=watch,
+    )
+    return model
+
+
+class Speed(keras.callbacks.Callback):
+    """Measures the images a second of each epoch, validation left out.
+
+    Attributes
+    ----------
+    images_per_second : list of float
+        The first epoch includes the time to compile.
+    """
+
+    def __init__(self, images):
+        super().__init__()
+        self.images, self.images_per_second = images, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start, self._pause = time.perf_counter(), 0.0
+
+    def on_test_begin(self, logs=None):
+        self._test_start = time.perf_counter()
+
+    def on_test_end(self, logs=None):
+        self._pause += time.perf_counter() - self._test_start
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.images_per_second.append(self.images / (time.perf_counter() - self._start - self._pause))
+
+
+def fit(model, images, labels, epochs=1, batch_size=32, validation=None, seed=0, progress=True, callbacks=()):
+    """Train a compiled model on labelled images; an epoch a line, with images a second.
+
+    Each epoch has an order of its own, drawn from `seed` and the epoch as the NumPy network draws it, so two models
+    with the same seed see the same batches.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, see `compiled`.
+    images : ndarray, shape (N, H, W, C)
+    labels : ndarray of int, shape (N,)
+    epochs, batch_size : int
+    validation : (images, labels), optional
+    seed : int
+    progress : bool
+        Whether to print a line for each epoch.
+    callbacks : sequence of keras.callbacks.Callback
+
+    Returns
+    -------
+    dict of str to ndarray, shape (epochs,)
+        "loss", "accuracy", with validation "val_loss" and "val_accuracy", and "images_per_second".
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    if len(images) != len(labels) or not len(images):
+        raise ValueError(f"labels must be as many as images, and at least one, got {len(labels)} for {len(images)}")
+    batch_size, seed = shapes.whole_number(batch_size, "batch_size", 1), shapes.whole_number(seed, "seed", 0)
+    speed = Speed(len(images))
+    told = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _tell(epoch, epochs, logs, speed))]
+    history = model.fit(
+        batches(images, labels, batch_size, seed),
+        steps_per_epoch=-(-len(images) // batch_size),
+        shuffle=False,
+        epochs=epochs,
+        validation_data=validation,
+        verbose=0,
+        callbacks=[speed, *callbacks, *(told if progress else [])],
+    ).history
+    return {name: np.array(values) for name, values in history.items()} | {
+        "images_per_second": np.array(speed.images_per_second)
+    }
+
+
+def _tell(epoch, epochs, logs, speed):
+    validation = f", validation accuracy {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
+    sys.stdout.write(
+        f"epoch {epoch + 1}/{epochs}: loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.1%}{validation}, "
+        f"{speed.images_per_second[-1]:,.0f} images/s\n"
+    )
+
+
+def batches(images, labels, batch_size=32, seed=0):
+    """Yield batches without end, epoch after epoch, in the order in which `network.Sequential.fit` takes them.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, H, W, C)
+    labels : ndarray of int, shape (N,)
+    batch_size, seed : int
+
+    Yields
+    ------
+    images : ndarray, shape (n, H, W, C)
+        The last batch of an epoch may be smaller.
+    labels : ndarray, shape (n,)
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    for epoch in itertools.count():
+        order = np.random.default_rng([seed, epoch]).permutation(len(images))
+        for start in range(0, len(images), batch_size):
+            chosen = order[start : start + batch_size]
+            yield images[chosen], labels[chosen]

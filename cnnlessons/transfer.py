@@ -1,0 +1,282 @@
+"""The NumPy network as a Keras model and back: same layers, same weights, same numbers.
+
+Images and kernels are laid out alike on both sides, so weights are copied as they are; names differ:
+
+============================  =========================================
+NumPy network                 Keras
+============================  =========================================
+``Dense.weights``             ``Dense.kernel``
+``BatchNorm.scale``           ``BatchNormalization.gamma``
+``BatchNorm.shift``           ``BatchNormalization.beta``
+``moving_mean``, ``..._variance``  the same
+``stride``, ``dilation``      ``strides``, ``dilation_rate``
+============================  =========================================
+
+Taught in lesson 07.
+"""
+
+import keras
+import numpy as np
+from keras import layers as keras_layers
+
+from cnnlessons import autodiff, gradcheck, layers, ops, shapes
+from cnnlessons.network import Sequential
+
+# --------------------------------------------------------------------------- NumPy to Keras
+
+
+def to_keras(network):
+    """Return a Keras model with the layers and weights of a NumPy network.
+
+    Its layers are named as the network's parameters are, such as "conv2d_0". Padding given in pixels becomes a layer of
+    its own, ``ZeroPadding2D``.
+
+    Parameters
+    ----------
+    network : Sequential
+        Built.
+
+    Returns
+    -------
+    keras.Sequential
+        Its outputs are logits, as the network's are.
+
+    Raises
+    ------
+    ValueError
+        If the network is not built, or has a layer that Keras has no counterpart for.
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    if network.input_shape is None:
+        raise ValueError("network must be built before it is transferred; give Sequential an input_shape")
+    made, weights = [keras.Input(network.input_shape, dtype=network.dtype.name)], {}
+    for index, layer in enumerate(network.layers):
+        name = f"{type(layer).__name__.lower()}_{index}"
+        made += _keras_layers(layer, name, network.dtype.name)
+        weights[name] = [*layer.parameters().values(), *layer.state().values()]
+    model = keras.Sequential(made)
+    for name, arrays in weights.items():
+        model.get_layer(name).set_weights(arrays)
+    return model
+
+
+def _keras_layers(layer, name, dtype):
+    """Return the Keras layers, one or two, that do what `layer` does."""
+    options = {"name": name, "dtype": dtype, "trainable": layer.trainable}
+    match layer:
+        case layers.Conv2D():
+            padding = {"padding": layer.padding} if isinstance(layer.padding, str) else {}
+            convolution = keras_layers.Conv2D(
+                layer.filters,
+                shapes.pair(layer.kernel_size, "kernel_size"),
+                strides=shapes.pair(layer.stride, "stride"),
+                dilation_rate=shapes.pair(layer.dilation, "dilation"),
+                use_bias=layer.use_bias,
+                **padding,
+                **options,
+            )
+            return [convolution] if padding else [_zero_padding(layer.padding, f"{name}_padding", dtype), convolution]
+        case layers.MaxPool2D() | layers.AveragePool2D():
+            return [_keras_pool(layer, options)]
+        case layers.BatchNorm():
+            return [keras_layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, **options)]
+        case layers.Dense():
+            return [keras_layers.Dense(layer.units, use_bias=layer.use_bias, **options)]
+        case layers.GlobalAveragePool2D():
+            return [keras_layers.GlobalAveragePooling2D(**options)]
+        case layers.ReLU():
+            return [keras_layers.ReLU(**options)]
+        case layers.Flatten():
+            return [keras_layers.Flatten(**options)]
+    known = ", ".join(kind.__name__ for kind in layers.KINDS)
+    raise ValueError(f"network must be made of {known} to be transferred, got a {type(layer).__name__}")
+
+
+def _zero_padding(padding, name, dtype):
+    return keras_layers.ZeroPadding2D(
+        tuple(shapes.padding_amounts(1, 1, 1, axis, 1) for axis in shapes.padding_pair(padding)), name=name, dtype=dtype
+    )
+
+
+def _keras_pool(layer, options):
+    if not isinstance(layer.padding, str):
+        raise ValueError(
+            f'padding of a pool must be "valid" or "same" to be transferred, got {layer.padding!r}; Keras has no pool '
+            "that leaves padded pixels out"
+        )
+    kind = keras_layers.MaxPooling2D if isinstance(layer, layers.MaxPool2D) else keras_layers.AveragePooling2D
+    size = shapes.pair(layer.size, "size")
+    stride = size if layer.stride is None else shapes.pair(layer.stride, "stride")
+    return kind(size, strides=stride, padding=layer.padding, **options)
+
+
+# --------------------------------------------------------------------------- Keras to NumPy
+
+
+def from_keras(model):
+    """Return a NumPy network with the layers and weights of a Keras model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A chain of layers that have a counterpart in `layers`, built, with logits as outputs. Dropout is left out,
+        since it does nothing at prediction time.
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    ValueError
+        If the model is not a chain, or has a layer or an option that the NumPy network has not.
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    _require_chain(model)
+    made, weights, padding = [], [], None
+    for layer in model.layers:
+        if isinstance(layer, keras_layers.ZeroPadding2D):
+            padding = layer.padding  # for the convolution that follows
+            continue
+        found = _numpy_layers(layer, padding)
+        padding = None
+        made += found
+        weights += [layer.get_weights(), *([] for _ in found[1:])] if found else []
+    if padding is not None:
+        raise ValueError("model must not end in ZeroPadding2D to be transferred: it belongs to a convolution after it")
+    network = Sequential(made, model.input_shape[1:], dtype=model.layers[-1].variable_dtype)
+    for layer, arrays in zip(made, weights, strict=True):
+        for array, values in zip([*layer.parameters().values(), *layer.state().values()], arrays, strict=True):
+            array[...] = values
+    return network
+
+
+def _require_chain(model):
+    if not model.built or not model.layers:
+        raise ValueError("model must be built before it is transferred; begin it with keras.Input(shape)")
+    for before, layer in zip(model.layers, model.layers[1:], strict=False):
+        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+        if len(inputs) != 1 or inputs[0] is not before.output:
+            raise ValueError(
+                f"model must be a chain of layers to be transferred, but {layer.name!r} does not follow "
+                f"{before.name!r} alone"
+            )
+
+
+def _numpy_layers(layer, padding):
+    """Return the layers, none to two, that do what a Keras layer does."""
+    if padding is not None and not isinstance(layer, keras_layers.Conv2D):
+        raise ValueError(f"ZeroPadding2D must be followed by Conv2D to be transferred, got {type(layer).__name__}")
+    match layer:
+        case keras_layers.InputLayer() | keras_layers.Dropout():
+            return []
+        case keras_layers.Conv2D():
+            _require(layer, groups=1, data_format="channels_last")
+            return [
+                layers.Conv2D(
+                    layer.filters, layer.kernel_size, layer.strides, _padding_of(layer, padding), layer.dilation_rate,
+                    layer.use_bias,
+                ),
+                *_activation(layer),
+            ]  # fmt: skip
+        case keras_layers.MaxPooling2D() | keras_layers.AveragePooling2D():
+            _require(layer, data_format="channels_last")
+            kind = layers.MaxPool2D if isinstance(layer, keras_layers.MaxPooling2D) else layers.AveragePool2D
+            return [kind(layer.pool_size, layer.strides, layer.padding)]
+        case keras_layers.BatchNormalization():
+            _require(layer, center=True, scale=True)
+            return [layers.BatchNorm(layer.momentum, layer.epsilon)]
+        case keras_layers.Dense():
+            return [layers.Dense(layer.units, layer.use_bias), *_activation(layer)]
+        case keras_layers.GlobalAveragePooling2D():
+            _require(layer, data_format="channels_last", keepdims=False)
+            return [layers.GlobalAveragePool2D()]
+        case keras_layers.Flatten():
+            return [layers.Flatten()]
+        case keras_layers.ReLU():
+            _require(layer, max_value=None, negative_slope=0, threshold=0)
+            return [layers.ReLU()]
+        case keras_layers.Activation():
+            return _activation(layer)
+    raise ValueError(f"the NumPy network has no counterpart of {type(layer).__name__} ({layer.name!r})")
+
+
+def _padding_of(layer, padding):
+    if padding is None:
+        return layer.padding
+    if layer.padding != "valid":
+        raise ValueError(f'{layer.name!r} must have padding="valid" after ZeroPadding2D, got {layer.padding!r}')
+    return padding
+
+
+def _activation(layer):
+    if layer.activation is keras.activations.linear:
+        return []
+    if layer.activation is keras.activations.relu:
+        return [layers.ReLU()]
+    remedy = "; leave it out and use the loss with from_logits=True" if layer.activation.__name__ == "softmax" else ""
+    raise ValueError(f"{layer.name!r} must have no activation or relu, got {layer.activation.__name__}{remedy}")
+
+
+def _require(layer, **expected):
+    for name, value in expected.items():
+        if getattr(layer, name) != value:
+            raise ValueError(
+                f"{layer.name!r} must have {name}={value!r} to be transferred, got {getattr(layer, name)!r}"
+            )
+
+
+# --------------------------------------------------------------------------- are they the same?
+
+
+def differences(network, model, images, labels):
+    """Return how far a network and the Keras model made of it are apart on one training batch.
+
+    Parameters
+    ----------
+    network : Sequential
+    model : keras.Model
+        From `to_keras`.
+    images : ndarray, shape (N, H, W, C)
+    labels : ndarray of int, shape (N,)
+
+    Returns
+    -------
+    dict of str to float
+        `gradcheck.relative_error` of "outputs" and of "loss"; for each parameter, by the network's name, the largest
+        difference of its gradients over the largest entry of all gradients. (A bias in front of batch normalisation
+        has gradient zero but for rounding, so each one's own largest entry would be no measure.)
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    network = network.copy()  # a pass in training mode moves batch normalisation's averages
+    logits = network.forward(images, training=True)
+    network.backward(ops.softmax_cross_entropy_backward(logits, labels))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=network.dtype.name)
+    keras_loss, keras_gradients = autodiff.weight_gradients(model, loss, images, labels)
+    keras_logits, _ = model.stateless_call(
+        model.trainable_variables, model.non_trainable_variables, keras.ops.convert_to_tensor(images), training=True
+    )
+    errors = {
+        "outputs": gradcheck.relative_error(logits, keras.ops.convert_to_numpy(keras_logits)),
+        "loss": gradcheck.relative_error(ops.softmax_cross_entropy(logits, labels), keras_loss),
+    }
+    largest = max(np.abs(gradient).max() for gradient in network.gradients().values())
+    for name, gradient in network.gradients().items():
+        errors[name] = float(np.abs(gradient - keras_gradients[variable(model, name).path]).max() / largest)
+    return errors
+
+
+def variable(model, name):
+    """Return the Keras variable that a parameter such as "conv2d_0.kernel" became. Taught in lesson 07."""
+    layer, _, parameter = name.partition(".")
+    renamed = {"weights": "kernel", "scale": "gamma", "shift": "beta"}
+    return getattr(model.get_layer(layer), renamed.get(parameter, parameter))
