@@ -63,7 +63,9 @@ def test_the_machine_has_the_versions_that_are_installed_and_the_data_that_are_t
     assert machine["scikit-image"] == metadata.version("scikit-image")
     assert machine["Python"] == sys.version.split()[0]
     assert int(machine["usable cores"]) >= 1
-    assert machine["data sets, offline"] == ", ".join(source.name for source in datasets.available())
+    assert machine["data sets, offline"] == ", ".join(
+        source.name for source in datasets.available() if source.offline
+    )
     assert machine["photographs, offline"] == str(len(datasets.photographs()))
 
 
@@ -126,7 +128,7 @@ def test_the_command_machine_prints_the_table(run, monkeypatch):
 @pytest.fixture
 def scripts(monkeypatch, tmp_path):
     """A folder in the place of tests/benchmarks whose scripts only tell their name and options."""
-    for name in ("imports.py", "convolution.py", "slider.py"):
+    for name in ("imports.py", "convolution.py", "training.py", "slider.py"):
         (tmp_path / name).write_text("import os, sys; print(os.path.basename(sys.argv[0]), sys.argv[1:])")
     monkeypatch.setattr(cli, "BENCHMARKS", tmp_path)
     return tmp_path
@@ -135,7 +137,8 @@ def scripts(monkeypatch, tmp_path):
 def test_bench_describes_the_machine_and_then_measures(run, scripts):
     status, out, _ = run("bench")
     assert status == 0
-    places = [out.index(text) for text in ("usable cores", "imports.py []", "convolution.py []", "slider.py []")]
+    names = ("usable cores", "imports.py []", "convolution.py []", "training.py []", "slider.py []")
+    places = [out.index(name) for name in names]
     assert places == sorted(places)
 
 
@@ -143,6 +146,7 @@ def test_a_quick_bench_starts_no_browser(run, scripts):
     status, out, _ = run("bench", "--quick")
     assert status == 0
     assert "convolution.py ['--quick']" in out
+    assert "training.py ['--quick']" in out
     assert "slider" not in out
 
 
@@ -183,6 +187,34 @@ def test_a_contestant_that_computes_something_else_is_not_timed(convolution):
 def test_the_loops_compute_what_conv2d_computes(convolution):
     loops, conv2d, ratio = convolution["loops_ratio"]((5, 4, 2), (3, 2, 2, 3), rounds=1)
     assert ratio == pytest.approx(loops / conv2d)
+
+
+@pytest.fixture(scope="module")
+def training():
+    return runpy.run_path(str(BENCHMARKS / "training.py"))
+
+
+def test_networks_that_compute_the_same_take_turns_at_training(training, capsys):
+    case = training["Case"]("small", (4, 4, 1), (2, 3), training["CASES"][-1].layers, images=64)
+    ratios = training["compare"]([case], rounds=3)
+    assert ratios.shape == (1 if training["keras"] else 0,)
+    assert (ratios > 0).all()
+    assert "4×4×1" in capsys.readouterr().out
+
+
+def test_networks_that_differ_are_not_timed(training):
+    training["require_agreement"]({"outputs": 1e-6})
+    with pytest.raises(AssertionError, match=r"differ in conv2d_0\.kernel by 2\.0e-03"):
+        training["require_agreement"]({"outputs": 1e-6, "conv2d_0.kernel": 2e-3})
+
+
+def test_without_keras_numpys_speed_is_told_alone(training, capsys, monkeypatch):
+    monkeypatch.setitem(training["main"].__globals__, "keras", None)
+    monkeypatch.setitem(training["main"].__globals__, "CASES", training["CASES"][:1])
+    training["main"](quick=True)
+    out = capsys.readouterr().out
+    assert "÷" not in out
+    assert "Keras or its backend is not installed" in out
 
 
 # --------------------------------------------------------------------------- notebooks

@@ -1,8 +1,19 @@
-"""Photographs and data sets: offline, reproducible, and with nothing of the test part in the training part."""
+"""Photographs and data sets: reproducible, with nothing of the test part in the training part, and hard to fool."""
 
+import ast
 import hashlib
+import io
+import os
 import re
 import socket
+import stat
+import struct
+import sys
+import types
+import unicodedata
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +22,27 @@ import skimage.data
 import sklearn.datasets
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from cnnlessons import datasets
+from cnnlessons.datasets import cifar, files, installed, photos, pictures, store
 from cnnlessons.kernels import ORIENTATIONS
 
 README = Path(__file__).parents[1] / "data" / "README.md"
+REAL = {name: os.environ.get(name) for name in ("CNNLESSONS_DATA", "CNNLESSONS_CACHE")}
 
 
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch):
+def _nothing_from_this_machine(monkeypatch, tmp_path_factory):
+    """No network, no copy and no cache of whoever runs the tests."""
+
     def refuse(*_):
         raise AssertionError("a test of the data sets tried to reach the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.delenv("CNNLESSONS_DATA", raising=False)
+    monkeypatch.setenv("CNNLESSONS_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
 
 
 # Photographs
@@ -85,7 +104,7 @@ def test_resizing_does_not_squeeze():
 def test_shrinking_does_not_alias():
     """The finest stripes become gray; taking every third pixel would give stripes again."""
     stripes = np.tile(np.arange(63) % 2.0, (63, 1))
-    assert abs(datasets._resize(stripes, 21, 21) - 0.5)[:, 2:-2].max() < 0.05
+    assert abs(photos._resize(stripes, 21, 21) - 0.5)[:, 2:-2].max() < 0.05
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, float])
@@ -111,7 +130,7 @@ def test_an_unknown_photograph_lists_what_there_is(name):
 
 def test_a_photograph_that_is_not_installed_is_not_downloaded(monkeypatch):
     absent = datasets.PhotographSource("eagle", "skimage/data/eagle.png", "an eagle", "Dayane Machado", "CC0 1.0")
-    monkeypatch.setitem(datasets._PHOTOGRAPHS, "eagle", absent)
+    monkeypatch.setitem(photos._PHOTOGRAPHS, "eagle", absent)
     assert "eagle" not in datasets.photographs()
     with pytest.raises(FileNotFoundError, match=r"skimage/data/eagle.png should have been installed.*not there"):
         datasets.photograph("eagle")
@@ -149,7 +168,7 @@ def test_the_readme_lists_every_installed_file_with_its_checksum():
     assert listed.pop("digits")[:3] == [*digits.files, digits.shows, digits.source]
     assert {name: cells[:-1] for name, cells in listed.items()} == expected
     for file, *_, checksum in listed.values():
-        assert hashlib.sha256(datasets._installed(file).read_bytes()).hexdigest() == checksum
+        assert hashlib.sha256(photos.installed(file).read_bytes()).hexdigest() == checksum
 
 
 # Data sets
@@ -253,7 +272,7 @@ def test_lines_that_cannot_be_drawn_are_refused(options, words):
 @given(height=st.integers(300, 520), width=st.integers(300, 760), size=st.integers(4, 64))
 def test_training_and_test_blocks_never_overlap(height, width, size):
     covered = np.zeros((height, width), dtype=int)
-    train, test = datasets._blocks((height, width), 2 * size)
+    train, test = installed._blocks((height, width), 2 * size)
     assert 0 < len(test) < len(train)
     for top, left in [*train, *test]:
         block = covered[top : top + 2 * size, left : left + 2 * size]
@@ -265,8 +284,8 @@ def test_training_and_test_blocks_never_overlap(height, width, size):
 def test_no_pixel_of_a_test_crop_is_in_a_training_crop(monkeypatch):
     """In place of a photograph: an image in which every number occurs once, so that a pixel can be recognised."""
     numbered = np.random.default_rng(0).permutation(300 * 451 * 3).reshape(300, 451, 3)
-    monkeypatch.setattr(datasets, "_reduced", lambda name: numbered)
-    monkeypatch.setattr(datasets, "_standardised", lambda crop: crop)
+    monkeypatch.setattr(installed, "_reduced", lambda name: numbered)
+    monkeypatch.setattr(installed, "_standardised", lambda crop: crop)
     data = datasets.load("photo_patches", per_class=100, test_per_class=50)
     train, test = np.unique(data.train_images), np.unique(data.test_images)
     assert len(train) > 200_000
@@ -275,7 +294,7 @@ def test_no_pixel_of_a_test_crop_is_in_a_training_crop(monkeypatch):
 
 
 def test_another_seed_does_not_move_a_block_to_the_other_part():
-    train, test = datasets._blocks((300, 451), 64)
+    train, test = installed._blocks((300, 451), 64)
     assert len(train) == 22
     assert test.tolist() == [[0, 0], [0, 320], [64, 128], [128, 256], [192, 64], [192, 384]]
 
@@ -319,16 +338,1085 @@ def test_an_unknown_option_lists_the_options():
         datasets.load("digits", size=8)
 
 
-def test_every_data_set_is_available_offline():
-    records = datasets.available()
-    assert [record.name for record in records] == ["digits", "lines", "photo_patches"]
-    assert all(record.offline for record in records)
+def test_an_option_that_cannot_be_left_out_is_named():
+    with pytest.raises(TypeError, match=r"folder needs the option 'path'; write load\('folder', path=…\)"):
+        datasets.load("folder")
+
+
+def test_every_data_set_but_cifar10_is_always_available_offline():
+    offline = {record.name: record.offline for record in datasets.available()}
+    assert offline == {"digits": True, "lines": True, "photo_patches": True, "cifar10": False, "folder": True}
 
 
 def test_a_data_set_whose_files_are_missing_is_not_offline(monkeypatch):
-    monkeypatch.setattr(datasets, "_installed", lambda file: Path("nowhere") / file)
-    assert {record.name: record.offline for record in datasets.available()} == {
-        "digits": False,
-        "lines": True,
-        "photo_patches": False,
+    monkeypatch.setattr(photos, "installed", lambda file: Path("nowhere") / file)
+    offline = {record.name for record in datasets.available() if record.offline}
+    assert offline == {"lines", "folder"}
+
+
+def test_keras_is_imported_by_a_function_and_not_with_the_module():
+    for file in Path(datasets.__file__).parent.glob("*.py"):
+        at_import = [node for node in ast.parse(file.read_text("utf-8")).body if not isinstance(node, ast.FunctionDef)]
+        assert not re.search(r"\b(import|from) (keras|tensorflow)", ast.unparse(ast.Module(at_import, [])))
+
+
+# What files are made of: pictures, folders, zip files
+
+
+def encoded(image, kind="PNG", **options):
+    """Return an image, or an array of one, as the bytes of a file."""
+    file = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image, np.uint8))).save(
+        file, kind, **options
+    )
+    return file.getvalue()
+
+
+def noise(seed, *shape):
+    return np.random.default_rng(seed).integers(256, size=shape or (8, 8, 3), dtype=np.uint8)
+
+
+def pets(cats=5, dogs=5):
+    """Return the files of a small data set: name to content."""
+    named = {f"cat/{number}.png": encoded(noise(number)) for number in range(cats)}
+    return named | {f"dog/{number}.png": encoded(noise(1000 + number)) for number in range(dogs)}
+
+
+def unpacked(folder, members):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in members.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            file.mkdir()
+        else:
+            file.write_bytes(content)
+    return folder
+
+
+def zipped(path, members):
+    """Write a zip file; `members` is a dict, or pairs where a name occurs twice or is a ZipInfo."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items() if isinstance(members, dict) else members:
+            if content is None:
+                archive.mkdir(name)
+            else:
+                archive.writestr(name, content)
+    return path
+
+
+CONTAINERS = {"folder": unpacked, "zip": lambda path, members: zipped(path.with_suffix(".zip"), members)}
+
+
+@pytest.fixture(params=CONTAINERS)
+def contained(request, tmp_path):
+    """A function that puts files into a folder, and one that puts them into a zip file."""
+    return lambda members, name="pets": CONTAINERS[request.param](tmp_path / name, members)
+
+
+def refused(call, error, words):
+    """Return the message of an error that shows nothing of how it came about."""
+    with pytest.raises(error, match=words) as caught:
+        call()
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return str(caught.value)
+
+
+def assert_equal(one, other):
+    for name in ("train_images", "train_labels", "test_images", "test_labels", "class_names"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), strict=name != "class_names")
+
+
+def every_image(data):
+    return [*data.train_images, *data.test_images]
+
+
+RED = np.full((6, 6, 3), [200, 0, 0], np.uint8)
+STRONG = np.dstack([RED, np.full((6, 6), 255, np.uint8)])
+CLEAR = np.dstack([RED, np.zeros((6, 6), np.uint8)])
+
+
+def palette(image=RED, **options):
+    return encoded(Image.fromarray(image).convert("P", palette=Image.Palette.ADAPTIVE), **options)
+
+
+@pytest.mark.parametrize(
+    ("content", "pixel"),
+    [
+        pytest.param(encoded(RED), [200, 0, 0], id="colour"),
+        pytest.param(encoded(RED[..., 0]), [200], id="gray"),
+        pytest.param(encoded(RED, "BMP"), [200, 0, 0], id="BMP"),
+        pytest.param(encoded(RED, "TIFF"), [200, 0, 0], id="TIFF"),
+        pytest.param(encoded(RED, "WEBP", lossless=True), [200, 0, 0], id="WebP"),
+        pytest.param(palette(), [200, 0, 0], id="palette"),
+        pytest.param(palette(transparency=0), [255, 255, 255], id="palette, transparent"),
+        pytest.param(encoded(RED, transparency=(200, 0, 0)), [255, 255, 255], id="a colour that means transparent"),
+        pytest.param(encoded(STRONG), [200, 0, 0], id="opaque"),
+        pytest.param(encoded(CLEAR), [255, 255, 255], id="transparent"),
+        pytest.param(encoded(STRONG[..., [0, 3]]), [200], id="gray, opaque"),
+        pytest.param(encoded(CLEAR[..., [0, 3]]), [255], id="gray, transparent"),
+        pytest.param(encoded(Image.fromarray(RED[..., 0] > 0)), [255], id="black and white"),
+        pytest.param(encoded(Image.new("CMYK", (6, 6), (0, 255, 255, 0)), "TIFF"), [255, 0, 0], id="CMYK"),
+        *(
+            pytest.param(encoded(Image.fromarray(np.full((6, 6), value, np.uint16))), [pixel], id=f"16 bits, {value}")
+            for value, pixel in [(0, 0), (128, 0), (129, 1), (257, 1), (128 * 257, 128), (65535, 255)]
+        ),
+    ],
+)
+def test_every_kind_of_pixel_becomes_eight_bits_of_gray_or_colour_on_white(content, pixel):
+    array = pictures.pixels(lambda: content)
+    assert array.dtype == np.uint8
+    np.testing.assert_array_equal(array, np.broadcast_to(np.array(pixel, np.uint8), (6, 6, len(pixel))), strict=True)
+
+
+def test_half_transparent_is_half_white():
+    half = np.dstack([RED, np.full((6, 6), 51, np.uint8)])  # 51 / 255 = 0.2
+    np.testing.assert_allclose(pictures.pixels(lambda: encoded(half))[0, 0], 0.2 * RED[0, 0] + 0.8 * 255, atol=1)
+
+
+def test_pixels_without_a_known_black_and_white_are_not_guessed():
+    floats = encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF")
+    with pytest.raises(pictures.Unreadable, match="32-bit pixels, whose black and white are not known"):
+        pictures.pixels(lambda: floats)
+
+
+STORED = {  # the tag of the camera, and how its sensor lay: what undoes it is in the standard, EXIF 2.3, 4.6.4
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),  # stored counter-clockwise, so it has to be turned clockwise
+    7: lambda upright: upright.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_camera_held_on_its_side_gives_an_upright_picture(orientation, kind):
+    upright = noise(0, 5, 7, 3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = encoded(np.ascontiguousarray(STORED[orientation](upright)), kind, exif=exif)
+    np.testing.assert_array_equal(pictures.pixels(lambda: stored), upright)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_centre_is_what_stays_of_a_long_picture(axis):
+    blue = np.full((40, 40, 3), [0, 0, 200], np.uint8)
+    red = np.full((40, 40, 3), [200, 0, 0], np.uint8)
+    content = encoded(np.concatenate([blue, red, blue], axis=axis))
+    inside = pictures.pixels(lambda: content, size=10)[2:-2, 2:-2]  # the filter looks over the border of the square
+    np.testing.assert_array_equal(inside, red[:6, :6])
+
+
+def test_shrinking_your_own_pictures_does_not_alias_either():
+    stripes = encoded(np.tile(np.arange(63) % 2 * 255, (63, 1)))
+    assert abs(pictures.pixels(lambda: stripes, size=21).astype(int) - 127)[:, 2:-2].max() < 0.1 * 255
+
+
+@pytest.mark.parametrize("side", [96, 400])
+def test_a_large_jpeg_read_at_a_fraction_of_its_size_looks_the_same(side):
+    photo = datasets.photograph("coffee", size=(side, 3 * side // 2), dtype=np.uint8)
+    jpeg, png = encoded(photo, "JPEG", quality=95), encoded(photo)
+    difference = pictures.pixels(lambda: jpeg, size=16) - pictures.pixels(lambda: png, size=16).astype(float)
+    assert abs(difference).mean() < 2
+
+
+def test_of_an_animation_the_first_picture_is_taken():
+    frames = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (10, 200, 90)]
+    animation = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert (pictures.pixels(lambda: animation) == 10).all()
+
+
+def claiming(width, height):
+    """Return a PNG file of some bytes whose header claims that size."""
+    header = b"IHDR" + struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    good = encoded(noise(0))
+    return good[:12] + header + struct.pack(">I", zlib.crc32(header)) + good[33:]
+
+
+NOT_IMAGES = {
+    "text.png": (b"not a picture", "is not a picture that Pillow reads"),
+    "notes.TXT": (b"what I saw", "is not a picture that Pillow reads"),
+    "empty.jpg": (b"", "is empty"),
+    "half.png": (encoded(noise(7, 32, 32, 3))[:1000], r"is damaged or cannot be read \(.*truncated"),
+    "bent.png": (encoded(noise(8))[:60] + b"bent" + encoded(noise(8))[64:], "is damaged or cannot be read"),
+    "half.jpg": (encoded(noise(9, 64, 64, 3), "JPEG")[:900], "is damaged or cannot be read"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC photograph or a video.*save it as JPEG"),
+    "bomb.png": (claiming(60_000, 60_000), "has too many pixels; the limit is [0-9,]+"),
+    "smaller_bomb.png": (claiming(12_000, 12_000), "has too many pixels; the limit is [0-9,]+"),
+    "page.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture that Pillow reads"),
+}
+
+
+def test_what_is_no_image_is_left_out_with_the_reason_and_the_reader_is_told(contained, capsys):
+    clean = datasets.load("folder", path=contained(pets()), size=8)
+    assert clean.skipped == ()
+    assert capsys.readouterr().out == ""
+    extra = {f"cat/{name}": content for name, (content, _) in NOT_IMAGES.items()}
+    data = datasets.load("folder", path=contained(pets() | extra, "more pets"), size=8)
+    assert_equal(data, clean)
+    reasons = {file.removeprefix("cat/"): reason for file, reason in data.skipped}
+    assert reasons.keys() == NOT_IMAGES.keys()
+    for name, (_, words) in NOT_IMAGES.items():
+        assert re.match(words, reasons[name]), (name, reasons[name])
+    said = capsys.readouterr().out
+    assert re.match(r"10 of 20 files of more pets(\.zip)? are left out; the first, 'cat/bent.png', is damaged", said)
+    assert said.endswith("The data set's `skipped` lists all of them.\n")
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(pictures.ImageOps, "exif_transpose", lambda picture: pytest.fail("it would be decoded now"))
+    with pytest.raises(pictures.Unreadable, match="too many pixels"):
+        pictures.pixels(lambda: claiming(12_000, 12_000))
+
+
+def test_the_content_and_not_the_suffix_says_what_a_file_is(contained):
+    named = dict(zip(("a.PNG", "b.Jpg", "c", "d.txt", "e.gif"), pets(5, 0).values(), strict=True))
+    members = pets(0, 5) | {f"cat/{name}": content for name, content in named.items()}
+    assert len(every_image(datasets.load("folder", path=contained(members), size=8))) == 10
+
+
+def test_files_of_the_system_are_passed_over_without_a_word(contained, capsys):
+    junk = [".DS_Store", "cat/.DS_Store", "cat/Thumbs.db", "dog/desktop.ini", ".git/HEAD", "__MACOSX/cat/._0.png"]
+    data = datasets.load("folder", path=contained(pets() | dict.fromkeys(junk, b"junk")), size=8)
+    assert (data.class_names, data.skipped, capsys.readouterr().out) == (("cat", "dog"), (), "")
+
+
+@pytest.mark.parametrize("prefix", ["", "my pets/", "downloads/my pets/"])
+def test_class_folders_are_found_below_folders_that_hold_everything(contained, prefix):
+    members = {f"{prefix}{name.replace('/', '/far/below/')}": content for name, content in pets().items()}
+    members |= {"readme.txt": b"", f"{prefix}notes.txt": b""}
+    data = datasets.load("folder", path=contained(members), size=8)
+    assert data.class_names == ("cat", "dog")
+    assert {tuple(left_out) for left_out in data.skipped} == {
+        (name, "lies in no class folder") for name in ("readme.txt", f"{prefix}notes.txt")
     }
+
+
+# The split of your own images
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.2, (2, 1)), (0.5, (5, 2)), (0.001, (1, 1)), (0.999, (9, 3))])
+def test_each_class_gives_its_share_to_the_test_part_and_never_all(contained, share, expected):
+    data = datasets.load("folder", path=contained(pets(10, 4)), size=8, test_share=share)
+    assert tuple(np.bincount(data.test_labels)) == expected
+    assert tuple(np.bincount(data.train_labels)) == (10 - expected[0], 4 - expected[1])
+
+
+def test_the_seed_decides_which_of_your_images_are_for_testing(contained):
+    path = contained(pets(10, 10))
+    once, again, other = (datasets.load("folder", path=path, size=8, seed=seed) for seed in (3, 3, 4))
+    assert_equal(once, again)
+    assert not np.array_equal(once.test_images, other.test_images)
+    together = [{image.tobytes() for image in every_image(data)} for data in (once, other)]
+    assert together[0] == together[1]
+
+
+def test_images_keep_their_labels(contained):
+    members = {
+        f"{name}/{value}.png": encoded(np.full((4, 4), value)) for name, value in zip("aabbcc", range(6), strict=True)
+    }
+    data = datasets.load("folder", path=contained(members), size=4)
+    values = np.concatenate([data.train_images, data.test_images])[:, 0, 0, 0] * 255
+    labels = np.concatenate([data.train_labels, data.test_labels])
+    np.testing.assert_array_equal(np.rint(values).astype(int) // 2, labels)
+
+
+def test_a_folder_and_a_zip_file_of_it_are_the_same_data_set(tmp_path):
+    members = pets() | {"Émile/a.jpg": encoded(noise(50)), "Émile/b.png": encoded(noise(51, 20, 30, 3))}
+    one, other = (datasets.load("folder", path=put(tmp_path / "pets", members)) for put in CONTAINERS.values())
+    assert_equal(one, other)
+    assert one.class_names == ("cat", "dog", "Émile")  # é after d: by case-folded code points, on every system
+    assert one.train_images.shape[1:] == (32, 32, 3)
+    assert one.train_images.dtype == np.float32
+    assert one.train_labels.dtype == np.int64
+
+
+@settings(max_examples=10)
+@given(order=st.permutations(list(pets(4, 4))))
+def test_the_order_in_which_files_are_listed_decides_nothing(tmp_path_factory, order):
+    path = tmp_path_factory.mktemp("order") / "pets.zip"
+    usual, shuffled = (
+        datasets.load("folder", path=zipped(path, [(name, pets(4, 4)[name]) for name in names]), size=8)
+        for names in (pets(4, 4), order)
+    )
+    assert_equal(usual, shuffled)
+
+
+def test_the_classes_take_turns():
+    np.testing.assert_array_equal(datasets.records.mixed(np.array([0, 0, 0, 1, 1, 1])), [0, 3, 1, 4, 2, 5])
+    labels = np.array([0] * 8 + [1] * 4)
+    first_half = labels[datasets.records.mixed(labels)][:6]
+    assert np.bincount(first_half).tolist() == [4, 2]
+
+
+def test_the_first_of_your_own_images_are_of_every_class(contained):
+    data = datasets.load("folder", path=contained(pets(20, 20)), size=8)
+    for labels in (data.train_labels, data.test_labels):
+        share = np.cumsum(labels) / np.arange(1, len(labels) + 1)  # of dogs among the first images
+        assert abs(share[len(labels) // 2 :] - 0.5).max() < 0.2
+
+
+def test_gray_files_give_one_channel_and_a_coloured_one_among_them_gives_all_three(contained):
+    gray = {f"{name}/{seed}.png": encoded(noise(seed, 8, 8)) for name, seed in zip("aabb", range(4), strict=True)}
+    one = datasets.load("folder", path=contained(gray), size=8)
+    assert one.train_images.shape[1:] == (8, 8, 1)
+    three = datasets.load("folder", path=contained(gray | {"b/colour.png": encoded(RED)}, "mixed"), size=8)
+    assert three.train_images.shape[1:] == (8, 8, 3)
+    as_colour = {np.repeat(image, 3, axis=2).tobytes() for image in every_image(one)}
+    assert as_colour < {image.tobytes() for image in every_image(three)}
+
+
+def test_copies_are_kept_out_and_a_picture_in_two_classes_altogether(contained):
+    originals = pets()
+    members = originals | {
+        "cat/copy.bmp": encoded(noise(0), "BMP"),  # other bytes, the same pixels
+        "dog/stray.png": originals["cat/1.png"],
+    }
+    data = datasets.load("folder", path=contained(members), size=8)
+    assert dict(data.skipped) == {
+        "cat/copy.bmp": "shows the same as 'cat/0.png'",
+        "cat/1.png": "shows the same as 'dog/stray.png', which is in another class",
+        "dog/stray.png": "shows the same as 'cat/1.png', which is in another class",
+    }
+
+
+@settings(max_examples=25)
+@given(
+    shown=st.lists(st.tuples(st.sampled_from(["cat", "dog"]), st.integers(0, 30)), min_size=8, max_size=40),
+    share=st.floats(0.01, 0.99),
+)
+def test_whatever_is_copied_no_test_image_is_a_training_image(tmp_path_factory, shown, share):
+    """A number stands for a picture, so the list has copies, in one class and across; eight pictures are added."""
+    members = {f"{name}/{place}.png": encoded(np.full((4, 4), seed)) for place, (name, seed) in enumerate(shown)}
+    members |= {
+        f"{name}/own {seed}.png": encoded(np.full((4, 4), 100 + seed + 4 * (name == "dog")))
+        for name in ("cat", "dog")
+        for seed in range(4)
+    }
+    data = datasets.load(
+        "folder", path=zipped(tmp_path_factory.mktemp("copies") / "a.zip", members), size=4, test_share=share
+    )
+    assert len({image.tobytes() for image in every_image(data)}) == len(every_image(data))
+    assert len(every_image(data)) + len(data.skipped) == len(members)
+
+
+# Folders and zip files that are hostile or unlucky
+
+OUT_OF_IT = "has a name that leads out of the zip file"
+
+
+def link_member(name):
+    member = zipfile.ZipInfo(name)
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return member
+
+
+def test_a_zip_file_reads_and_writes_nothing_outside_itself(tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(encoded(noise(99)))
+    before = sorted(tmp_path.rglob("*"))
+    hostile = {
+        "../secret.png": OUT_OF_IT,
+        "cat/../../secret.png": OUT_OF_IT,
+        "cat\\..\\..\\secret.png": OUT_OF_IT,
+        str(secret): OUT_OF_IT,
+        "C:\\pictures\\secret.png": OUT_OF_IT,
+        "//server/share/secret.png": OUT_OF_IT,
+        "cat/linked.png": "is a link",
+        "cat/0.png": "is in the zip file twice, and this is the second",
+    }
+    members = [*pets().items(), *((name, encoded(noise(500 + place))) for place, name in enumerate(hostile))]
+    members[-2:] = [(link_member("cat/linked.png"), "../../secret.png"), ("cat/0.png", encoded(noise(600)))]
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        path = zipped(tmp_path / "zips" / "pets.zip", members)
+    data = datasets.load("folder", path=path, size=8)
+    assert {file: reason for file, reason in data.skipped} == {
+        name.replace("\\", "/"): reason for name, reason in hostile.items()
+    }
+    assert_equal(data, datasets.load("folder", path=zipped(tmp_path / "zips" / "clean.zip", pets()), size=8))
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, path.parent, path, path.parent / "clean.zip"])
+
+
+def test_names_that_windows_wrote_with_backslashes_are_folders(tmp_path):
+    path = zipped(tmp_path / "a.zip", {name.replace("/", "\\"): content for name, content in pets().items()})
+    assert datasets.load("folder", path=path, size=8).class_names == ("cat", "dog")
+
+
+def test_an_encrypted_and_an_oversized_member_are_left_out(tmp_path, monkeypatch):
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (pets() | {"cat/secret.png": b"?", "cat/zeros.png": bytes(10_000_000)}).items():
+            archive.writestr(name, content)
+        archive.getinfo("cat/secret.png").flag_bits |= 1
+    monkeypatch.setattr(files, "MOST_BYTES", 1_000_000)
+    assert dict(datasets.load("folder", path=path, size=8).skipped) == {
+        "cat/secret.png": "is encrypted",
+        "cat/zeros.png": "has 10,000,000 bytes, more than the 1,000,000 of a file that is read",
+    }
+
+
+def test_an_oversized_file_is_left_out_unread(tmp_path, monkeypatch):
+    path = unpacked(tmp_path / "pets", pets() | {"cat/film.mp4": bytes(2000)})
+    monkeypatch.setattr(files, "MOST_BYTES", 1500)
+    (left_out,) = datasets.load("folder", path=path, size=8).skipped
+    assert left_out == ("cat/film.mp4", "has 2,000 bytes, more than the 1,500 of a file that is read")
+
+
+def test_a_member_that_does_not_hold_what_the_zip_file_promises_is_left_out(tmp_path):
+    path = zipped(tmp_path / "pets.zip", pets())
+    content = path.read_bytes()
+    path.write_bytes(content.replace(pets()["cat/2.png"], pets()["cat/2.png"][:-4] + b"oops"))
+    ((file, reason),) = datasets.load("folder", path=path, size=8).skipped
+    assert file == "cat/2.png"
+    assert re.match(r"is damaged or cannot be read \(Bad CRC-32", reason)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 500, -30])
+def test_a_zip_file_cut_short_is_named(tmp_path, kept):
+    path = zipped(tmp_path / "pets.zip", pets())
+    path.write_bytes(path.read_bytes()[:kept])
+    words = r"path must be a folder or a zip file; '.*pets.zip' is neither, or is damaged \(.*copy or download it again"
+    refused(lambda: datasets.load("folder", path=path), ValueError, words)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_damaged_zip_file_never_shows_an_error_of_the_inside(tmp_path_factory, data):
+    path = zipped(tmp_path_factory.mktemp("bent") / "pets.zip", pets(3, 3))
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        loaded = datasets.load("folder", path=path, size=8)
+    except ValueError as error:
+        loaded = str(error)
+    if isinstance(loaded, str):
+        assert re.match("path must (be|hold)|each class folder must hold", loaded)
+    else:
+        assert len(loaded.class_names) >= 2
+
+
+def test_a_link_to_a_folder_is_not_followed_and_a_link_to_a_file_is_read(tmp_path):
+    path, elsewhere = unpacked(tmp_path / "pets", pets()), unpacked(tmp_path / "more", {"a.png": encoded(noise(9))})
+    try:
+        (path / "cat" / "more").symlink_to(elsewhere, target_is_directory=True)
+        (path / "cat" / "one more.png").symlink_to(elsewhere / "a.png")
+        (path / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    except OSError:
+        pytest.skip("this system does not let its users make links")
+    data = datasets.load("folder", path=path, size=8)
+    assert len(every_image(data)) == 11
+    assert dict(data.skipped) == {
+        "cat/more": "is a link to a folder, and links to folders are not followed",
+        "cat/gone.png": "cannot be read (No such file or directory)",
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    path = unpacked(tmp_path / "pets", pets())
+    os.mkfifo(path / "cat" / "pipe.png")
+    assert datasets.load("folder", path=path, size=8).skipped == (("cat/pipe.png", "is not an ordinary file"),)
+    os.mkfifo(tmp_path / "pipe.zip")
+    refused(lambda: datasets.load("folder", path=tmp_path / "pipe.zip"), ValueError, "not an ordinary file")
+
+
+def test_a_name_means_the_same_however_its_accents_are_spelt(tmp_path):
+    loaded = []
+    for form in ("NFC", "NFD"):
+        names = [unicodedata.normalize(form, name) for name in ("café/é.png", "café/猫 🐈.png", "café/f.png")]
+        members = pets() | {name: encoded(noise(seed)) for seed, name in enumerate(names, start=7)}
+        loaded.append(datasets.load("folder", path=unpacked(tmp_path / form, members), size=8))
+    assert names[0] != "café/é.png"
+    assert_equal(*loaded)
+    assert loaded[0].class_names == ("café", "cat", "dog")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode on this system")
+def test_a_name_that_is_no_text_can_still_be_printed(tmp_path, capsys):
+    path = unpacked(tmp_path / "pets", pets())
+    Path(os.fsdecode(os.fsencode(path / "cat") + b"/caf\xe9.txt")).write_bytes(b"")
+    (left_out,) = datasets.load("folder", path=path, size=8).skipped
+    assert left_out == ("cat/caf\\udce9.txt", "is empty")
+    assert capsys.readouterr().out.encode("utf-8")
+
+
+def test_a_file_that_may_not_be_read_is_left_out_and_a_folder_is_named(tmp_path, monkeypatch):
+    path = unpacked(tmp_path / "pets", pets())
+
+    def read_bytes(file, read=Path.read_bytes):
+        if file.name == "3.png" and file.parent.name == "cat":
+            raise PermissionError(13, "Permission denied", str(file))
+        return read(file)
+
+    def scandir(folder, scan=os.scandir):
+        if Path(folder).name == "dog":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)  # and not chmod, which does not bind who may everything
+    ((file, reason),) = datasets.load("folder", path=path, size=8).skipped
+    assert file == "cat/3.png"
+    assert re.match(r"is damaged or cannot be read \(.*Permission denied", reason)
+    monkeypatch.setattr(os, "scandir", scandir)
+    words = r"path: the folder '.*dog' cannot be read \(Permission denied\)"
+    refused(lambda: datasets.load("folder", path=path), PermissionError, words)
+
+
+def test_a_zip_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "pets.zip", pets())
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(zipfile, "ZipFile", refuse)
+    words = "path: '.*pets.zip' may not be read; ask for the right, or copy it"
+    refused(lambda: datasets.load("folder", path=path), PermissionError, words)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({}, "two class folders with images; .* holds none; make one sub-folder for each class"),
+        ({"a.png": b""}, "two class folders with images; .* holds none"),
+        (pets(5, 0), "two class folders with images; .* holds 'cat'; make one"),
+        (pets() | {"empty": None}, "two different images.*'empty' in .* holds 0; add images, or take the folder away"),
+        (pets(5, 1), "two different images, one to learn and one to test; 'dog' in .* holds 1; add"),
+        (pets(5, 1) | {"dog/a.txt": b"a"}, "'dog' in .* holds 1; 'dog/a.txt' is not a picture.*; add images"),
+        (
+            {f"{part}/{name}": content for part in ("train", "test") for name, content in pets().items()},
+            "holds 'test', 'train', which are parts of a split and not classes; give the folder of one part",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_data_set_is_refused(contained, members, words):
+    refused(lambda: datasets.load("folder", path=contained(members)), ValueError, words)
+
+
+def test_two_class_folders_that_some_systems_take_for_one_are_refused(tmp_path):
+    path = zipped(tmp_path / "pets.zip", pets() | {"Cat/0.png": encoded(noise(20))})
+    refused(lambda: datasets.load("folder", path=path), ValueError, "'Cat' and 'cat', which some systems take for one")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"path": "nowhere/at all"}, FileNotFoundError, "path must be a folder or a file that exists, got 'nowhere"),
+        ({"path": "bad\0name"}, FileNotFoundError, "path must be a folder or a file that exists"),
+        ({"path": __file__}, ValueError, "path must be a folder or a zip file; .* is neither, or is damaged"),
+        *(({"path": path}, TypeError, "path must be the path of a folder or a zip") for path in (None, 7, "", b"a")),
+        ({"size": 3}, ValueError, "size must be at least 4, got 3"),
+        ({"size": 1025}, ValueError, "size must be at most 1024, got 1025"),
+        ({"size": (8, 8)}, TypeError, "size must be a whole number"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+        *(
+            ({"test_share": share}, ValueError, "test_share must be a number between 0 and 1, such as 0.2, got")
+            for share in (0, 1, -0.1, np.nan, True, "a fifth")
+        ),
+    ],
+)
+def test_options_that_name_no_folder_or_no_split_are_refused(tmp_path, options, error, words):
+    path = unpacked(tmp_path / "pets", pets())
+    refused(lambda: datasets.load("folder", **{"path": path, **options}), error, words)
+
+
+# CIFAR-10: from your own copy
+
+
+def small_cifar(train=3, test=2, prefix="cifar10/"):
+    """Return the files of a CIFAR-10 with so many images a class, each of another seed."""
+    members = {}
+    for part, count in (("train", train), ("test", test)):
+        for label, name in enumerate(cifar.CLASS_NAMES):
+            for number in range(count):
+                seed = 1000 * (part == "test") + 100 * label + number
+                members[f"{prefix}{part}/{name}/{number:04}.png"] = encoded(noise(seed, 32, 32, 3))
+    return members
+
+
+def small_arrays(train=3, test=2):
+    """Return the same as uint8 arrays, in the order in which the classes take turns."""
+    arrays = {}
+    for part, count in (("train", train), ("test", test)):
+        labels = np.tile(np.arange(10), count)
+        seeds = 1000 * (part == "test") + 100 * labels + np.repeat(np.arange(count), 10)
+        arrays[f"{part}_images"] = np.array([noise(seed, 32, 32, 3) for seed in seeds])
+        arrays[f"{part}_labels"] = labels
+    return arrays
+
+
+def saved(path, arrays):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **arrays)
+    return path
+
+
+def keras_names(arrays):
+    """Return arrays under the names of Keras's own files: x_train for train_images, y_test for test_labels."""
+    return {
+        ("x_" if "images" in name else "y_") + name.removesuffix("_images").removesuffix("_labels"): array
+        for name, array in arrays.items()
+    }
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A small CIFAR-10 in a zip file that CNNLESSONS_DATA names."""
+    path = zipped(tmp_path / "cifar10_folders.zip", small_cifar())
+    monkeypatch.setenv("CNNLESSONS_DATA", str(path))
+    return path
+
+
+PLACES = {
+    "a zip file": lambda here: zipped(here / "any name.ZIP", small_cifar()),
+    "a zip file without a folder around": lambda here: zipped(here / "a.zip", small_cifar(prefix="")),
+    "a folder with a zip file": lambda here: zipped(here / "data" / "cifar10_folders.zip", small_cifar()).parent,
+    "a folder with a folder": lambda here: unpacked(here, small_cifar(prefix="cifar10/")),
+    "a folder with a folder of folders": lambda here: unpacked(here, small_cifar(prefix="CIFAR-10-images/cifar10/")),
+    "a folder of class folders": lambda here: unpacked(here / "any name", small_cifar(prefix="")),
+    "an npz file": lambda here: saved(here / "any name.npz", small_arrays()),
+    "a folder with an npz file": lambda here: saved(here / "data" / "cifar10.npz", small_arrays()).parent,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_your_copy_of_cifar10_is_found_and_read(place, tmp_path, monkeypatch, capsys):
+    (tmp_path / "cifar100.npz").write_bytes(b"another data set")
+    (tmp_path / "mnist.npz").write_bytes(b"another data set")
+    monkeypatch.setenv("CNNLESSONS_DATA", str(PLACES[place](tmp_path)))
+    assert cifar.here()
+    data, expected = datasets.load("cifar10"), small_arrays()
+    for part, images, labels in (
+        ("train", data.train_images, data.train_labels),
+        ("test", data.test_images, data.test_labels),
+    ):
+        np.testing.assert_array_equal(images, expected[f"{part}_images"].astype(np.float32) / 255, strict=True)
+        np.testing.assert_array_equal(labels, expected[f"{part}_labels"].astype(np.int64), strict=True)
+    assert data.class_names == cifar.CLASS_NAMES
+    assert data.source.startswith("A. Krizhevsky 2009")
+    said = capsys.readouterr().out
+    assert (
+        said
+        == "This copy of CIFAR-10 is not complete: it holds 30 of 50,000 train images and 20 of 10,000 test images.\n"
+    )
+
+
+def test_the_source_tells_the_file_and_its_checksum_but_no_folder_of_this_machine(copy, tmp_path):
+    source, checksum = datasets.load("cifar10").source, hashlib.sha256(copy.read_bytes()).hexdigest()
+    assert source.endswith(f"; from cifar10_folders.zip, .png files in class folders, sha256 {checksum}")
+    assert str(tmp_path) not in source
+
+
+def test_the_second_time_the_images_come_from_the_cache(copy, monkeypatch):
+    first = datasets.load("cifar10")
+    monkeypatch.setattr(pictures, "pixels", lambda *_: pytest.fail("an image was decoded again"))
+    second = datasets.load("cifar10")
+    assert_equal(first, second)
+    assert first.source == second.source
+
+
+@pytest.mark.parametrize("place", ["a zip file", "a folder of class folders"])
+def test_a_copy_that_has_changed_is_read_again(place, tmp_path, monkeypatch):
+    path = PLACES[place](tmp_path)
+    monkeypatch.setenv("CNNLESSONS_DATA", str(path))
+    before = datasets.load("cifar10")
+    changed = small_cifar(prefix="") | {"train/truck/0002.png": encoded(noise(77, 32, 32, 3))}
+    (zipped if path.is_file() else unpacked)(path, changed)
+    after = datasets.load("cifar10")
+    assert (before.train_images != after.train_images).any(axis=(1, 2, 3)).sum() == 1
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda kept: b"", lambda kept: kept[:5000], lambda kept: kept[:3000] + b"oops" + kept[3004:]]
+)
+def test_a_damaged_cache_is_made_again(copy, damage):
+    first = datasets.load("cifar10")
+    (kept,) = store.folder().iterdir()
+    content = kept.read_bytes()
+    kept.write_bytes(damage(content))
+    assert_equal(datasets.load("cifar10"), first)
+    assert len(kept.read_bytes()) == len(content)
+
+
+def test_a_cache_that_cannot_be_written_costs_a_sentence_and_no_more(copy, monkeypatch, tmp_path, capsys):
+    expected = datasets.load("cifar10")
+    (tmp_path / "a file").write_bytes(b"")
+    monkeypatch.setenv("CNNLESSONS_CACHE", str(tmp_path / "a file" / "cache"))
+    capsys.readouterr()
+    assert_equal(datasets.load("cifar10"), expected)
+    assert re.match(
+        r"The images could not be kept in '.*cache' \(.+\), so the next time takes as long", capsys.readouterr().out
+    )
+
+
+def test_a_write_that_breaks_off_leaves_nothing_behind(monkeypatch):
+    store.write("key", {"a": np.arange(3)})
+
+    def savez(file, **arrays):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", savez)
+    store.write("key", {"a": np.arange(4)})
+    assert [path.name for path in store.folder().iterdir()] == ["key.npz"]
+    with np.load(store.file("key")) as kept:
+        np.testing.assert_array_equal(kept["a"], [0, 1, 2])
+
+
+def test_who_reads_while_others_write_gets_a_whole_file():
+    arrays = small_arrays() | {"source": np.array("somewhere")}
+    store.write("key", arrays)
+    with ThreadPoolExecutor(4) as pool:
+        writing = [pool.submit(store.write, "key", arrays) for _ in range(10)]
+        reading = [pool.submit(cifar._from_cache, store.file("key")) for _ in range(20)]
+    assert [job.exception() for job in writing] == [None] * 10
+    for job in reading:
+        np.testing.assert_array_equal(job.result()[0]["train_images"], arrays["train_images"])
+    assert len(list(store.folder().iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("system", "variables", "expected"),
+    [
+        ("linux", {}, "~/.cache/cnnlessons"),
+        ("linux", {"XDG_CACHE_HOME": "~/elsewhere"}, "~/elsewhere/cnnlessons"),
+        ("darwin", {}, "~/Library/Caches/cnnlessons"),
+        ("win32", {}, "~/AppData/Local/cnnlessons"),
+        ("win32", {"LOCALAPPDATA": "~/Local"}, "~/Local/cnnlessons"),
+        ("linux", {"CNNLESSONS_CACHE": "~/mine"}, "~/mine"),
+    ],
+)
+def test_the_cache_lies_where_the_system_keeps_such_files(monkeypatch, system, variables, expected):
+    for name in ("CNNLESSONS_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", system)
+    assert store.folder() == Path(expected).expanduser()
+
+
+def test_a_subset_has_as_many_of_each_class_and_contains_every_smaller_one(copy):
+    whole = datasets.load("cifar10")
+    images = [{image.tobytes() for image in whole.train_images}]
+    for count in (2, 1):
+        data = datasets.load("cifar10", per_class=count)
+        assert np.bincount(data.train_labels).tolist() == [count] * 10
+        assert len(data.test_images) == len(whole.test_images)
+        assert data.source == f"{whole.source}; {10 * count} training and 20 test images drawn with seed 0"
+        images.append({image.tobytes() for image in data.train_images})
+    assert images[0] > images[1] > images[2]
+    assert len(datasets.load("cifar10", test_per_class=1).test_images) == 10
+
+
+def test_the_seed_decides_the_subset(copy):
+    once, again, other = (datasets.load("cifar10", per_class=1, seed=seed) for seed in (1, 1, 2))
+    assert_equal(once, again)
+    assert not np.array_equal(once.train_images, other.train_images)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"per_class": 4}, "per_class must be at most 3, the train images of 'airplane', got 4"),
+        ({"test_per_class": 3}, "test_per_class must be at most 2, the test images of 'airplane', got 3"),
+        ({"per_class": 0}, "per_class must be at least 1, got 0"),
+        ({"test_per_class": 1.5}, "test_per_class must be a whole number"),
+        ({"seed": -1}, "seed must be at least 0"),
+    ],
+)
+def test_a_subset_that_cannot_be_taken_is_refused(copy, options, words):
+    refused(lambda: datasets.load("cifar10", **options), (TypeError, ValueError), words)
+
+
+def without(words):
+    return {name: content for name, content in small_cifar().items() if words not in name}
+
+
+ELSEWHERE = {name.replace("cifar10", "elsewhere"): content for name, content in small_cifar().items()}
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (
+            small_cifar() | {"cifar10/test/dog/0001.png": encoded(noise(1))[:90]},
+            "'cifar10/test/dog/0001.png' in .*zip' is",
+        ),
+        (
+            small_cifar() | {"cifar10/test/dog/a.txt": b"a"},
+            "'cifar10/test/dog/a.txt' in .* is not a picture.*another copy",
+        ),
+        (
+            small_cifar() | {"cifar10/train/cat/a.png": encoded(noise(1))},
+            "are 32 × 32 pixels; 'cifar10/train/cat/a.png' .* 8 × 8",
+        ),
+        (without("test/frog"), "the part 'test' holds no image of frog; take another copy"),
+        (without("train/"), "the part 'train' holds no image of airplane, .*truck"),
+        (
+            pets(),
+            "must hold train/airplane/… to test/truck/… once; .* holds it 0 times; images of your own are read by",
+        ),
+        (small_cifar() | ELSEWHERE, "holds it 2 times"),
+        ([("../a.png", b""), *small_cifar().items()], "'../a.png' in .* has a name that leads out of the zip file"),
+    ],
+)
+def test_a_copy_that_is_not_all_right_is_refused_and_its_file_named(tmp_path, monkeypatch, members, words):
+    monkeypatch.setenv("CNNLESSONS_DATA", str(zipped(tmp_path / "cifar10.zip", members)))
+    refused(lambda: datasets.load("cifar10"), ValueError, words)
+    assert not store.folder().exists() or not list(store.folder().iterdir())
+
+
+def test_a_gray_image_of_cifar10_is_gray_in_all_channels(tmp_path, monkeypatch):
+    members = small_cifar() | {"cifar10/train/airplane/0000.png": encoded(noise(5, 32, 32))}
+    monkeypatch.setenv("CNNLESSONS_DATA", str(zipped(tmp_path / "cifar10.zip", members)))
+    first = datasets.load("cifar10").train_images[0]
+    np.testing.assert_array_equal(np.rint(first * 255), np.repeat(noise(5, 32, 32)[..., np.newaxis], 3, axis=2))
+
+
+def test_more_images_than_cifar10_has_are_not_cifar10(copy, monkeypatch):
+    monkeypatch.setattr(cifar, "COMPLETE", {"train": 30, "test": 19})
+    refused(lambda: datasets.load("cifar10"), ValueError, "the part 'test' holds 20 images, more than there are")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ("nowhere", FileNotFoundError, "CNNLESSONS_DATA must be a folder or a file that exists, got 'nowhere'"),
+        (__file__, ValueError, "CNNLESSONS_DATA must name an .npz file, a .zip file or a folder, got"),
+        (
+            str(Path(__file__).parent),
+            FileNotFoundError,
+            "holds neither train/airplane/… to test/truck/… nor an .npz file",
+        ),
+    ],
+)
+def test_a_variable_that_names_no_copy_is_refused(monkeypatch, given, error, words):
+    monkeypatch.setenv("CNNLESSONS_DATA", given)
+    refused(lambda: datasets.load("cifar10"), error, words)
+    assert not cifar.here()
+
+
+# CIFAR-10 in an npz file
+
+
+def changed(**arrays):
+    return small_arrays() | arrays
+
+
+IMAGES = small_arrays()["train_images"]
+
+
+@pytest.mark.parametrize("form", [keras_names, dict])
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, ">f4"])
+def test_arrays_are_read_under_both_names_and_in_each_form(tmp_path, monkeypatch, form, columns, dtype):
+    expected = small_arrays()
+    arrays = dict(expected)
+    for name, array in expected.items():
+        if "images" in name and dtype != np.uint8:
+            arrays[name] = (array / np.float32(255)).astype(dtype)
+        if "labels" in name:
+            arrays[name] = array.astype(np.uint8).reshape((-1, 1) if columns else -1)
+    monkeypatch.setenv("CNNLESSONS_DATA", str(saved(tmp_path / "a.npz", form(arrays))))
+    data = datasets.load("cifar10")
+    assert data.train_images.dtype == np.float32
+    np.testing.assert_array_equal(data.train_images, expected["train_images"] / np.float32(255))
+    np.testing.assert_array_equal(data.test_labels, expected["test_labels"].astype(np.int64), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"images": IMAGES}, r"'.*a.npz' lacks the array train_images \(or x_train\); it holds images"),
+        ({}, r"lacks the array train_images \(or x_train\); it holds none"),
+        (
+            changed(train_images=IMAGES.astype(int)),
+            "train_images of '.*a.npz' must be uint8, 0 to 255, or floats in .* got int64",
+        ),
+        (
+            changed(train_images=IMAGES[..., :1]),
+            r"train_images .* must have the shape \(N, 32, 32, 3\), got \(30, 32, 32, 1\)$",
+        ),
+        (
+            changed(train_images=IMAGES.transpose(0, 3, 1, 2)),
+            r"got \(30, 3, 32, 32\); channels come last: save images.transpose\(0, 2, 3, 1\)",
+        ),
+        (changed(train_images=IMAGES[:0]), "train_images .* must hold 1 to 50,000 images, got 0"),
+        (
+            changed(train_images=IMAGES.astype(float)),
+            "train_images .* floats and must be in .*, got 0.0 to 255.0; save images / 255",
+        ),
+        (changed(train_images=np.full(IMAGES.shape, np.nan)), "train_images .* got nan to nan"),
+        (
+            changed(train_labels=np.arange(29)),
+            r"train_labels .* one label for each of the 30 images, got the shape \(29,\)$",
+        ),
+        (changed(train_labels=np.eye(30, dtype=int)), r"got the shape \(30, 30\); save labels.argmax\(axis=1\)"),
+        (changed(test_labels=np.arange(20)), "test_labels .* must be indices from 0 to 9, got 0 to 19"),
+        (changed(test_labels=np.arange(20) % 10 - 1), "test_labels .* got -1 to 8"),
+        (changed(test_labels=np.zeros(20)), "test_labels .* must be whole numbers, .* got float64; save labels.astype"),
+        (changed(test_labels=np.zeros(20, dtype=bool)), "test_labels .* must be whole numbers, .* got bool"),
+        (changed(test_labels=np.array(["cat"] * 20)), "test_labels .* must be whole numbers, .* got <U3"),
+        (changed(test_labels=np.array([7] * 20, dtype=object)), "test_labels .* must be whole numbers, .* got object"),
+        (changed(train_images=np.zeros(30, dtype="U1,U2")), "train_images .* must be uint8"),
+    ],
+)
+def test_an_array_that_is_not_what_it_should_be_is_named_with_its_file(tmp_path, monkeypatch, arrays, words):
+    monkeypatch.setenv("CNNLESSONS_DATA", str(saved(tmp_path / "a.npz", arrays)))
+    refused(lambda: datasets.load("cifar10"), ValueError, words)
+
+
+def test_an_array_that_claims_more_than_the_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    header = io.BytesIO()
+    claimed = {"descr": "|u1", "fortran_order": False, "shape": (10**12, 32, 32, 3)}
+    np.lib.format.write_array_header_1_0(header, claimed)
+    path = saved(tmp_path / "a.npz", {name: array for name, array in small_arrays().items() if name != "train_images"})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("train_images.npy", header.getvalue())
+    monkeypatch.setenv("CNNLESSONS_DATA", str(path))
+    words = "train_images .* must hold 1 to 50,000 images, got 1,000,000,000,000"
+    refused(lambda: datasets.load("cifar10"), ValueError, words)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip file", encoded(RED), None])
+def test_a_file_that_is_no_npz_file_is_named(tmp_path, monkeypatch, content):
+    path = tmp_path / "a.npz"
+    if content is None:  # a single array, as np.save writes it
+        np.save(path.open("wb"), IMAGES)
+    else:
+        path.write_bytes(content)
+    monkeypatch.setenv("CNNLESSONS_DATA", str(path))
+    words = r"'.*a.npz' is damaged, or not an npz file \(.+\); copy or download it again"
+    refused(lambda: datasets.load("cifar10"), ValueError, words)
+
+
+class Trap:
+    """An object that, unpickled, would leave a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_no_code_in_an_npz_file_is_run(tmp_path, monkeypatch):
+    sprung = tmp_path / "sprung"
+    arrays = changed(train_images=np.array([Trap(sprung)] * 30, dtype=object))
+    monkeypatch.setenv("CNNLESSONS_DATA", str(saved(tmp_path / "a.npz", arrays)))
+    refused(lambda: datasets.load("cifar10"), ValueError, "train_images .* got object")
+    assert not sprung.exists()
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_a_damaged_npz_file_never_shows_an_error_of_the_inside(tmp_path_factory, data):
+    arrays = {name: array[:1] for name, array in small_arrays().items()}
+    path = saved(tmp_path_factory.mktemp("bent") / "a.npz", arrays)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2]))])
+    try:
+        read = cifar._read(path)
+    except ValueError as error:
+        read = str(error)
+    if isinstance(read, str):
+        assert re.search(r"a\.npz' (is damaged|must|lacks|are floats)", read)
+    else:
+        assert read["train_images"].shape == (1, 32, 32, 3)
+
+
+# CIFAR-10 from Keras
+
+
+@pytest.fixture
+def fake_keras(monkeypatch):
+    """A Keras that has CIFAR-10 on its disk; ``asked`` counts how often it was asked."""
+    arrays = small_arrays()
+    keras = types.SimpleNamespace(__spec__="installed", asked=0, layout="channels_last")
+
+    def load_data():
+        keras.asked += 1
+        parts = []
+        for part in ("train", "test"):
+            images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"].astype(np.uint8)[:, np.newaxis]
+            parts.append((images if keras.layout == "channels_last" else images.transpose(0, 3, 1, 2), labels))
+        return parts
+
+    keras.datasets = types.SimpleNamespace(cifar10=types.SimpleNamespace(load_data=load_data))
+    keras.config = types.SimpleNamespace(image_data_format=lambda: keras.layout)
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    return keras
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+def test_without_a_copy_of_yours_keras_is_asked_once(fake_keras, layout):
+    fake_keras.layout = layout
+    assert not cifar.here()
+    first, second = datasets.load("cifar10"), datasets.load("cifar10")
+    assert fake_keras.asked == 1
+    assert cifar.here()
+    assert_equal(first, second)
+    np.testing.assert_array_equal(first.train_images, small_arrays()["train_images"] / np.float32(255))
+    np.testing.assert_array_equal(first.test_labels, small_arrays()["test_labels"])
+    assert "downloaded by Keras, sha256 6d958be0" in first.source
+
+
+def test_your_own_copy_comes_before_keras(fake_keras, copy):
+    datasets.load("cifar10")
+    assert fake_keras.asked == 0
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Exception("URL fetch failure"), ValueError("Incomplete or corrupted file"), EOFError("Ran out of input")],
+)
+def test_a_download_that_fails_says_how_to_get_the_images(fake_keras, failure):
+    def load_data():
+        raise failure
+
+    fake_keras.datasets.cifar10.load_data = load_data
+    message = refused(lambda: datasets.load("cifar10"), FileNotFoundError, f"Keras could not get it .{failure}")
+    assert "set CNNLESSONS_DATA to your copy" in message
+    assert "connect to the network once" in message
+
+
+def test_without_keras_and_without_a_copy_the_error_says_how_to_get_one(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)  # an import of it now raises ImportError
+    words = "CIFAR-10 is not on this machine, nor is Keras .*; set CNNLESSONS_DATA to your copy"
+    refused(lambda: datasets.load("cifar10"), FileNotFoundError, words)
+
+
+def test_what_keras_downloaded_for_others_counts_as_here(monkeypatch, tmp_path):
+    archive = tmp_path / "datasets" / "cifar-10-batches-py-target_archive"
+    archive.parent.mkdir()
+    archive.write_bytes(b"")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for installed_or_not in (True, False):
+        monkeypatch.setattr(cifar, "find_spec", lambda name, found=installed_or_not: found or None)
+        assert cifar.here() == installed_or_not
+
+
+# The real CIFAR-10
+
+
+@pytest.mark.skipif(not REAL["CNNLESSONS_DATA"], reason="CNNLESSONS_DATA names no copy of CIFAR-10")
+def test_the_real_cifar10_is_complete_and_balanced(monkeypatch):
+    for name, value in REAL.items():
+        monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
+    data = datasets.load("cifar10")
+    assert data.train_images.shape == (50_000, 32, 32, 3)
+    assert data.test_images.shape == (10_000, 32, 32, 3)
+    assert np.bincount(data.train_labels).tolist() == [5000] * 10
+    assert np.bincount(data.test_labels).tolist() == [1000] * 10
+    assert data.train_images.dtype == np.float32
+    assert (data.train_images.min(), data.train_images.max()) == (0, 1)
+    # The means that training scripts subtract: 0.4914, 0.4822, 0.4465; a copy as JPEG files differs a little.
+    np.testing.assert_allclose(data.train_images.mean(axis=(0, 1, 2), dtype=float), [0.4914, 0.4822, 0.4465], atol=2e-3)

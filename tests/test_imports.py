@@ -25,6 +25,7 @@ ORDER = (
     "spectra",
     "capacity",
     "datasets",
+    "recorded",
     "autodiff",
     "transfer",
     "stems",

@@ -1,0 +1,144 @@
+"""Images to look at and images to learn from. Only `load("cifar10")` may ever download, and only where no copy is.
+
+The photographs are the files that scikit-image and scikit-learn install with themselves; data/README.md lists each
+with source, licence and checksum. `load` gives data sets with training and test part in one form, `Dataset`.
+
+Taught in lessons 00 and 04; your own images in lesson 15.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cnnlessons.datasets import cifar, photos
+from cnnlessons.datasets.cifar import cifar10
+from cnnlessons.datasets.drawn import lines
+from cnnlessons.datasets.installed import (
+    DIGITS_FILE,
+    DIGITS_SOURCE,
+    PATCH_CLASSES,
+    PATCHES_SOURCE,
+    digits,
+    photo_patches,
+)
+from cnnlessons.datasets.own import folder
+from cnnlessons.datasets.photos import PhotographSource, photograph, photograph_source, photographs
+from cnnlessons.datasets.records import Dataset, Skipped
+
+__all__ = [
+    "Dataset",
+    "DatasetSource",
+    "PhotographSource",
+    "Skipped",
+    "available",
+    "cifar10",
+    "digits",
+    "folder",
+    "lines",
+    "load",
+    "photo_patches",
+    "photograph",
+    "photograph_source",
+    "photographs",
+]
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """A data set that `load` knows.
+
+    Attributes
+    ----------
+    name : str
+    shows : str
+    source : str
+    loader : function
+        Takes the options and returns the `Dataset`.
+    files : tuple of str
+        What it reads, inside the folder of installed packages.
+    here : function
+        Whether what else it reads is on this machine.
+    """
+
+    name: str
+    shows: str
+    source: str
+    loader: Callable[..., Dataset]
+    files: tuple[str, ...] = ()
+    here: Callable[[], bool] = lambda: True
+
+    @property
+    def offline(self):
+        """Whether it can be had without a network, now and on this machine."""
+        return all(photos.installed(file).is_file() for file in self.files) and self.here()
+
+
+def load(name, **options):
+    """Return a data set by name.
+
+    Parameters
+    ----------
+    name : str
+        "digits", "lines", "photo_patches", "cifar10" or "folder", which reads your own images.
+    **options
+        The parameters of the function of that name in this module.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is unknown, or the data set has no such option, or cannot take its value.
+    OSError
+        If its files are not there, or may not be read.
+
+    Notes
+    -----
+    Taught in lesson 04.
+    """
+    if not isinstance(name, str) or name not in _DATASETS:
+        raise ValueError(f"there is no data set named {name!r}; the names are: {', '.join(_DATASETS)}")
+    loader = _DATASETS[name].loader
+    known = inspect.signature(loader).parameters
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise TypeError(f"{name} has no option {unknown[0]!r}; its options are: {', '.join(known) or 'none'}")
+    missing = [option for option, rule in known.items() if rule.default is rule.empty and option not in options]
+    if missing:
+        raise TypeError(f"{name} needs the option {missing[0]!r}; write load({name!r}, {missing[0]}=…)")
+    return loader(**options)
+
+
+def available():
+    """Return a tuple with the `DatasetSource` of each data set: name, what it shows, where from, offline or not."""
+    return tuple(_DATASETS.values())
+
+
+_SOURCES = (
+    DatasetSource(
+        "digits",
+        "1,797 handwritten digits, 8 × 8 × 1; which digit is it?",
+        DIGITS_SOURCE,
+        digits,
+        (DIGITS_FILE,),
+    ),
+    DatasetSource("lines", "one bright line in noise, 16 × 16 × 1; which way does it run?", "drawn from a seed", lines),
+    DatasetSource(
+        "photo_patches",
+        "colour crops of ten photographs, 32 × 32 × 3; which photograph is it from?",
+        PATCHES_SOURCE,
+        photo_patches,
+        tuple(photograph_source(name).file for name in PATCH_CLASSES),
+    ),
+    DatasetSource(
+        "cifar10",
+        "60,000 small photographs, 32 × 32 × 3; which of ten kinds of animal or vehicle is it?",
+        cifar.SOURCE,
+        cifar10,
+        here=cifar.here,
+    ),
+    DatasetSource("folder", "your own images; which sub-folder do they lie in?", "a folder or zip of yours", folder),
+)
+_DATASETS = {source.name: source for source in _SOURCES}

@@ -1,0 +1,159 @@
+"""The photographs that scikit-image and scikit-learn install with themselves. Nothing here is downloaded.
+
+data/README.md lists each with source, licence and checksum. Taught in lesson 01.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from skimage import color, io, transform
+
+from cnnlessons import shapes
+
+
+@dataclass(frozen=True)
+class PhotographSource:
+    """Where a photograph comes from.
+
+    Attributes
+    ----------
+    name : str
+    file : str
+        Inside the folder of installed packages.
+    shows : str
+    source : str
+    licence : str
+        As the package states it.
+    """
+
+    name: str
+    file: str
+    shows: str
+    source: str
+    licence: str
+
+
+def photograph(name, size=None, gray=False, dtype=float):
+    """Return an installed photograph.
+
+    Parameters
+    ----------
+    name : str
+        One of `photographs()`.
+    size : int or (int, int), optional
+        Height and width; an int means a square. The largest centred part with that aspect ratio is resized, with
+        anti-aliasing, so nothing is squeezed. Without it the photograph comes as it is.
+    gray : bool
+        Whether colours become luminance, 0.2125 R + 0.7154 G + 0.0721 B.
+    dtype : float, numpy.float32 or numpy.uint8
+        Floats are in [0, 1], uint8 in 0 … 255.
+
+    Returns
+    -------
+    ndarray (H, W) if it is gray, or (H, W, 3)
+        A fresh copy that may be changed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is unknown, or `size` or `dtype` is none of these.
+    FileNotFoundError
+        If the installed package does not hold the file. It is not downloaded.
+
+    Notes
+    -----
+    Taught in lesson 01.
+    """
+    if np.dtype(dtype) not in (np.float64, np.float32, np.uint8):
+        raise ValueError(f"dtype must be float64, float32 or uint8, got {np.dtype(dtype)}")
+    image = _read(photograph_source(name).file) / 255
+    if gray and image.ndim == 3:
+        image = color.rgb2gray(image)  # (H, W)
+    if size is not None:
+        image = _resize(image, *shapes.pair(size, "size"))
+    return np.rint(image * 255).astype(np.uint8) if np.dtype(dtype) == np.uint8 else image.astype(dtype)
+
+
+def photographs():
+    """Return the names of the photographs that are installed, as a tuple."""
+    return tuple(name for name, source in _PHOTOGRAPHS.items() if installed(source.file).is_file())
+
+
+def photograph_source(name):
+    """Return the `PhotographSource` of a photograph: what it shows, where it comes from, and its licence."""
+    if not isinstance(name, str) or name not in _PHOTOGRAPHS:
+        raise ValueError(f"there is no photograph named {name!r}; the names are: {', '.join(_PHOTOGRAPHS)}")
+    return _PHOTOGRAPHS[name]
+
+
+def installed(file):
+    """Return the path of a package's file, whether it exists or not, without importing the package."""
+    package, rest = file.split("/", 1)
+    return Path(find_spec(package).origin).parent / rest
+
+
+@cache
+def _read(file):
+    path = installed(file)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{file} should have been installed as {path}, but is not there, and nothing is downloaded here; "
+            "install the versions of requirements.lock.txt again"
+        )
+    return io.imread(path)
+
+
+def _resize(image, height, width):
+    rows, columns = image.shape[:2]
+    scale = min(rows / height, columns / width)
+    crop_rows, crop_columns = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (rows - crop_rows) // 2, (columns - crop_columns) // 2
+    crop = image[top : top + crop_rows, left : left + crop_columns]
+    return transform.resize(crop, (height, width), anti_aliasing=True)
+
+
+_PUBLIC_DOMAIN = "public domain"
+_CC0 = "CC0 1.0"
+_CC_BY = "CC BY 2.0"
+_NONE_KNOWN = "no known copyright restrictions"
+_NOT_STATED = "not stated; comes with scikit-image, BSD-3-Clause"
+
+_ROWS = (
+    ("astronaut", "skimage/data/astronaut.png", "Eileen Collins", "NASA Great Images", _PUBLIC_DOMAIN),
+    ("brick", "skimage/data/brick.png", "a brick wall", "CC0Textures, Bricks25", _CC0),
+    ("camera", "skimage/data/camera.png", "a man with a camera", "Lav Varshney", _CC0),
+    ("cell", "skimage/data/cell.png", "a cell, phase image", "P. Müller et al., Optics Express 26, 2018", _CC0),
+    ("chelsea", "skimage/data/chelsea.png", "Chelsea the cat", "Stefan van der Walt", _CC0),
+    ("clock", "skimage/data/clock_motion.png", "a clock, motion blurred", "Stefan van der Walt", _PUBLIC_DOMAIN),
+    ("coffee", "skimage/data/coffee.png", "a cup of coffee", "Rachel Michetti, Pikolo Espresso Bar", _CC0),
+    ("coins", "skimage/data/coins.png", "coins from Pompeii", "Brooklyn Museum", _NONE_KNOWN),
+    ("colorwheel", "skimage/data/color.png", "a colour wheel, drawn", "scikit-image", _NOT_STATED),
+    ("grass", "skimage/data/grass.png", "grass", "linolafett, DeviantArt", _CC0),
+    ("gravel", "skimage/data/gravel.png", "gravel", "CC0Textures, Gravel04", _CC0),
+    ("hubble_deep_field", "skimage/data/hubble_deep_field.jpg", "galaxies", "NASA, HubbleSite", _PUBLIC_DOMAIN),
+    (
+        "immunohistochemistry",
+        "skimage/data/ihc.png",
+        "glands of the colon",
+        "Center for Microscopy and Molecular Imaging",
+        _NONE_KNOWN,
+    ),
+    ("moon", "skimage/data/moon.png", "the surface of the moon", "scikit-image", _NOT_STATED),
+    ("page", "skimage/data/page.png", "a scanned page, unevenly lit", "scikit-image", _NOT_STATED),
+    ("retina", "skimage/data/retina.jpg", "a retina", "M. Häggström, WikiJournal of Medicine 1, 2014", _CC0),
+    ("rocket", "skimage/data/rocket.jpg", "the launch of a Falcon 9", "SpaceX Photos", _PUBLIC_DOMAIN),
+    (
+        "stereo_motorcycle",
+        "skimage/data/motorcycle_left.png",
+        "a motorcycle",
+        "Scharstein et al., Middlebury stereo benchmark, GCPR 2014",
+        _NOT_STATED,
+    ),
+    ("text", "skimage/data/text.png", "handwriting", "Wikipedia, File:Corner.png", _PUBLIC_DOMAIN),
+    ("china", "sklearn/datasets/images/china.jpg", "a pavilion in China", "danielbuechele, Flickr", _CC_BY),
+    ("flower", "sklearn/datasets/images/flower.jpg", "a dahlia", "vultilion, Flickr", _CC_BY),
+)
+_PHOTOGRAPHS = {row[0]: PhotographSource(*row) for row in _ROWS}

@@ -1,0 +1,53 @@
+"""A folder for arrays that took long to make. It may be deleted at any time."""
+
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+VARIABLE = "CNNLESSONS_CACHE"
+
+
+def folder():
+    """Return the folder that CNNLESSONS_CACHE names, or else the one that this system keeps for such files."""
+    if os.environ.get(VARIABLE):
+        return Path(os.path.expanduser(os.environ[VARIABLE]))
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(base)) / "cnnlessons"
+
+
+def file(key):
+    """Return the path of the npz file of that key, whether it exists or not."""
+    return folder() / f"{key}.npz"
+
+
+def write(key, arrays):
+    """Write an npz file, complete or not at all; if that fails, say so and go on.
+
+    Each process writes a file of its own and then puts it in the place of the old one, in one step: who reads at the
+    same moment gets the old or the new one, never half of one.
+    """
+    place = file(key)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{key}.", delete=False) as draft:
+            try:
+                np.savez(draft, **arrays)
+                draft.close()  # Windows moves closed files only
+                os.replace(draft.name, place)
+            except BaseException:
+                draft.close()
+                with suppress(FileNotFoundError):
+                    os.unlink(draft.name)
+                raise
+    except OSError as error:
+        why = error.strerror or error
+        print(f"The images could not be kept in {str(place.parent)!r} ({why}), so the next time takes as long.")
