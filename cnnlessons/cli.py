@@ -201,7 +201,7 @@ def bench(quick: bool = False) -> None:
     Problem
         If the scripts are not there, or one fails.
     """
-    scripts = ["imports.py", "convolution.py"] if quick else ["imports.py", "convolution.py", "slider.py"]
+    scripts = ["imports.py", "convolution.py", "training.py", *([] if quick else ["slider.py"])]
     if not BENCHMARKS.is_dir():
         raise Problem(
             "the benchmarks are part of the course's folder, not of the installed package; "

@@ -3,7 +3,7 @@
 Every initializer takes a shape and a random generator and returns float64 weights. The last axis of the shape is the
 layer's outputs, the one before it the inputs: ``(KH, KW, C_in, C_out)`` for a convolution, ``(D_in, D_out)`` for a
 dense layer. "He" and "Glorot" choose how wide to draw from how many numbers are added up, the *fan*; names and
-numbers are Keras's.
+numbers are Keras's, except where a function says otherwise.
 
 Taught in lesson 05; edge-biased starts in lesson 09.
 """
@@ -74,7 +74,8 @@ def uniform(shape, rng, limit=0.05):
 def truncated_normal(shape, rng, standard_deviation=0.05):
     """Draw from a normal distribution around zero cut off at two standard deviations; what lies beyond is drawn again.
 
-    `standard_deviation` is that of the weights returned, after cutting. Taught in lesson 05.
+    `standard_deviation` is that of the weights returned, after cutting; Keras's TruncatedNormal takes the one before,
+    which is larger. Taught in lesson 05.
     """
     rng, before_cutting = _generator(rng), _number(standard_deviation, "standard_deviation") / _CUT_NORMAL_DEVIATION
     weights = rng.normal(size=_checked(shape))
@@ -145,7 +146,7 @@ def edge_biased(shape, rng, share=0.5, bank="derivatives"):
     shape = _checked(shape)
     if len(shape) != 4 or shape[0] != shape[1]:
         raise ValueError(f"shape must be (size, size, C_in, C_out) for edge-biased weights, got {shape}")
-    if _number(share, "share") > 1:
+    if not 0 <= _number(share, "share", -np.inf) <= 1:
         raise ValueError(f"share must lie from 0 to 1, got {share}")
     noise = he_normal(shape, rng)
     detectors = kernels.bank(bank, shape[0], shape[2])
@@ -188,22 +189,24 @@ def draw(initializer, shape, rng):
     Raises
     ------
     ValueError
-        If there is no initializer of that name, or the function returns another shape or NaN.
+        If there is no initializer of that name, or the function does not return finite numbers of that shape.
 
     Notes
     -----
     Taught in lesson 05.
     """
-    function = initializer if callable(initializer) else _BY_NAME.get(initializer)
-    if function is None:
+    function = _BY_NAME.get(initializer) if isinstance(initializer, str) else initializer
+    if not callable(function):
         raise ValueError(
             f"initializer must be a function of (shape, rng) or one of {', '.join(_BY_NAME)}, got {initializer!r}"
         )
     weights = np.asarray(function(shape, rng))
-    if weights.shape != tuple(shape) or not np.isfinite(weights).all():
+    numbers = weights.dtype.kind in "fiu"
+    if not numbers or weights.shape != tuple(shape) or not np.isfinite(weights).all():
+        bad = " with NaN or infinity" if numbers and not np.isfinite(weights).all() else ""
         raise ValueError(
-            f"initializer must return finite weights of shape {tuple(shape)}, got shape {weights.shape}"
-            f"{'' if weights.shape != tuple(shape) else ' with NaN or infinity'}"
+            f"initializer must return finite weights of shape {tuple(shape)}, got {weights.dtype} of shape "
+            f"{weights.shape}{bad}"
         )
     return weights
 
@@ -219,7 +222,7 @@ def _checked(shape):
 
 
 def _number(value, name, least=0.0):
-    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value < np.inf:
+    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value < np.inf or value == -np.inf:
         rule = "a finite number" if least < 0 else "a number from 0 up"
         raise ValueError(f"{name} must be {rule}, got {value!r}")
     return float(value)

@@ -7,9 +7,14 @@ A layer is described first (``Conv2D(filters=8, kernel_size=3)``) and built when
 Taught in lesson 04.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from numbers import Real
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from cnnlessons import initializers, ops, shapes
 
@@ -36,6 +41,10 @@ class Layer:
     def backward(self, grad_output):
         """Return the gradient with respect to the inputs of the last `forward`; keep that of the parameters."""
         return grad_output
+
+    def backward_to_parameters(self, grad_output):
+        """Keep the gradient of the parameters only: no one needs that of the inputs, which are a network's images."""
+        self.backward(grad_output)
 
     def parameters(self):
         """Return the arrays that training changes, by name: the arrays themselves, not copies."""
@@ -69,6 +78,11 @@ class _WithParameters(Layer):
     """A layer whose parameters are attributes, named in `_parameter_names`."""
 
     _parameter_names = ()
+
+    def __getattr__(self, name):  # asked for what is not there
+        built = self._parameter_names[0] in vars(self)
+        remedy = "" if built else "; it gets its arrays from build(input_shape, rng), or as a part of a Sequential"
+        raise AttributeError(f"{type(self).__name__} has no {name}{remedy}")
 
     def parameters(self):
         if not hasattr(self, self._parameter_names[0]):
@@ -113,22 +127,28 @@ class Conv2D(_WithParameters):
     _parameter_names = ("kernel", "bias")
 
     def build(self, input_shape, rng, dtype=np.float32):
-        shape = (*shapes.pair(self.kernel_size, "kernel_size"), _axes(input_shape, 3, "Conv2D")[2], self.filters)
+        filters, channels = shapes.whole_number(self.filters, "filters", 1), _axes(input_shape, 3, "Conv2D")[2]
+        shape = (*shapes.pair(self.kernel_size, "kernel_size"), channels, filters)
         counts = shapes.conv2d_counts(input_shape, shape, self.stride, self.padding, self.dilation)
         self.kernel = initializers.draw(self.initializer, shape, rng).astype(dtype)
-        self.bias = np.zeros(self.filters, dtype) if self.use_bias else None
+        self.bias = np.zeros(filters, dtype) if self.use_bias else None
         return counts.output_shape
 
     def forward(self, images, training=False):
         self._images = images
-        return ops.conv2d(images, self.kernel, self.bias, **self._geometry())
+        return _joined(_in_parts(lambda part: ops.conv2d(part, self.kernel, self.bias, **self._geometry()), images))
 
-    def backward(self, grad_output):
-        grad_images, grad_kernel, grad_bias = ops.conv2d_backward(
-            grad_output, self._remembered("_images"), self.kernel, **self._geometry()
-        )
-        self._gradients = {"kernel": grad_kernel, "bias": grad_bias}
-        return grad_images
+    def backward(self, grad_output, to_images=True):
+        def of_part(grad_output, images):
+            return ops.conv2d_backward(grad_output, images, self.kernel, **self._geometry(), to_images=to_images)
+
+        parts = _in_parts(of_part, grad_output, self._remembered("_images"))
+        grads_images, grads_kernel, grads_bias = zip(*parts, strict=True)
+        self._gradients = {"kernel": sum(grads_kernel), "bias": sum(grads_bias)}
+        return _joined(grads_images) if to_images else None
+
+    def backward_to_parameters(self, grad_output):
+        self.backward(grad_output, to_images=False)
 
     def _geometry(self):
         return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
@@ -151,13 +171,8 @@ class _Pool2D(Layer):
     padding: str | int | tuple = "valid"
 
     def build(self, input_shape, rng, dtype=np.float32):
-        *_, channels = _axes(input_shape, 3, type(self).__name__)
-        size = shapes.pair(self.size, "size")
-        stride = size if self.stride is None else self.stride
-        rows, columns, _ = shapes.conv2d_counts(
-            input_shape, (*size, channels, 1), stride, self.padding, bias=False
-        ).output_shape
-        return rows, columns, channels
+        one = np.zeros((1, *_axes(input_shape, 3, type(self).__name__)), bool)
+        return ops.max_pool2d(one, *self._arguments()).shape[1:]  # refuses what a forward pass would refuse
 
     def _arguments(self):
         return self.size, self.stride, self.padding
@@ -168,10 +183,14 @@ class MaxPool2D(_Pool2D):
 
     def forward(self, images, training=False):
         self._images = images
-        return ops.max_pool2d(images, *self._arguments())
+        self._largest = _joined(_in_parts(lambda part: ops.max_pool2d(part, *self._arguments()), images))
+        return self._largest.copy()  # the next layer may write into what it gets
 
     def backward(self, grad_output):
-        return ops.max_pool2d_backward(grad_output, self._remembered("_images"), *self._arguments())
+        def of_part(grad_output, images, largest):
+            return ops.max_pool2d_backward(grad_output, images, *self._arguments(), largest=largest)
+
+        return _joined(_in_parts(of_part, grad_output, self._remembered("_images"), self._largest))
 
 
 class AveragePool2D(_Pool2D):
@@ -192,12 +211,13 @@ class GlobalAveragePool2D(Layer):
         return _axes(input_shape, 3, "GlobalAveragePool2D")[2:]
 
     def forward(self, images, training=False):
-        self._images = images
-        return ops.average_pool2d(images, images.shape[1:3])[:, 0, 0]  # (N, C)
+        self._shape = images.shape
+        return images.mean(axis=(1, 2))  # (N, C)
 
     def backward(self, grad_output):
-        images = self._remembered("_images")
-        return ops.average_pool2d_backward(grad_output[:, None, None], images, images.shape[1:3])
+        count, height, width, channels = self._remembered("_shape")
+        share = grad_output.reshape(count, 1, 1, channels) / (height * width)
+        return np.tile(share, (1, height, width, 1))  # (N, H, W, C)
 
 
 class ReLU(Layer):
@@ -240,6 +260,10 @@ class BatchNorm(_WithParameters):
     _parameter_names = ("scale", "shift")
 
     def build(self, input_shape, rng, dtype=np.float32):
+        for name, most in (("momentum", 1), ("epsilon", np.inf)):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= value <= most:
+                raise ValueError(f"{name} must be a number from 0 to {most:g}, got {value!r}")
         channels = input_shape[-1]
         self.scale, self.shift = np.ones(channels, dtype), np.zeros(channels, dtype)
         self.moving_mean, self.moving_variance = np.zeros(channels, dtype), np.ones(channels, dtype)
@@ -249,16 +273,16 @@ class BatchNorm(_WithParameters):
         self._images, self._in_training = images, training
         mean, variance = self.moving_mean, self.moving_variance
         if training:
-            batch = tuple(range(images.ndim - 1))
-            mean, variance = images.mean(batch), images.var(batch)
+            mean, variance = ops.channel_moments(images)
             self.moving_mean += (1 - self.momentum) * (mean - self.moving_mean)
             self.moving_variance += (1 - self.momentum) * (variance - self.moving_variance)
-        return ops.batch_norm(images, self.scale, self.shift, mean=mean, variance=variance, epsilon=self.epsilon)
+        self._moments = {"mean": mean, "variance": variance}
+        return ops.batch_norm(images, self.scale, self.shift, **self._moments, epsilon=self.epsilon)
 
     def backward(self, grad_output):
         images = self._remembered("_images")
         if self._in_training:
-            grads = ops.batch_norm_backward(grad_output, images, self.scale, epsilon=self.epsilon)
+            grads = ops.batch_norm_backward(grad_output, images, self.scale, **self._moments, epsilon=self.epsilon)
         else:  # the moments are constants, so each channel is only stretched and moved
             deviation = np.sqrt(self.moving_variance + self.epsilon)
             normal, batch = (images - self.moving_mean) / deviation, tuple(range(images.ndim - 1))
@@ -328,6 +352,41 @@ class Dense(_WithParameters):
         self._gradients = {"weights": grad_weights, "bias": grad_bias}
         return grad_inputs
 
+
+# --------------------------------------------------------------------------- a batch on all cores
+
+matrix_threads = ThreadpoolController()  #: of the library that multiplies NumPy's matrices
+_WORKERS = max((library["num_threads"] for library in matrix_threads.info()), default=1)
+_WORTH_A_PART = 2**15  # numbers; with fewer, another worker costs more time than it saves
+
+
+def _in_parts(operation, *batches):
+    """Share a batch out among workers, one a core, and return what `operation` makes of each part.
+
+    The library's own threads are put aside meanwhile: they share out the products only, not the copying, and on a
+    busy machine they wait for each other. Taught in lesson 06.
+    """
+    parts = min(_WORKERS, len(batches[0]), np.size(batches[0]) // _WORTH_A_PART)
+    if parts < 2:
+        return [operation(*batches)]
+    with matrix_threads.limit(limits=1, user_api="blas"):
+        return list(_workers().map(operation, *(np.array_split(batch, parts) for batch in batches)))
+
+
+def _joined(parts):
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+@cache
+def _workers():
+    return ThreadPoolExecutor(_WORKERS)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_workers.cache_clear)  # threads stay with the parent
+
+
+# --------------------------------------------------------------------------- kinds and checks
 
 KINDS = (Conv2D, MaxPool2D, AveragePool2D, GlobalAveragePool2D, ReLU, BatchNorm, Flatten, Dense)
 

@@ -6,13 +6,13 @@ Taught in lesson 04.
 import copy
 import json
 import os
+import secrets
+import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 import zipfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -83,11 +83,12 @@ class Training:
     loss_sum: float = 0.0  # of the epoch so far, over images
     correct: int = 0
     seconds: float = 0.0
+    half_made: bool = False  # whether a step was begun and not ended
     history: History = field(default_factory=History)
 
     def rules(self):
         """Return what must be the same when the training is resumed."""
-        return {"seed": self.seed, "batch_size": self.batch_size, "images": self.images}
+        return {"seed": self.seed, "batch_size": self.batch_size, "number of images": self.images}
 
     def batch(self):
         """Return the indices of the next batch. Each epoch has an order of its own, drawn from seed and epoch."""
@@ -100,6 +101,20 @@ class Training:
         self.correct += round(step.accuracy * step.images)
         self.seconds += seconds
         self.step += 1
+        self.half_made = False
+
+    def description(self):
+        """Return all of it as numbers and lists; `described_by` makes a Training of them."""
+        history = {"history": [list(row) for row in self.history], "interrupted": self.history.interrupted}
+        return asdict(self) | history
+
+    @classmethod
+    def described_by(cls, description):
+        """Return the training that `description` came from."""
+        values = dict(description)
+        history = History(Epoch(*row) for row in values.pop("history"))
+        history.interrupted = values.pop("interrupted")
+        return cls(**values, history=history)
 
     @property
     def seen(self):
@@ -129,7 +144,8 @@ class Sequential:
     seed : int
         Of the starting weights.
     dtype : numpy float type
-        Of the parameters. float32 trains about twice as fast as float64; gradients are checked in float64.
+        Of the parameters and of all that is computed from images, which are converted. float32 trains about twice as
+        fast as float64; gradients are checked in float64.
 
     Attributes
     ----------
@@ -147,7 +163,7 @@ class Sequential:
     """
 
     def __init__(self, layers, input_shape=None, seed=0, dtype=np.float32):
-        self.layers = list(layers)
+        self.layers = _checked_layers(layers)
         if len({id(layer) for layer in self.layers}) < len(self.layers):
             raise ValueError("layers must be different objects: one that appears twice would forget its first input")
         self.seed, self.dtype = shapes.whole_number(seed, "seed", 0), np.dtype(dtype)
@@ -158,26 +174,36 @@ class Sequential:
             self.build(input_shape)
 
     def build(self, input_shape):
-        """Draw the starting weights of all layers for inputs of `input_shape`, without the batch axis."""
+        """Draw the starting weights of all layers for inputs of `input_shape`, without the batch axis.
+
+        What was trained before is forgotten.
+        """
+        if np.ndim(input_shape) != 1 or not len(input_shape):
+            raise ValueError(f"input_shape must be (H, W, C), the shape of one image, got {input_shape!r}")
         rng = np.random.default_rng(self.seed)
-        shape = tuple(shapes.whole_number(size, "input_shape", 1) for size in input_shape)
-        self._shapes = [shape]
+        made = [tuple(shapes.whole_number(size, "input_shape", 1) for size in input_shape)]
         for layer in self.layers:
-            self._shapes.append(tuple(layer.build(self._shapes[-1], rng, self.dtype)))
-        self.input_shape, self.output_shape = shape, self._shapes[-1]
+            made.append(tuple(layer.build(made[-1], rng, self.dtype)))
+        self._shapes, self.input_shape, self.output_shape = made, made[0], made[-1]
+        self.training = self.optimizer = None
 
     # ----- forward and backward
 
     def forward(self, images, training=False):
         """Return the logits of a batch: (N, H, W, C) -> (N, K)."""
-        images = self._checked_images(images)
+        images = self._checked_images(images).astype(self.dtype, copy=False)
         for layer in self.layers:
             images = layer.forward(images, training)
         return images
 
-    def backward(self, grad_logits):
-        """Carry a gradient back through all layers and return that of the images: (N, K) -> (N, H, W, C)."""
+    def backward(self, grad_logits, to_images=True):
+        """Carry a gradient back through all layers and return that of the images: (N, K) -> (N, H, W, C).
+
+        Without `to_images` it ends in the first layer's parameters, which is all that training needs.
+        """
         for layer in reversed(self.layers):
+            if layer is self.layers[0] and not to_images:
+                return layer.backward_to_parameters(grad_logits)
             grad_logits = layer.backward(grad_logits)
         return grad_logits
 
@@ -212,6 +238,7 @@ class Sequential:
 
     # ----- use
 
+    @layer_kinds.matrix_threads.wrap(limits=1, user_api="blas")  # in place of those, layers share a batch out
     def predict(self, images, batch_size=256):
         """Return the logits of any number of images, (N, K); the class is ``.argmax(axis=1)``."""
         images = self._checked_images(images)
@@ -222,21 +249,21 @@ class Sequential:
 
     def evaluate(self, images, labels, batch_size=256):
         """Return loss and accuracy on labelled images, as an `Evaluation`."""
+        images = self._checked_images(images)
+        labels = self._checked_labels(labels, len(images))
         logits = self.predict(images, batch_size)
+        _require_finite(logits, self.optimizer)
         loss = ops.softmax_cross_entropy(logits, labels)
         return Evaluation(loss, float(np.mean(logits.argmax(axis=1) == labels)))
 
     # ----- training
 
+    @layer_kinds.matrix_threads.wrap(limits=1, user_api="blas")
     def train_step(self, images, labels, optimizer):
         """Make one step on one batch; return (loss, accuracy) of the batch before it."""
         logits = self.forward(images, training=True)
-        if not np.isfinite(logits).all():
-            raise FloatingPointError(
-                "the network's outputs are no longer finite, so training has diverged; "
-                f"begin again with a learning_rate below {optimizer.learning_rate:g}"
-            )
-        self.backward(ops.softmax_cross_entropy_backward(logits, labels))
+        _require_finite(logits, optimizer)
+        self.backward(ops.softmax_cross_entropy_backward(logits, labels), to_images=False)
         optimizer.update(self.parameters(), self.gradients())
         return ops.softmax_cross_entropy(logits, labels), float(np.mean(logits.argmax(axis=1) == labels))
 
@@ -250,20 +277,27 @@ class Sequential:
         images = self._checked_images(images)
         labels = self._checked_labels(labels, len(images))
         epochs = shapes.whole_number(epochs, "epochs", 0)
-        if validation is not None:
-            validation = (
-                (checked := self._checked_images(validation[0])),
-                self._checked_labels(validation[1], len(checked)),
-            )
+        validation = validation if validation is None else self._checked_validation(validation)
         batch_size, seed = shapes.whole_number(batch_size, "batch_size", 1), shapes.whole_number(seed, "seed", 0)
         self._begin(Training(seed, batch_size, len(images)), optimizers.make(optimizer), resume)
-        return self._train(images, labels, epochs, validation)
+        _keep_freed_memory()
+        return self._train(self.training, self.optimizer, (images, labels), epochs, validation)
 
     def _begin(self, training, optimizer, resume):
         """Start a training, or make sure that it is the one to be resumed."""
         if not resume or self.training is None:
+            if optimizer.steps:
+                raise ValueError(
+                    f"optimizer must be a new one to begin a training, this one has made {optimizer.steps} steps; "
+                    f"write {type(optimizer).__name__}(...) once more, or resume=True to go on with its training"
+                )
             self.training, self.optimizer = training, optimizer
             return
+        if self.training.half_made:
+            raise ValueError(
+                "resume must be False: the training was broken off within a step, so it cannot go on as if it had not "
+                "stopped; load a file that was saved before, or begin a new training from the present weights"
+            )
         now = training.rules() | {"optimizer": optimizer.settings()}
         before = self.training.rules() | {"optimizer": self.optimizer.settings()}
         for name, value in now.items():
@@ -273,16 +307,22 @@ class Sequential:
                     "leave out resume=True to begin a new training from the present weights"
                 )
 
-    def _train(self, images, labels, epochs, validation):
-        now = self.training
+    def _train(self, now, optimizer, labelled, epochs, validation):
         while now.epoch < epochs:
-            start, batch = time.perf_counter(), now.batch()
-            loss, accuracy = self.train_step(images[batch], labels[batch], self.optimizer)
-            step = Step(now.epoch, now.step, len(batch), loss, accuracy)
-            now.count(step, time.perf_counter() - start)
+            # An error may have ended the validation after an epoch's last step, which is then made up for.
+            step = self._step(now, optimizer, *labelled) if now.seen < now.images else None
             if now.seen == now.images:
                 now.end_epoch(validation and self.evaluate(*validation))
-            yield step
+            if step is not None:
+                yield step
+
+    def _step(self, now, optimizer, images, labels):
+        start, batch = time.perf_counter(), now.batch()
+        now.half_made = True
+        loss, accuracy = self.train_step(images[batch], labels[batch], optimizer)
+        step = Step(now.epoch, now.step, len(batch), loss, accuracy)
+        now.count(step, time.perf_counter() - start)
+        return step
 
     def fit(
         self,
@@ -299,7 +339,7 @@ class Sequential:
         """Train on labelled images.
 
         Ctrl-C, or the stop button of a notebook, ends the training after the step being made and keeps what was
-        learned; pressed twice, it raises KeyboardInterrupt at once.
+        learned; pressed twice, it raises KeyboardInterrupt at once, and the training cannot be resumed.
 
         Parameters
         ----------
@@ -309,12 +349,14 @@ class Sequential:
             Passes through the images, from here, or in all if a training is resumed.
         batch_size : int
         optimizer : Optimizer, "adam" or "sgd"
+            One that has made no step yet, unless a training is resumed.
         validation : (images, labels), optional
             Evaluated after every epoch.
         seed : int
             Of the order of the images.
         progress : bool
-            Whether to show a bar with loss, accuracy, images a second and the time left.
+            Whether to show a bar with loss, accuracy, images a second and the time left, and to say where a training
+            was stopped.
         resume : bool
             Whether to go on with an interrupted or loaded training, which gives the same numbers as if it had not
             stopped, rather than begin a new one from the present weights.
@@ -329,7 +371,7 @@ class Sequential:
         TypeError, ValueError
             If the arguments do not fit the network, or those of a resumed training differ from what they were.
         FloatingPointError
-            If the training diverges.
+            If the training diverges. The weights are then of no use; `build` draws new ones.
 
         Notes
         -----
@@ -337,6 +379,7 @@ class Sequential:
         """
         steps = self.training_steps(images, labels, epochs, batch_size, optimizer, validation, seed, resume)
         training = self.training
+        training.history.interrupted = True  # until it comes to its end
         with _stop_signal() as stopped, _bar(training, epochs, progress) as bar:
             for step in steps:
                 loss, accuracy = training.means if training.step else training.history[-1][1:3]
@@ -347,7 +390,7 @@ class Sequential:
                 if stopped:
                     break
         training.history.interrupted = training.epoch < epochs
-        if training.history.interrupted:
+        if training.history.interrupted and progress:
             print(f"Stopped in epoch {training.epoch + 1}; what was learned is kept, fit(..., resume=True) goes on.")
         return training.history
 
@@ -359,11 +402,16 @@ class Sequential:
         Parameters
         ----------
         path : str or Path
+            The file's name; nothing is added to it.
 
         Raises
         ------
         OSError
             If the file cannot be written; one that was there before stays as it was.
+        FloatingPointError
+            If a weight is NaN or infinite because the training has diverged; `load` would refuse the file.
+        TypeError
+            If the settings of a layer of your own are more than numbers, words and lists.
 
         Notes
         -----
@@ -374,17 +422,21 @@ class Sequential:
         if self.optimizer is not None:
             arrays["optimizer"] = self.optimizer.state()
         named = {f"{kind}/{name}": array for kind, group in arrays.items() for name, array in group.items()}
-        _write(Path(path), {_DESCRIPTION: np.array(json.dumps(self._description())), **named})
+        for name, array in named.items():
+            if not np.isfinite(array).all():
+                raise FloatingPointError(f"{name} holds NaN or infinity, so training has diverged; nothing is saved")
+        description = json.dumps(self._description(), default=_plain)
+        _write(Path(path), {_DESCRIPTION: np.array(description), **named})
 
     @classmethod
-    def load(cls, path, custom_layers=()):
+    def load(cls, path, custom_layers=(), custom_optimizers=()):
         """Read a network that `save` wrote; ``fit(..., resume=True)`` goes on with its training.
 
         Parameters
         ----------
         path : str or Path
-        custom_layers : sequence of classes
-            Layers of your own that the network uses.
+        custom_layers, custom_optimizers : sequence of classes
+            Layers and optimisers of your own that the network uses.
 
         Returns
         -------
@@ -395,23 +447,28 @@ class Sequential:
         FileNotFoundError
             If there is no such file.
         ValueError
-            If it is damaged, or not a network's.
+            If it is damaged, or not a network's, or one of its layers is not known.
 
         Notes
         -----
         Taught in lesson 04. No code in a file is run (``allow_pickle=False``).
         """
+        own_layers, own_optimizers = _kinds(custom_layers, "layers"), _kinds(custom_optimizers, "optimizers")
         arrays = _read(Path(path))
         try:
-            description = json.loads(str(arrays.pop(_DESCRIPTION)))
-            return cls._described_by(description, _grouped(arrays), custom_layers)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{path} is not a network that this version of cnnlessons can read: {error}") from error
+            description = _read_description(arrays.pop(_DESCRIPTION))
+            made = [_make_layer(entry, own_layers) for entry in description["layers"]]
+            network = cls(made, description["input_shape"], description["seed"], description["dtype"])
+            network._restore(description, _grouped(arrays), own_optimizers)
+        except Exception as error:  # a file that someone else made may hold anything
+            said = f"it lacks {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{path} is not a network that this version of cnnlessons can read: {said}") from error
+        return network
 
     def _description(self):
-        training = self.training and asdict(self.training) | {"history": [list(row) for row in self.training.history]}
-        optimizer = self.optimizer and {"settings": self.optimizer.settings(), "steps": self.optimizer.steps}
+        """Return all but the arrays, as JSON can hold it."""
         return {
+            "format": _FORMAT,
             "layers": [
                 {"name": type(layer).__name__, "settings": layer.settings(), "trainable": layer.trainable}
                 for layer in self.layers
@@ -419,23 +476,25 @@ class Sequential:
             "input_shape": self.input_shape,
             "seed": self.seed,
             "dtype": self.dtype.name,
-            "training": training,
-            "optimizer": optimizer,
+            "training": self.training and self.training.description(),
+            "optimizer": self.optimizer
+            and {
+                "settings": self.optimizer.settings(),
+                "steps": self.optimizer.steps,
+                "arrays": list(self.optimizer.state()),
+            },
         }
 
-    @classmethod
-    def _described_by(cls, description, arrays, custom_layers):
-        made = [_make_layer(entry, custom_layers) for entry in description["layers"]]
-        network = cls(made, tuple(description["input_shape"]), description["seed"], description["dtype"])
-        network.set_parameters(arrays["parameters"])
-        _copy_into(network.state(), arrays["state"], "state")
+    def _restore(self, description, arrays, own_optimizers):
+        self.set_parameters(arrays["parameters"])
+        _copy_into(self.state(), arrays["state"], "state")
         if description["training"]:
-            training = description["training"]
-            training["history"] = History(Epoch(*row) for row in training["history"])
-            network.training = Training(**training)
-            network.optimizer = optimizers.make(description["optimizer"]["settings"])
-            network.optimizer.restore(description["optimizer"]["steps"], arrays["optimizer"])
-        return network
+            self.training = Training.described_by(description["training"])
+        if entry := description["optimizer"]:
+            self.optimizer = _make_optimizer(entry["settings"], own_optimizers)
+            state = {name: np.zeros_like(self.parameters()[name.partition("/")[2]]) for name in entry["arrays"]}
+            _copy_into(state, arrays["optimizer"], "optimizer")
+            self.optimizer.restore(entry["steps"], state)
 
     # ----- looks and checks
 
@@ -455,34 +514,94 @@ class Sequential:
         if self.input_shape is None:
             raise RuntimeError("the network has no weights yet; give Sequential an input_shape or show it images")
 
-    def _checked_images(self, images):
-        images = np.asarray(images)
-        if images.dtype.kind not in "fiub" or images.ndim < 2 or not len(images):
-            raise ValueError(f"images must be numbers, shape (N, H, W, C), got {images.dtype}, shape {images.shape}")
+    def _checked_images(self, images, name="images"):
+        images = _array(images, name)
+        if images.dtype.kind not in "fiub":
+            raise ValueError(f"{name} must be numbers, shape (N, H, W, C), got {images.dtype}, shape {images.shape}")
+        if images.ndim < 2 or not images.size:
+            raise ValueError(f"{name} must have shape (N, H, W, C) and be at least one, got shape {images.shape}")
+        if images.dtype.kind == "f" and not np.isfinite(images).all():
+            raise ValueError(f"{name} must be finite, got NaN or infinity; look for them with np.isfinite({name})")
         if self.input_shape is None:
             self.build(images.shape[1:])
         if images.shape[1:] != self.input_shape:
             one = images.shape == self.input_shape
             raise ValueError(
-                f"images must have shape (N, {', '.join(map(str, self.input_shape))}), which this network was built "
-                f"for, got {images.shape}{'; for one image write images[None]' if one else ''}"
+                f"{name} must have shape (N, {', '.join(map(str, self.input_shape))}), which this network was built "
+                f"for, got {images.shape}{f'; for one image write {name}[None]' if one else ''}"
             )
-        if images.dtype.kind == "f" and not np.isfinite(images).all():
-            raise ValueError("images must be finite, got NaN or infinity; look for them with np.isfinite(images)")
         return images
 
-    def _checked_labels(self, labels, count):
-        labels, classes = np.asarray(labels), self.output_shape[-1]
+    def _checked_labels(self, labels, count, name="labels"):
+        labels, classes = _array(labels, name), self.output_shape[-1]
+        if len(self.output_shape) != 1:
+            raise ValueError(
+                f"layers must end in one score for each class to be trained on labels, got outputs of shape "
+                f"{self.output_shape}; end them with Dense(classes) or GlobalAveragePool2D()"
+            )
         if labels.dtype.kind not in "iu" or labels.shape != (count,):
             raise ValueError(
-                f"labels must be {count} whole numbers, one an image, got {labels.dtype} of shape {labels.shape}"
+                f"{name} must be {count} whole numbers, one an image, got {labels.dtype} of shape {labels.shape}"
+                f"{_labels_remedy(labels.shape, count, name)}"
             )
         if labels.min() < 0 or labels.max() >= classes:
             raise ValueError(
-                f"labels must lie from 0 to {classes - 1}, since the network has {classes} outputs, got "
+                f"{name} must lie from 0 to {classes - 1}, since the network has {classes} outputs, got "
                 f"{labels.min()} to {labels.max()}"
             )
         return labels
+
+    def _checked_validation(self, validation):
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise ValueError(f"validation must be a pair (images, labels), got {type(validation).__name__}")
+        images = self._checked_images(validation[0], "validation images")
+        return images, self._checked_labels(validation[1], len(images), "validation labels")
+
+
+def _checked_layers(layers):
+    if not isinstance(layers, (list, tuple)) or not layers:
+        raise TypeError(f"layers must be a list of layers, at least one, got {layers!r}")
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, layer_kinds.Layer):
+            remedy = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
+            raise TypeError(f"layers[{index}] must be a layer, such as ReLU(), got {layer!r}{remedy}")
+    return list(layers)
+
+
+def _array(array, name):
+    """Return an ndarray, or say why there is none."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked, got shape {array.shape}; fill the gaps first, .filled(0)")
+    try:
+        return np.asarray(array)
+    except ValueError:
+        raise ValueError(f"{name} must all have one shape, got a ragged list") from None
+
+
+def _labels_remedy(shape, count, name):
+    if shape == (count,):
+        return f"; use {name}.astype(int)"
+    if shape == (count, 1):
+        return f"; use {name}[:, 0]"
+    return f"; from one-hot rows use {name}.argmax(axis=1)" if len(shape) == 2 and shape[0] == count else ""
+
+
+def _keep_freed_memory():
+    """Have what a step frees kept for the next step, which takes less time than to give it back and ask for it anew.
+
+    Linux's C library keeps up to twice the size of the largest block freed so far, blocks above 32 MiB not counted
+    (mallopt(3), M_TRIM_THRESHOLD). This one is never written to, so it costs nothing.
+    """
+    np.empty(31 * 2**20, np.uint8)
+
+
+def _require_finite(logits, optimizer):
+    if not np.isfinite(logits).all():
+        rate = f" with a learning_rate below {optimizer.learning_rate:g}" if optimizer else ""
+        raise FloatingPointError(
+            "the network's outputs are no longer finite, so training has diverged and the weights are of no use; "
+            f"build it anew and begin again{rate}"
+        )
 
 
 # --------------------------------------------------------------------------- progress
@@ -505,7 +624,7 @@ def _stop_signal():
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)  # None: it was not Python's to begin with
 
 
 def _bar(training, epochs, shown):
@@ -525,34 +644,62 @@ def _bar(training, epochs, shown):
 # --------------------------------------------------------------------------- files
 
 _DESCRIPTION = "cnnlessons network"  # its presence says whose file it is
+_FORMAT = 1  # goes up when a file can no longer be read by what is out
 
 
 def _write(path, arrays):
     """Write an npz file beside `path` and put it in its place, so that nothing is lost if this fails midway."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
+    path = Path(os.path.realpath(path))  # a link keeps pointing to the file
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to save {path.name} in; make it first")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
+    try:
+        with unfinished.open("xb") as file:
             np.savez_compressed(file, **arrays)
-            file.close()  # Windows moves closed files only
-            os.replace(file.name, path)
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
+            file.flush()
+            os.fsync(file.fileno())  # its content is on the disk before its name is
+        if path.exists():
+            shutil.copymode(path, unfinished)
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _read(path):
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"{path} is damaged, or not a file that Sequential.save wrote ({error}); take another copy of it"
-        ) from error
+    """Return the arrays of a file that `_write` wrote."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; give the name of a file that Sequential.save wrote")
+    with path.open("rb") as file:
+        try:
+            arrays = _unpacked(file)
+        except Exception:  # zipfile and NumPy say in a dozen ways that a file is damaged, and some say: trust it
+            raise ValueError(
+                f"{path} is damaged, or not a file that Sequential.save wrote; take another copy of it"
+            ) from None
     if _DESCRIPTION not in arrays:
         raise ValueError(f"{path} holds arrays, but not a network; it was not written by Sequential.save")
     return arrays
+
+
+def _unpacked(file):
+    with zipfile.ZipFile(file) as archive:
+        changed = archive.testzip()  # np.load does not look at the checksum of what it reads only in part
+    if changed is not None:
+        raise zipfile.BadZipFile(f"the checksum of {changed} is wrong")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _read_description(array):
+    description = json.loads(str(array))
+    written = description["format"]
+    if written > _FORMAT:
+        raise ValueError(f"it has format {written}, newer than {_FORMAT}; update cnnlessons")
+    return description
 
 
 def _grouped(arrays):
@@ -560,17 +707,46 @@ def _grouped(arrays):
     groups = {"parameters": {}, "state": {}, "optimizer": {}}
     for name, array in arrays.items():
         kind, _, rest = name.partition("/")
+        if kind not in groups:
+            raise ValueError(f"its array {name!r} belongs to no network")
         groups[kind][rest] = array
     return groups
 
 
-def _make_layer(entry, custom_layers):
-    known = {kind.__name__: kind for kind in (*layer_kinds.KINDS, *custom_layers)}
-    if entry["name"] not in known:
-        raise ValueError(f"it has a layer {entry['name']!r}; give its class in custom_layers")
-    layer = known[entry["name"]](**entry["settings"])
+def _kinds(kinds, name):
+    if isinstance(kinds, (list, tuple)) and all(isinstance(kind, type) for kind in kinds):
+        return tuple(kinds)
+    raise TypeError(f"custom_{name} must be a list of classes, got {kinds!r}")
+
+
+def _make_layer(entry, own_layers):
+    name, settings = entry["name"], entry["settings"]
+    known = {kind.__name__: kind for kind in (*layer_kinds.KINDS, *own_layers)}
+    if name not in known:
+        raise ValueError(f"it has a layer {name!r}; give its class in custom_layers")
+    try:
+        layer = known[name](**settings)
+    except TypeError as error:
+        raise ValueError(f"{name} cannot be made from its settings {settings} ({error})") from error
     layer.trainable = entry["trainable"]
     return layer
+
+
+def _make_optimizer(settings, own_optimizers):
+    name = settings["name"]
+    try:
+        return optimizers.make(settings, own_optimizers)
+    except TypeError as error:
+        raise ValueError(f"{name} cannot be made from its settings {settings} ({error})") from error
+    except ValueError as error:
+        raise ValueError(f"its {error}; give the class of an optimizer of your own in custom_optimizers") from error
+
+
+def _plain(value):
+    """Return a NumPy number or array as JSON can write it."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"settings() of a layer must return numbers, words and lists of them to be saved, got {value!r}")
 
 
 def _copy_into(arrays, values, name):
@@ -578,8 +754,18 @@ def _copy_into(arrays, values, name):
     if set(values) != set(arrays):
         differing = ", ".join(sorted(set(values) ^ set(arrays)))
         raise ValueError(f"{name} must have exactly the network's names; {differing} is only on one side")
+    fitting = {key: _fitting(values[key], array, f"{name} {key}") for key, array in arrays.items()}
     for key, array in arrays.items():
-        if np.shape(values[key]) != array.shape or not np.isfinite(values[key]).all():
-            raise ValueError(f"{name} {key} must be finite numbers of shape {array.shape}, got {np.shape(values[key])}")
-    for key, array in arrays.items():
-        array[...] = values[key]
+        array[...] = fitting[key]
+
+
+def _fitting(value, array, name):
+    """Return a value in the type of an array, whose shape it must have."""
+    value = np.asarray(value)
+    if value.dtype.kind not in "fiu" or value.shape != array.shape:
+        raise ValueError(f"{name} must be numbers of shape {array.shape}, got {value.dtype} of shape {value.shape}")
+    with np.errstate(over="ignore"):  # what becomes infinite is refused
+        value = value.astype(array.dtype)
+    if not np.isfinite(value).all():
+        raise ValueError(f"{name} must be finite in {array.dtype}, got NaN, infinity or a number too large")
+    return value

@@ -9,6 +9,8 @@ back as int64; those too large for that are refused, never wrapped. Means and gr
 Taught in lessons 01 (`cross_correlate`, `convolve`), 02 (`conv2d`, pooling) and 03 (the gradients).
 """
 
+from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -115,15 +117,15 @@ def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     dtype = _result_type(images, kernel, bias)
     _refuse_overflow(dtype, images, kernel, products=kernel[..., 0].size, bias=bias)
     padded = _pad(images, windows, _sum_type(dtype))
-    weights = kernel.reshape(-1, filters).astype(padded.dtype, copy=False)
+    weights, bias = (array.astype(padded.dtype, copy=False) for array in (kernel.reshape(-1, filters), bias))
     out = np.empty((len(images), *windows.output_size, filters), padded.dtype)
     for strip, pixels, places in _strips(padded, windows):
         np.matmul(_columns(padded[pixels], strip), weights, out=out[places].reshape(-1, filters))
-    out += bias.astype(padded.dtype)
+        out[places] += bias
     return out.astype(dtype, copy=False)
 
 
-def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", dilation=1):
+def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", dilation=1, to_images=True):
     """Carry a gradient back through `conv2d`.
 
     Parameters
@@ -132,10 +134,12 @@ def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", d
         Gradient of the loss with respect to the output of ``conv2d(images, kernel, ...)``.
     images, kernel, stride, padding, dilation
         As they were given to `conv2d`.
+    to_images : bool
+        Whether `grad_images` is needed; that of a network's first layer is not, in training.
 
     Returns
     -------
-    grad_images : ndarray, shape (N, H, W, C_in)
+    grad_images : ndarray, shape (N, H, W, C_in), or None
     grad_kernel : ndarray, shape (KH, KW, C_in, C_out)
     grad_bias : ndarray, shape (C_out,)
 
@@ -153,12 +157,13 @@ def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", d
     padded = _pad(images, windows, _sum_type(dtype))
     weights = kernel.reshape(-1, filters).astype(padded.dtype, copy=False)
     grad_output = grad_output.astype(padded.dtype, copy=False)
-    grad_padded, grad_weights = np.zeros_like(padded), np.zeros_like(weights)
+    grad_padded, grad_weights = np.zeros_like(padded) if to_images else None, np.zeros_like(weights)
     for strip, pixels, places in _strips(padded, windows):
         grad_places = grad_output[places].reshape(-1, filters)
         grad_weights += _columns(padded[pixels], strip).T @ grad_places
-        _columns_backward(grad_places, weights, strip, grad_padded[pixels])
-    grad_images = _unpad(grad_padded, windows).astype(dtype, copy=False)
+        if to_images:
+            _columns_backward(grad_places, weights, strip, grad_padded[pixels])
+    grad_images = _unpad(grad_padded, windows).astype(dtype, copy=False) if to_images else None
     return grad_images, grad_weights.reshape(kernel.shape).astype(dtype), _sum_of_rows(grad_output).astype(dtype)
 
 
@@ -243,10 +248,14 @@ def max_pool2d(images, size, stride=None, padding="valid"):
     """
     images, windows = _pool(images, size, stride, padding)
     padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
-    return np.max(windows.pixels(padded), axis=0)
+    first, *others = windows.pixels(padded)
+    largest = first.copy()
+    for pixels in others:  # np.max of the list would first copy all of it
+        np.maximum(largest, pixels, out=largest)
+    return largest
 
 
-def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid"):
+def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid", *, largest=None):
     """Carry a gradient back through `max_pool2d`: each window's goes to its largest pixel, the first one in a tie.
 
     Parameters
@@ -254,6 +263,8 @@ def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid")
     grad_output : array_like, shape (N, H', W', C)
     images, size, stride, padding
         As they were given to `max_pool2d`.
+    largest : ndarray, shape (N, H', W', C), optional
+        What it returned, where that is at hand.
 
     Returns
     -------
@@ -266,12 +277,24 @@ def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid")
     images, windows = _pool(images, size, stride, padding)
     grad_output, dtype = _pool_gradient(grad_output, images, windows)
     padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
-    winner = np.argmax(windows.pixels(padded), axis=0)
-    first_inside = np.argmax(_inside(images, windows), axis=0)
-    winner = np.maximum(winner, first_inside)  # padding ties with a type's lowest number, and must not win
+    if largest is None:
+        largest = max_pool2d(images, size, stride, padding)
     grad_padded = np.zeros(padded.shape, dtype)
-    for position, (rows, columns) in enumerate(windows.slices()):
-        grad_padded[:, rows, columns] += np.where(winner == position, grad_output, 0)
+    any_nan = (largest != largest).any()  # NaN equals nothing, not even itself
+    waiting = np.ones(largest.shape, bool)  # windows whose gradient has not found its pixel yet
+    for pixels, inside, grad_pixels in zip(
+        windows.pixels(padded), _inside(images, windows), windows.pixels(grad_padded), strict=True
+    ):
+        wins = pixels == largest
+        if any_nan:
+            wins |= pixels != pixels
+        wins &= inside  # padding ties with a type's lowest number
+        wins &= waiting
+        waiting ^= wins
+        if windows.overlap:
+            grad_pixels += grad_output * wins
+        else:  # nothing is there yet to add to
+            np.multiply(grad_output, wins, out=grad_pixels)
     return _unpad(grad_padded, windows)
 
 
@@ -355,7 +378,7 @@ def relu_backward(grad_output, array):
     array = _numbers(array, "array", "any shape")
     grad_output = _numbers(grad_output, "grad_output", "the shape of array")
     _require_shape(grad_output, "grad_output", "relu's output", array.shape)
-    return np.where(array > 0, grad_output, np.zeros((), grad_output.dtype))
+    return grad_output * (array > 0)  # faster than np.where, which takes a branch at every number
 
 
 def dense(inputs, weights, bias=None):
@@ -447,17 +470,14 @@ def batch_norm(inputs, scale, shift, *, mean=None, variance=None, epsilon=1e-3):
     Taught in lesson 04. S. Ioffe and C. Szegedy, "Batch normalization" (2015); epsilon as in Keras.
     """
     inputs, (scale, shift) = _channels(inputs, scale=scale, shift=shift)
-    if (mean is None) != (variance is None):
-        raise ValueError("mean and variance must be given both or neither; leave both out to use the batch's own")
-    if mean is None:
-        mean, variance = _moments(inputs)
-    else:
-        _, (mean, variance) = _channels(inputs, mean=mean, variance=variance)
-    out = (inputs - mean) / _deviation(variance, epsilon) * scale + shift
+    mean, variance = _given_or_own(mean, variance, inputs)
+    out = _centred(inputs, mean)
+    out *= scale / _deviation(variance, epsilon)
+    out += shift
     return out.astype(inputs.dtype, copy=False)
 
 
-def batch_norm_backward(grad_output, inputs, scale, *, epsilon=1e-3):
+def batch_norm_backward(grad_output, inputs, scale, *, mean=None, variance=None, epsilon=1e-3):
     """Carry a gradient back through `batch_norm` with the batch's own moments.
 
     Parameters
@@ -465,6 +485,8 @@ def batch_norm_backward(grad_output, inputs, scale, *, epsilon=1e-3):
     grad_output : array_like, shape (..., C)
     inputs, scale, epsilon
         As they were given to `batch_norm`.
+    mean, variance : array_like, shape (C,), optional
+        The batch's own moments, where they are at hand: `channel_moments` of `inputs`.
 
     Returns
     -------
@@ -478,15 +500,35 @@ def batch_norm_backward(grad_output, inputs, scale, *, epsilon=1e-3):
     inputs, (scale,) = _channels(inputs, scale=scale)
     grad_output = _numbers(grad_output, "grad_output", "the shape of inputs", inputs.ndim)
     _require_shape(grad_output, "grad_output", "batch_norm's output", inputs.shape)
+    mean, variance = _given_or_own(mean, variance, inputs)
+    centred, deviation = _centred(inputs, mean), _deviation(variance, epsilon)
     grad_output = grad_output.astype(_sum_type(_float_type(grad_output, inputs)), copy=False)
-    mean, variance = _moments(inputs)
-    deviation = _deviation(variance, epsilon)
-    normal = (inputs - mean) / deviation
-    batch = tuple(range(inputs.ndim - 1))
-    grad_scale, grad_shift = (grad_output * normal).sum(batch), grad_output.sum(batch)
+    grad_scale, grad_shift = _sum_of_products(grad_output, centred) / deviation, _sum_of_rows(grad_output)
     count = inputs.size // inputs.shape[-1]
-    grad_inputs = scale / deviation * (grad_output - grad_shift / count - normal * grad_scale / count)
+    centred *= grad_scale / count / deviation  # from here on in place: a new large array costs as much as a product
+    centred += grad_shift / count
+    grad_inputs = np.subtract(grad_output, centred, out=centred)
+    grad_inputs *= scale / deviation
     return tuple(grad.astype(inputs.dtype, copy=False) for grad in (grad_inputs, grad_scale, grad_shift))
+
+
+def channel_moments(inputs):
+    """Return mean and variance of every channel over a batch: (..., C) -> (C,), (C,). Taught in lesson 04."""
+    inputs, _ = _channels(inputs)
+    count = inputs.size // inputs.shape[-1]
+    mean = _sum_of_rows(inputs.astype(_sum_type(inputs.dtype), copy=False)) / count
+    centred = _centred(inputs, mean)  # the mean of the squares less the mean's square would lose small variances
+    return mean, _sum_of_products(centred, centred) / count
+
+
+def _given_or_own(mean, variance, inputs):
+    if (mean is None) != (variance is None):
+        raise ValueError("mean and variance must be given both or neither; leave both out to use the batch's own")
+    return channel_moments(inputs) if mean is None else _channels(inputs, mean=mean, variance=variance)[1]
+
+
+def _centred(inputs, mean):
+    return np.subtract(inputs, mean, dtype=_sum_type(inputs.dtype))
 
 
 def _channels(inputs, **per_channel):
@@ -496,11 +538,6 @@ def _channels(inputs, **per_channel):
     for name, array in zip(per_channel, arrays, strict=True):
         _require_shape(array, name, "(C,), one number a channel", inputs.shape[-1:])
     return inputs.astype(_float_type(inputs), copy=False), arrays
-
-
-def _moments(inputs):
-    batch = tuple(range(inputs.ndim - 1))
-    return inputs.mean(batch, dtype=_sum_type(inputs.dtype)), inputs.var(batch, dtype=_sum_type(inputs.dtype))
 
 
 def _deviation(variance, epsilon):
@@ -606,6 +643,11 @@ class _Windows(NamedTuple):
         return self.kernel_size[0] * self.kernel_size[1]
 
     @property
+    def overlap(self):
+        """Whether a pixel may lie in several windows."""
+        return any(step < size for step, size in zip(self.stride, self.kernel_size, strict=True))
+
+    @property
     def reach(self):
         """Padded pixels from the first place's first to the last place's last, (rows, columns)."""
         return tuple(
@@ -618,7 +660,7 @@ class _Windows(NamedTuple):
     def slices(self):
         """Yield for each weight, row by row, the (rows, columns) of the pixels that it meets in all places."""
         (height, width), (down, right), (gap_down, gap_right) = self.output_size, self.stride, self.dilation
-        for i, j in np.ndindex(*self.kernel_size):
+        for i, j in product(*map(range, self.kernel_size)):
             top, left = i * gap_down, j * gap_right
             yield slice(top, top + (height - 1) * down + 1, down), slice(left, left + (width - 1) * right + 1, right)
 
@@ -644,9 +686,18 @@ class _Windows(NamedTuple):
 
 def _windows(image_size, kernel_size, stride, padding, dilation):
     stride, dilation = shapes.pair(stride, "stride"), shapes.pair(dilation, "dilation")
-    axes = list(zip(image_size, kernel_size, stride, shapes.padding_pair(padding), dilation, strict=True))
+    in_pixels = tuple(
+        side if isinstance(side, str) else shapes.padding_amounts(1, 1, padding=side)
+        for side in shapes.padding_pair(padding)
+    )
+    return _placed(tuple(image_size), tuple(kernel_size), stride, in_pixels, dilation)
+
+
+@lru_cache  # a training asks for the same few windows at every step
+def _placed(image_size, kernel_size, stride, padding, dilation):
+    axes = list(zip(image_size, kernel_size, stride, padding, dilation, strict=True))
     return _Windows(
-        tuple(kernel_size),
+        kernel_size,
         stride,
         dilation,
         tuple(shapes.padding_amounts(*axis) for axis in axes),
@@ -657,9 +708,13 @@ def _windows(image_size, kernel_size, stride, padding, dilation):
 def _pad(images, windows, dtype, value=0):
     """Return the images with their padding around them; without padding, the images themselves."""
     images = np.ascontiguousarray(images, dtype)
-    if not np.any(windows.padding):
+    (top, bottom), (left, right) = windows.padding
+    if not top + bottom + left + right:
         return images
-    return np.pad(images, ((0, 0), *windows.padding, (0, 0)), constant_values=value)
+    count, height, width, channels = images.shape
+    padded = np.full((count, top + height + bottom, left + width + right, channels), value, dtype)
+    _unpad(padded, windows)[...] = images
+    return padded
 
 
 def _unpad(padded, windows):
@@ -750,6 +805,16 @@ def _refuse_overflow(dtype, image, kernel, products, bias=None):
 
 
 def _sum_of_rows(array):
-    """Add up all but the last axis; as a matrix product this is several times as fast as array.sum((0, 1, 2))."""
-    rows = array.reshape(-1, array.shape[-1])
-    return np.ones(len(rows), rows.dtype) @ rows
+    """Add up all but the last axis: (..., C) -> (C,).
+
+    A matrix product does it faster than ``array.sum``; one axis after the other rounds less than all at once.
+    """
+    while array.ndim > 1:
+        array = (np.ones(len(array), array.dtype) @ array.reshape(len(array), -1)).reshape(array.shape[1:])
+    return array
+
+
+def _sum_of_products(one, other):
+    """Multiply, and add up all but the last axis: (..., C), (..., C) -> (C,)."""
+    shape = (len(one), -1, one.shape[-1])
+    return _sum_of_rows(np.einsum("nrc,nrc->nc", one.reshape(shape), other.reshape(shape)))

@@ -37,9 +37,8 @@ class Optimizer:
     _moments: dict = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
-        if not isinstance(self.learning_rate, Real) or not 0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be a number above 0, got {self.learning_rate!r}; try 0.001")
-        _check_range(self.weight_decay, "weight_decay", np.inf)
+        self.learning_rate = _above_zero(self.learning_rate, "learning_rate", "try 0.001")
+        self.weight_decay = _from_zero(self.weight_decay, "weight_decay")
 
     def update(self, parameters, gradients):
         """Make one step.
@@ -50,13 +49,21 @@ class Optimizer:
             Changed in place.
         gradients : dict of str to ndarray
             The gradient of the loss with respect to each parameter that shall change.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a gradient has no parameter, or another shape, or a parameter is not an array of floats. Nothing has
+            changed then.
         """
+        for name, gradient in gradients.items():
+            _check_fit(name, parameters.get(name), gradient)
         self.steps += 1
         for name, gradient in gradients.items():
             array = parameters[name]
             if self.weight_decay and array.ndim > 1:
                 array *= 1 - self.learning_rate * self.weight_decay
-            array -= self._step(name, gradient).astype(array.dtype, copy=False)
+            array -= self._step(name, np.asarray(gradient, array.dtype))
 
     def _step(self, name, gradient):
         """Return what is subtracted from the parameter `name`."""
@@ -64,7 +71,10 @@ class Optimizer:
 
     def _moment(self, kind, name, like):
         """Return a running quantity of one parameter, zeros at first. It is changed in place."""
-        return self._moments.setdefault(f"{kind}/{name}", np.zeros_like(like))
+        key = f"{kind}/{name}"
+        if key not in self._moments:
+            self._moments[key] = np.zeros_like(like)
+        return self._moments[key]
 
     def state(self):
         """Return the running quantities of all parameters, by "kind/parameter": the arrays themselves."""
@@ -105,7 +115,7 @@ class SGD(Optimizer):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_range(self.momentum, "momentum", 1)
+        self.momentum = _from_zero(self.momentum, "momentum", 1)
 
     def _step(self, name, gradient):
         if not self.momentum:
@@ -141,10 +151,8 @@ class Adam(Optimizer):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_range(self.beta_1, "beta_1", 1)
-        _check_range(self.beta_2, "beta_2", 1)
-        if not isinstance(self.epsilon, Real) or not 0 < self.epsilon < np.inf:
-            raise ValueError(f"epsilon must be a number above 0, got {self.epsilon!r}; 1e-7 is Keras's")
+        self.beta_1, self.beta_2 = _from_zero(self.beta_1, "beta_1", 1), _from_zero(self.beta_2, "beta_2", 1)
+        self.epsilon = _above_zero(self.epsilon, "epsilon", "1e-7 is Keras's")
 
     def _step(self, name, gradient):
         mean, square = self._moment("mean", name, gradient), self._moment("square", name, gradient)
@@ -154,11 +162,17 @@ class Adam(Optimizer):
         return rate * mean / (np.sqrt(square / (1 - self.beta_2**self.steps)) + self.epsilon)
 
 
-_BY_NAME = {kind.__name__.lower(): kind for kind in (SGD, Adam)}
+_KINDS = (SGD, Adam)
 
 
-def make(optimizer):
+def make(optimizer, custom=()):
     """Return an optimiser from its name, "sgd" or "adam", or from another's `settings`; an optimiser as it is.
+
+    Parameters
+    ----------
+    optimizer : str, dict or Optimizer
+    custom : sequence of classes
+        Optimisers of your own that the name may mean.
 
     Raises
     ------
@@ -168,12 +182,36 @@ def make(optimizer):
     if isinstance(optimizer, Optimizer):
         return optimizer
     arguments = dict(optimizer) if isinstance(optimizer, dict) else {"name": optimizer}
-    name = arguments.pop("name", None)
-    if not isinstance(name, str) or name.lower() not in _BY_NAME:
-        raise ValueError(f"optimizer must be {' or '.join(map(repr, _BY_NAME))}, SGD(...) or Adam(...), got {name!r}")
-    return _BY_NAME[name.lower()](**arguments)
+    name, known = arguments.pop("name", None), {kind.__name__.lower(): kind for kind in (*_KINDS, *custom)}
+    if not isinstance(name, str) or name.lower() not in known:
+        raise ValueError(f"optimizer must be {' or '.join(map(repr, known))}, SGD(...) or Adam(...), got {name!r}")
+    return known[name.lower()](**arguments)
 
 
-def _check_range(value, name, end):
-    if not isinstance(value, Real) or not 0 <= value < end:
-        raise ValueError(f"{name} must be a number from 0 to below {end:g}, got {value!r}")
+# --------------------------------------------------------------------------- checks
+
+
+def _above_zero(value, name, remedy):
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < np.inf:
+        raise ValueError(f"{name} must be a number above 0, got {value!r}; {remedy}")
+    return float(value)  # NumPy's own scalars would widen the arrays, and no file of settings could hold them
+
+
+def _from_zero(value, name, end=np.inf):
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < end:
+        rule = "a finite number from 0 up" if end == np.inf else f"a number from 0 to below {end:g}"
+        raise ValueError(f"{name} must be {rule}, got {value!r}")
+    return float(value)
+
+
+def _check_fit(name, array, gradient):
+    """Say what is wrong unless a gradient can be subtracted from the array that is there for it."""
+    if array is None:
+        raise ValueError(f"gradients has {name!r}, which parameters has not; give both the same names")
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        kind = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"parameters {name!r} must be an array of floats, which can move by small steps, got {kind}")
+    if np.shape(gradient) != array.shape:
+        raise ValueError(
+            f"gradients {name!r} must have the shape of its parameter, {array.shape}, got {np.shape(gradient)}"
+        )

@@ -277,14 +277,45 @@ def test_the_size_of_the_strips_changes_nothing(monkeypatch, channels, strip_byt
         np.testing.assert_allclose(cut, whole_, atol=1e-11)
 
 
+@given(layers())
+@settings(max_examples=25)
+def test_the_other_gradients_are_the_same_without_that_of_the_images(layer):
+    images, kernel, options = layer
+    grad_output = np.cos(ops.conv2d(images, kernel, **options))
+    _, *both = ops.conv2d_backward(grad_output, images, kernel, **options)
+    nothing, *without = ops.conv2d_backward(grad_output, images, kernel, **options, to_images=False)
+    assert nothing is None
+    for ours, expected in zip(without, both, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
 def test_nothing_that_is_passed_in_is_changed_and_no_memory_is_shared():
-    images, kernel = rng.standard_normal((1, 4, 4, 1)), np.ones((1, 1, 1, 1))
-    before = images.copy()
-    out = ops.conv2d(images, kernel)
-    grad_images, _, _ = ops.conv2d_backward(out, images, kernel)
-    out += 1
-    grad_images += 1
-    np.testing.assert_array_equal(images, before)
+    images, grad_output = rng.standard_normal((2, 1, 4, 4, 1))
+    kernel, one = np.ones((1, 1, 1, 1)), np.ones(1)
+    arrays = images, grad_output, kernel, one
+    before = [array.copy() for array in arrays]
+    results = [
+        ops.conv2d(images, kernel, one), *ops.conv2d_backward(grad_output, images, kernel),
+        ops.max_pool2d(images, 1), ops.max_pool2d_backward(grad_output, images, 1, largest=images),
+        ops.average_pool2d(images, 1), ops.average_pool2d_backward(grad_output, images, 1),
+        ops.relu(images), ops.relu_backward(grad_output, images),
+        ops.batch_norm(images, one, one), *ops.batch_norm_backward(grad_output, images, one),
+        ops.batch_norm(images, one, one, mean=one, variance=one), *ops.channel_moments(images),
+        *ops.batch_norm_backward(grad_output, images, one, mean=one, variance=one),
+    ]  # fmt: skip
+    for result in results:
+        result += 1
+    for array, copy in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+def test_what_is_refused_does_not_depend_on_what_was_asked_before():
+    images, kernel = np.ones((1, 5, 5, 1)), np.ones((2, 2, 1, 1))
+    for padding in (1, ((1, 1), (1, 1))):
+        ops.conv2d(images, kernel, padding=padding)
+    for padding in (True, 1.0, ((1, 1), (1, 1.0)), ((True, 1), (1, 1))):  # equal to those, but not whole numbers
+        with pytest.raises(TypeError, match="must be a whole number"):
+            ops.conv2d(images, kernel, padding=padding)
 
 
 def test_a_stride_beyond_the_image_leaves_one_place_however_large_it_is():
@@ -347,6 +378,42 @@ def test_pool_gradients_are_what_central_differences_say(pool, backward, size, s
     assert relative_error(backward(grad_output, images, size, stride, padding), numerical) < 1e-10
 
 
+@st.composite
+def pools(draw):
+    """Images full of ties, some with NaN or the lowest number, windows that touch, overlap or leave gaps, padding."""
+    size, stride = (draw(st.tuples(st.integers(1, 3), st.integers(1, 3))) for _ in range(2))
+    pads = st.tuples(*[st.tuples(st.integers(0, side - 1), st.integers(0, side - 1)) for side in size])
+    values = draw(st.sampled_from([(0, 1), (-np.inf, 0, 1), (-1, np.nan, 2), (np.nan, np.inf), (-np.inf, np.nan)]))
+    generator = np.random.default_rng(draw(st.integers(0, 99)))
+    images = generator.choice(values, (2, draw(st.integers(3, 6)), draw(st.integers(3, 6)), 2))
+    return images, size, stride, draw(st.one_of(st.sampled_from(["valid", "same"]), pads))
+
+
+def max_pool2d_by_loops(images, size, stride, padding):
+    """Say max_pool2d once more in the plainest words; also return its gradient, each window's being its number."""
+    axes = list(zip(images.shape[1:3], size, stride, shapes.padding_pair(padding), strict=True))
+    (top, _), (left, _) = (shapes.padding_amounts(*axis) for axis in axes)
+    height, width = (shapes.output_size(*axis) for axis in axes)
+    out, grad_images = np.empty((len(images), height, width, images.shape[3])), np.zeros(images.shape)
+    for number, (n, r, c, channel) in enumerate(np.ndindex(out.shape), 1):
+        rows, columns = range(r * stride[0] - top, r * stride[0] - top + size[0]), c * stride[1] - left
+        places = [(n, i, j, channel) for i in rows for j in range(columns, columns + size[1])]
+        inside = [place for place in places if 0 <= place[1] < images.shape[1] and 0 <= place[2] < images.shape[2]]
+        winner = inside[np.argmax([images[place] for place in inside])]  # the first; NaN is above everything
+        out[n, r, c, channel] = images[winner]
+        grad_images[winner] += number
+    return out, grad_images
+
+
+@given(pools())
+def test_max_pool_keeps_the_first_largest_pixel_that_is_not_padding_and_nan_is_the_largest(pool):
+    out, grad_images = max_pool2d_by_loops(*pool)
+    numbers = np.arange(1, out.size + 1).reshape(out.shape)
+    np.testing.assert_array_equal(ops.max_pool2d(*pool), out)
+    np.testing.assert_array_equal(ops.max_pool2d_backward(numbers, *pool), grad_images)
+    np.testing.assert_array_equal(ops.max_pool2d_backward(numbers, *pool, largest=out), grad_images)
+
+
 def test_a_tie_sends_the_whole_gradient_to_the_first_pixel():
     grad = ops.max_pool2d_backward(np.ones((1, 1, 1, 1)), np.zeros((1, 2, 2, 1)), 2)
     np.testing.assert_array_equal(grad[0, :, :, 0], [[1, 0], [0, 0]])
@@ -376,6 +443,11 @@ def test_relu_is_unbounded_above_and_its_gradient_passes_where_the_input_is_posi
     inputs = np.array([-2.0, -0.0, 0.5, 1e300])
     np.testing.assert_array_equal(ops.relu(inputs), [0, 0, 0.5, 1e300])
     np.testing.assert_array_equal(ops.relu_backward(np.full(4, 3.0), inputs), [0, 0, 3, 3])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+def test_the_gradient_of_relu_has_the_type_of_what_comes_back(dtype):
+    assert ops.relu_backward(np.array([1, 2], dtype), np.array([-1.0, 1.0])).dtype == dtype
 
 
 def test_a_dense_layer_without_bias_is_the_matrix_product():
@@ -408,6 +480,40 @@ def test_batch_norm_normalises_and_its_gradients_are_what_central_differences_sa
     )
     for ours, theirs in zip(ops.batch_norm_backward(grad_output, inputs, scale), numerical, strict=True):
         assert relative_error(ours, theirs) < 1e-7
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (3, 4, 2, 3), (2, 3, 2, 2, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble])
+def test_channel_moments_are_mean_and_variance_and_may_be_given_to_the_gradient(shape, dtype):
+    inputs, grad_output = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    mean, variance = ops.channel_moments(inputs)
+    batch = tuple(range(len(shape) - 1))
+    np.testing.assert_allclose(mean, inputs.mean(batch), atol=1e-6)
+    np.testing.assert_allclose(variance, inputs.var(batch), rtol=1e-5)
+    own = ops.batch_norm_backward(grad_output, inputs, [1, 2, 3])
+    given_ = ops.batch_norm_backward(grad_output, inputs, [1, 2, 3], mean=mean, variance=variance)
+    for grad, expected in zip(given_, own, strict=True):
+        np.testing.assert_array_equal(grad, expected)
+        assert grad.dtype == dtype
+
+
+def test_a_large_mean_does_not_hide_a_small_variance():
+    inputs = (1e4 + rng.standard_normal((32, 16, 16, 2))).astype(np.float32)  # squares have no room for the variance
+    mean, variance = ops.channel_moments(inputs)
+    assert mean.dtype == variance.dtype == np.float32
+    np.testing.assert_allclose(variance, inputs.astype(float).var((0, 1, 2)), rtol=1e-4)
+    normal = ops.batch_norm(inputs, np.ones(2), np.zeros(2))
+    np.testing.assert_allclose(normal, ops.batch_norm(inputs.astype(float), np.ones(2), np.zeros(2)), atol=5e-3)
+
+
+def test_many_equal_numbers_have_that_number_as_mean():
+    level = np.float32(0.1)  # added up one by one in float32, so many of them miss the mean by a thousandth of it
+    mean, variance = ops.channel_moments(np.full((256, 32, 32, 3), level))
+    np.testing.assert_allclose(mean, level, rtol=1e-5)
+    np.testing.assert_allclose(variance, 0, atol=1e-10)
+    _, _, grad_bias = ops.conv2d_backward(np.full((256, 32, 32, 1), level), np.ones((256, 32, 32, 1), np.float32),
+                                          np.ones((1, 1, 1, 1), np.float32))  # fmt: skip
+    np.testing.assert_allclose(grad_bias, 256 * 32 * 32 * 0.1, rtol=1e-5)
 
 
 def test_batch_norm_of_integers_is_that_of_floats():
@@ -476,6 +582,11 @@ IMAGES, KERNEL = np.ones((1, 5, 6, 3)), np.ones((3, 3, 3, 2))
         (lambda: ops.batch_norm(np.ones((2, 3)), np.ones(2), np.ones(3)), ValueError,
          r"scale must have .*\(3,\), got \(2,\)"),
         (lambda: ops.batch_norm(IMAGES, np.ones(3), np.ones(3), mean=np.ones(3)), ValueError, "both or neither"),
+        (lambda: ops.batch_norm_backward(IMAGES, IMAGES, np.ones(3), variance=np.ones(3)), ValueError,
+         "both or neither"),
+        (lambda: ops.batch_norm_backward(IMAGES, IMAGES, np.ones(3), mean=np.ones(2), variance=np.ones(3)), ValueError,
+         r"mean must have .*\(3,\), got \(2,\)"),
+        (lambda: ops.channel_moments(np.ones(3)), ValueError, r"inputs must have 2 axes, \(..., C\), got 1"),
         (lambda: ops.softmax_cross_entropy(np.ones((2, 3)), [0, 3]), ValueError, "labels must lie from 0 to 2.*0 to 3"),
         (lambda: ops.softmax_cross_entropy(np.ones((2, 3)), [0.0, 1.0]), TypeError, "labels must be whole numbers"),
         (lambda: ops.softmax_cross_entropy(np.ones((1, 3)), [-1]), ValueError, "labels must lie from 0 .*-1 to -1"),
