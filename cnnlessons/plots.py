@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
 
 #: Okabe and Ito, "Color universal design" (2008): colours that colour-blind readers can tell apart.
@@ -329,7 +330,7 @@ def _short(number, shape=(1, 1)):
 
 
 @_styled
-def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, height=4.2):
+def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, height=4.2, log=False):
     """Draw several curves over one axis, each named at the line's own style and marker, not by colour alone.
 
     Parameters
@@ -342,6 +343,8 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
     x_ticks : (positions, labels), optional
     width, height : float
         In inches.
+    log : bool
+        Whether the values have a logarithmic axis, where equal steps are equal ratios.
 
     Returns
     -------
@@ -354,6 +357,178 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
     axis.set(xlabel=x_label, ylabel=y_label, title=title)
     if x_ticks is not None:
         axis.set_xticks(*x_ticks)
-    axis.axhline(0, color=GREY, linewidth=1)
+    if log:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # the usual one writes mathematics, which is off
+    else:
+        axis.axhline(0, color=GREY, linewidth=1)
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return picture
+
+
+@_styled
+def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
+    """Draw points in a plane, each group with a marker and a colour of its own.
+
+    Parameters
+    ----------
+    groups : dict of str to (x, y)
+        Two arrays of shape (P,) for each name.
+    x_label, y_label : str
+        With the unit.
+    title : str, optional
+    width, height : float
+        In inches; the legend takes a part of it.
+
+    Returns
+    -------
+    Picture
+    """
+    picture, (axis,) = _picture(1, 1, width, height)
+    for (name, (x, y)), marker in zip(groups.items(), "o*s^Dv" * len(groups), strict=False):
+        axis.plot(x, y, marker, markersize=16 if marker == "*" else 9, alpha=0.8, markeredgecolor="white", label=name)
+    axis.set(xlabel=x_label, ylabel=y_label, title=title)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return picture
+
+
+@_styled
+def intervals(groups, label, title=None, width=8.5):
+    """Show several runs of each setting: every run a dot, and the interval of their mean a bar below them.
+
+    Parameters
+    ----------
+    groups : dict of str to (values, (low, high))
+        The runs, shape (P,), and the ends of the interval.
+    label : str
+        What the values are, with the unit.
+    title : str, optional
+    width : float
+        In inches.
+
+    Returns
+    -------
+    Picture
+    """
+    picture, (axis,) = _picture(1, 1, width, 1.1 + 0.65 * len(groups))
+    for row, (values, (low, high)) in enumerate(groups.values()):
+        axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
+        axis.plot([low, high], [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
+    axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
+    axis.set_yticks(range(len(groups)), groups)
+    axis.tick_params(axis="y", length=0, labelsize=14)
+    return picture
+
+
+@_styled
+def mosaic(rows, kind="signed", size=0.95):
+    """Show rows of small arrays of one kind, such as a layer's kernels before and after; a row has one scale.
+
+    Parameters
+    ----------
+    rows : dict of str to sequence of ndarray, shape (H, W)
+    kind : {"photograph", "magnitude", "signed"}
+    size : float
+        Of one array, in inches.
+
+    Returns
+    -------
+    Picture
+    """
+    rows = {name: _arrays(arrays, name) for name, arrays in rows.items()}
+    columns = max(map(len, rows.values()))
+    picture = Picture(figsize=(columns * size, len(rows) * (size + 0.35)), layout="constrained")
+    for part, (name, arrays) in zip(np.ravel(picture.subfigures(len(rows), 1)), rows.items(), strict=True):
+        part.suptitle(name, x=0.01, ha="left", fontsize=14)
+        low, high = _limits(np.concatenate([array.ravel() for array in arrays]), kind)
+        axes = part.subplots(1, columns, squeeze=False)[0]
+        for axis in axes[len(arrays) :]:
+            axis.remove()
+        for axis, array in zip(axes, arrays, strict=False):
+            axis.imshow(array, cmap=_MAPS[kind], vmin=low, vmax=high)
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set(visible=True, color=GREY, linewidth=0.8)
+    return picture
+
+
+@_styled
+def descents(paths, heights, extent, titles=("", ""), width=8.5, height=4.2):
+    """Show ways down a valley, step by step, over its lines of equal height.
+
+    Parameters
+    ----------
+    paths : dict of str to ndarray, shape (P, 2)
+        Places on each way, (across, up) on the page.
+    heights : ndarray, shape (H, W)
+        Of the valley, evenly spaced over `extent`, the first row at its lower end.
+    extent : (left, right, bottom, top)
+    titles : (str, str)
+        Of the axes across and up.
+    width, height : float
+        In inches; the legend takes a part of it.
+
+    Returns
+    -------
+    Picture
+    """
+    picture, (axis,) = _picture(1, 1, width, height)
+    levels = heights.max() / 2.0 ** np.arange(9, -1, -1)
+    axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
+    for (name, path), marker in zip(paths.items(), "os^Dv" * len(paths), strict=False):
+        axis.plot(*path.T, marker=marker, markersize=6, linewidth=1.8, label=name)
+    axis.set(xlabel=titles[0], ylabel=titles[1], xlim=extent[:2], ylim=extent[2:])
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return picture
+
+
+@_styled
+def log_curves(panels, x_label, titles=None, width=4, height=4.2):
+    """Draw curves on logarithmic axes, where equal steps are equal ratios and a power law is a straight line.
+
+    Parameters
+    ----------
+    panels : dict of str to (x, series)
+        Axes side by side: the y label, with its unit, to the positions x, shape (P,), and a dict of str to ndarray,
+        shape (P,), all above 0; NaN leaves a gap. A name has the same line in all axes, and stands in one legend.
+    x_label : str or sequence of str
+        One for all axes, or one for each.
+    titles : sequence of str, optional
+    width, height : float
+        Of one axes, in inches; the legend comes on top of that.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        If a value is 0 or less, which has no logarithm.
+    """
+    x_labels, titles = _for_each(x_label, len(panels), "x_label"), _for_each(titles, len(panels), "titles")
+    names = list(dict.fromkeys(name for _, series in panels.values() for name in series))
+    picture = Picture(figsize=(len(panels) * width + 2.6, height), layout="constrained")
+    axes = picture.subplots(1, len(panels), squeeze=False)[0]
+    lines = {}
+    for axis, (y_label, (x, series)), below, title in zip(axes, panels.items(), x_labels, titles, strict=True):
+        axis.set(xlabel=below, ylabel=y_label, title=title, xscale="log", yscale="log")
+        for name, values in series.items():
+            if np.any(np.asarray(values) <= 0):
+                raise ValueError(f"{name!r} must be above 0 to have a logarithm, got {values}; use NaN for a gap")
+            number = names.index(name)
+            line, marker = ["-", "--", "-.", ":"][number % 4], "os^DvP"[number % 6]
+            (lines[name],) = axis.plot(x, values, line, color=f"C{number}", marker=marker, markersize=7)
+        _write_ticks(axis, x)
+    picture.legend(lines.values(), lines, loc="outside right upper")
+    return picture
+
+
+def _write_ticks(axis, x):
+    """Write plain numbers at logarithmic axes, so many that more than one is left where the range is small."""
+    low, high = axis.get_ylim()
+    axis.set_xticks(x, [number_text(position) for position in x])
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)))
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    for direction in (axis.xaxis, axis.yaxis):
+        direction.set_minor_locator(NullLocator())
+    axis.grid(axis="y", color="#DDDDDD", linewidth=1)

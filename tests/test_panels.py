@@ -1,16 +1,16 @@
 """Panels: what they show is what the plain functions compute, whatever a reader does."""
 
-import io
 import logging
+import re
 from importlib import import_module
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
-from PIL import Image
 from scipy import signal
 
 from cnnlessons import datasets, kernels, ops, panels, plots
-from cnnlessons.panels._parts import Unusable, png
+from cnnlessons.panels._parts import Pictures, Unusable
 
 editor = import_module("cnnlessons.panels.kernel_editor")  # the package's attribute of this name is the function
 walker = import_module("cnnlessons.panels.stepper")
@@ -29,8 +29,17 @@ def panel():
     return panels.kernel_editor()
 
 
-def shown(widget):
-    return np.asarray(Image.open(io.BytesIO(widget.value)).convert("RGB"))
+def shown(pictures, name):
+    """The picture that the browser makes of what it is sent."""
+    picture = pictures.shown["pictures"][name]
+    table = np.frombuffer(pictures.colours[picture["colours"]], np.uint8).reshape(256, 4)
+    pixels = table[np.frombuffer(picture["levels"], np.uint8).reshape(picture["shape"])]
+    assert (pixels[..., 3] == 255).all()  # nothing shines through
+    return pixels[..., :3]
+
+
+def sent(panel):
+    return panel.pictures.shown["pictures"]["photograph"]
 
 
 def kernel_of(panel):
@@ -238,11 +247,17 @@ def test_what_is_no_weight_is_refused(text):
         editor.read_weight(text)
 
 
-def test_png_keeps_every_pixel():
+def test_every_pixel_arrives_in_its_colour():
     levels = np.arange(256, dtype=np.uint8).reshape(8, 32)
-    colours = plots.colour_table("viridis")
-    decoded = Image.open(io.BytesIO(png(levels, colours))).convert("RGB")
-    np.testing.assert_array_equal(np.asarray(decoded), colours[levels])
+    table = plots.colour_table("viridis")
+    pictures = Pictures("", {"viridis": table, "gray": plots.colour_table("gray")})
+    pictures.paint({"all": (levels, "viridis")}, {})
+    np.testing.assert_array_equal(shown(pictures, "all"), table[levels])
+
+
+def test_everything_in_the_page_that_changes_is_drawn(panel):
+    names = re.findall('data-name="([^"]*)"', panel.pictures.page)
+    assert sorted(names) == sorted([*panel.pictures.shown["pictures"], *panel.pictures.shown["texts"]])
 
 
 # --------------------------------------------------------------------------- kernel editor: panel
@@ -252,17 +267,19 @@ def test_the_panel_shows_what_the_functions_make(panel, photo):
     type_in(panel, KERNEL)
     panel.mix.value, panel.display.value = 0.5, "signed"
     kernel = editor.mixed(KERNEL, 0.5)
-    np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, kernel, "signed"))
-    np.testing.assert_array_equal(shown(panel.gain), editor.gain_picture(kernel))
+    np.testing.assert_array_equal(shown(panel.pictures, "photograph"), editor.picture(photo, kernel, "signed"))
+    np.testing.assert_array_equal(shown(panel.pictures, "gain"), editor.gain_picture(kernel))
     output = editor.filtered(photo, kernel)
     scales = editor.scale_of(output, kernel, "signed"), editor.Scale(0, editor.gain(kernel).max(), "viridis")
-    assert panel.caption.value == editor.caption(kernel, output, *scales)
+    assert panel.pictures.shown["texts"]["caption"] == editor.caption(kernel, output, *scales)
 
 
 def test_choosing_another_photograph_filters_that_one(panel):
     panel.photograph.value = "coffee"
     photo = datasets.photograph("coffee", size=256, gray=True)
-    np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, kernels.named("sobel_vertical_edge")))
+    np.testing.assert_array_equal(
+        shown(panel.pictures, "photograph"), editor.picture(photo, kernels.named("sobel_vertical_edge"))
+    )
 
 
 def test_every_named_kernel_keeps_its_exact_weights_in_the_panel(panel, photo):
@@ -270,7 +287,7 @@ def test_every_named_kernel_keeps_its_exact_weights_in_the_panel(panel, photo):
         panel.named.value = name
         assert panel.problem.value == ""
         assert panel.named.value == name
-        np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, kernels.named(name)))
+        np.testing.assert_array_equal(shown(panel.pictures, "photograph"), editor.picture(photo, kernels.named(name)))
 
 
 def test_one_choice_draws_once(panel, monkeypatch):
@@ -290,6 +307,14 @@ def test_one_choice_draws_once(panel, monkeypatch):
         assert len(drawn) == 1
 
 
+def test_a_move_of_the_slider_is_answered_by_two_messages(panel, monkeypatch):
+    panel.drag.set_state({"value": 0.7})  # as the front end does; now the weights are the reader's own
+    messages = []
+    monkeypatch.setattr(widgets.Widget, "send_state", lambda widget, key=None: messages.append((widget, key)))
+    panel.drag.set_state({"value": 0.8})
+    assert messages == [(panel.fields[1, 1], "value"), (panel.pictures, "shown")]
+
+
 def test_the_slider_moves_the_chosen_weight_only(panel):
     before = kernel_of(panel)
     panel.row.value, panel.column.value = 0, 2
@@ -304,7 +329,7 @@ def test_a_weight_between_two_steps_of_the_slider_is_not_rounded(panel, photo):
     panel.named.value = "box_3"
     panel.drag.value = 0.11  # what the front end makes of 1/9
     assert panel.named.value == "box_3"
-    np.testing.assert_array_equal(shown(panel.picture), editor.picture(photo, np.full((3, 3), 1 / 9)))
+    np.testing.assert_array_equal(shown(panel.pictures, "photograph"), editor.picture(photo, np.full((3, 3), 1 / 9)))
 
 
 def test_the_slider_has_room_for_the_weights(panel):
@@ -318,20 +343,22 @@ def test_the_slider_has_room_for_the_weights(panel):
 
 def test_turning_twice_is_nothing_and_turning_once_is_convolution(panel, photo):
     type_in(panel, KERNEL)
-    before = panel.picture.value
+    before = sent(panel)
     panel.turn.click()
     output = ops.convolve(photo, KERNEL, "same")
     scale = editor.scale_of(output, KERNEL)
-    np.testing.assert_array_equal(shown(panel.picture), plots.colour_table(scale.colours)[editor.levels(output, scale)])
+    np.testing.assert_array_equal(
+        shown(panel.pictures, "photograph"), plots.colour_table(scale.colours)[editor.levels(output, scale)]
+    )
     panel.turn.click()
-    assert panel.picture.value == before
+    assert sent(panel) == before
 
 
 def test_the_middle_survives_a_larger_and_a_smaller_kernel(panel):
     type_in(panel, KERNEL)
-    before = panel.picture.value
+    before = sent(panel)
     panel.size.value = 5
-    assert panel.picture.value == before
+    assert sent(panel) == before
     assert len(panel.row.options) == len(panel.column.options) == 5
     panel.size.value = 3
     np.testing.assert_array_equal(kernel_of(panel), KERNEL)
@@ -340,26 +367,26 @@ def test_the_middle_survives_a_larger_and_a_smaller_kernel(panel):
 def test_weights_divided_by_their_sum_sum_to_one(panel):
     type_in(panel, KERNEL)
     panel.divide.click()
-    assert "Sum of the weights <b>1</b>" in panel.caption.value
+    assert "Sum of the weights <b>1</b>" in panel.pictures.shown["texts"]["caption"]
 
 
 def test_a_sum_of_zero_cannot_be_divided_by(panel):
-    before = panel.picture.value
+    before = sent(panel)
     panel.divide.click()
     assert "The weights sum to 0" in panel.problem.value
-    assert panel.picture.value == before
+    assert sent(panel) == before
 
 
 def test_nonsense_is_explained_and_loses_nothing(panel):
-    before = panel.picture.value
+    before = sent(panel)
     panel.fields[0, 1].value = "1e999"
     assert "Weight in row 0, column 1: “1e999” is not a number" in panel.problem.value
     panel.mix.value = 0.5  # still nothing to draw
     assert "1e999" in panel.problem.value
-    assert (panel.picture.value, panel.fields[0, 1].value) == (before, "1e999")
+    assert (sent(panel), panel.fields[0, 1].value) == (before, "1e999")
     panel.mix.value = 1.0
     panel.fields[0, 1].value = "0"
-    assert (panel.problem.value, panel.picture.value) == ("", before)
+    assert (panel.problem.value, sent(panel)) == ("", before)
 
 
 def test_what_is_typed_cannot_become_markup(panel):
@@ -422,6 +449,8 @@ def test_stored_outputs_of_panels_are_the_same_every_time():
 
 
 def test_pictures_have_words_for_those_who_cannot_see_them(panel):
-    assert "camera" in panel.picture.tooltip
-    assert "Gain" in panel.gain.tooltip
+    assert "camera" in panel.pictures.words["photograph"]
+    panel.photograph.value = "coffee"
+    assert "coffee" in panel.pictures.words["photograph"]
+    assert "Gain" in panel.pictures.words["gain"]
     assert panel.fields[1, 2].tooltip == "Weight in row 1, column 2"

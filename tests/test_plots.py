@@ -238,6 +238,51 @@ def test_curves_hold_their_numbers_and_differ_in_more_than_colour():
     assert [text.get_text() for text in axis.get_legend().get_texts()] == list(series)
 
 
+def test_a_logarithmic_axis_has_no_line_at_zero():
+    (axis,) = plots.curves(np.arange(3), {"size": np.array([1, 0.1, 0.01])}, "layer", "size", log=True).axes
+    assert (axis.get_xscale(), axis.get_yscale()) == ("linear", "log")
+    assert [axis.yaxis.get_major_formatter()(size) for size in (100, 1e-6)] == ["100", "1e-06"]
+    assert len(axis.lines) == 1
+
+
+def test_points_stand_where_their_numbers_say_and_each_group_has_its_marker():
+    groups = {"networks": (np.array([0.8, 0.9]), np.array([0.7, 0.6])), "pick": ([0.9], [0.6])}
+    (axis,) = plots.points(groups, "validation", "test").axes
+    for line, (x, y) in zip(axis.lines, groups.values(), strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.transpose([x, y]))
+    assert len({line.get_marker() for line in axis.lines}) == 2
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == list(groups)
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("validation", "test")
+
+
+def test_logarithmic_axes_share_their_lines_and_write_plain_numbers():
+    x = np.array([1, 3, 9, 27])
+    panels = {
+        "time in ms": (x, {"square": x**2.0, "constant": np.full(4, 0.1)}),
+        "memory in MB": (x[:3], {"constant": np.full(3, 2.0), "gap": np.array([1.0, np.nan, 4.0])}),
+    }
+    picture = plots.log_curves(panels, "kernel size", ["left", "right"])
+    left, right = picture.axes
+    for axis, (y_label, (positions, series)), title in zip(
+        (left, right), panels.items(), ("left", "right"), strict=True
+    ):
+        assert (axis.get_xscale(), axis.get_yscale(), axis.get_title()) == ("log", "log", title)
+        assert (axis.get_xlabel(), axis.get_ylabel()) == ("kernel size", y_label)
+        assert [label.get_text() for label in axis.get_xticklabels()] == [str(position) for position in positions]
+        for line, values in zip(axis.get_lines(), series.values(), strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), np.stack([positions, values], axis=1))
+    assert left.get_lines()[1].get_color() == right.get_lines()[0].get_color()
+    assert left.get_lines()[1].get_marker() == right.get_lines()[0].get_marker()
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["square", "constant", "gap"]
+    pixels(picture)
+    assert "0.1" in [label.get_text() for label in left.get_yticklabels()]
+
+
+def test_zero_has_no_place_on_a_logarithmic_axis():
+    with pytest.raises(ValueError, match="'lost' must be above 0 to have a logarithm"):
+        plots.log_curves({"time": ([1, 2], {"lost": np.array([1.0, 0.0])})}, "size")
+
+
 # --------------------------------------------------------------------------- the style
 
 

@@ -4,9 +4,22 @@
 functions beside it, such as ``from cnnlessons.panels.stepper import step``.
 """
 
+from cnnlessons.panels.columns_stepper import columns_stepper
 from cnnlessons.panels.gradient_stepper import gradient_stepper
+from cnnlessons.panels.initialisation_explorer import initialisation_explorer
 from cnnlessons.panels.kernel_editor import kernel_editor
 from cnnlessons.panels.shape_explorer import shape_explorer
 from cnnlessons.panels.stepper import stepper
+from cnnlessons.panels.training_dashboard import training_dashboard
+from cnnlessons.panels.two_networks import two_networks
 
-__all__ = ["gradient_stepper", "kernel_editor", "shape_explorer", "stepper"]
+__all__ = [
+    "columns_stepper",
+    "gradient_stepper",
+    "initialisation_explorer",
+    "kernel_editor",
+    "shape_explorer",
+    "stepper",
+    "training_dashboard",
+    "two_networks",
+]

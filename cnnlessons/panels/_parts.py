@@ -1,12 +1,11 @@
-"""What the panels share: the panel itself, pictures as PNG, checks, and what went wrong."""
+"""What the panels share: the panel itself, pictures that follow a slider, checks, and what went wrong."""
 
 import html
-import io
 
+import anywidget
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image
-from traitlets import CFloat, Unicode
+from traitlets import CFloat, Dict, Unicode
 
 
 class Unusable(ValueError):
@@ -59,13 +58,88 @@ class Panel(widgets.VBox):
         raise NotImplementedError
 
 
-class Picture(widgets.Image):
-    """An image whose `tooltip` is its alternative text.
+class Pictures(anywidget.AnyWidget):
+    """Pictures, and the texts that change with them, redrawn by one message to the browser.
 
-    The front end gives an image its tooltip only where there is a description that could be empty.
+    Each message takes milliseconds that the reader's slider waits for, so all that one move changes travels in one.
+    Of a picture only the places of its pixels in a table of colours are sent: the browser has the tables already.
+
+    Parameters
+    ----------
+    page : str
+        HTML in which each canvas and each changing text has its name in an attribute ``data-name``.
+    colours : dict of str to ndarray of uint8, shape (256, 3)
+        Tables of colours by their names.
     """
 
-    description = Unicode("").tag(sync=True)
+    page = Unicode().tag(sync=True)
+    colours = Dict().tag(sync=True)  # bytes, 256 times red, green, blue, opacity
+    words = Dict().tag(sync=True)  # say what a picture shows; a widget without `description` breaks with a `tooltip`
+    shown = Dict({"pictures": {}, "texts": {}}).tag(sync=True)
+
+    def __init__(self, page, colours):
+        tables = {name: np.insert(table, 3, 255, axis=1).tobytes() for name, table in colours.items()}
+        super().__init__(page=page, colours=tables)
+
+    def paint(self, pictures, texts):
+        """Send pictures and texts to the browser.
+
+        Parameters
+        ----------
+        pictures : dict of str to (ndarray of uint8, shape (H, W), str)
+            For each canvas, places in a table of colours, and the name of that table.
+        texts : dict of str to str
+            HTML.
+        """
+        sent = {
+            name: {"levels": levels.tobytes(), "shape": list(levels.shape), "colours": colours}
+            for name, (levels, colours) in pictures.items()
+        }
+        self.shown = {"pictures": sent, "texts": texts}
+
+    _esm = """
+    function bytes(view) {
+      return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    }
+
+    function paint(canvas, levels, [height, width], table) {
+      const colours = new Uint32Array(bytes(table).slice().buffer);  // a copy begins where 32 bits may begin
+      const pixels = new Uint32Array(height * width);
+      for (let i = 0; i < pixels.length; i++) pixels[i] = colours[levels[i]];
+      if (canvas.width !== width) canvas.width = width;  // to set it clears the canvas
+      if (canvas.height !== height) canvas.height = height;
+      canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
+      canvas.dispatchEvent(new Event("load"));
+    }
+
+    function render({ model, el }) {
+      el.innerHTML = model.get("page");
+      const part = (name) => el.querySelector(`[data-name="${name}"]`);
+
+      function say() {
+        for (const [name, words] of Object.entries(model.get("words"))) {
+          part(name).setAttribute("role", "img");
+          part(name).setAttribute("aria-label", words);
+          part(name).title = words;
+        }
+      }
+
+      function draw() {
+        const { pictures, texts } = model.get("shown");
+        for (const [name, text] of Object.entries(texts)) part(name).innerHTML = text;
+        for (const [name, { levels, shape, colours }] of Object.entries(pictures)) {
+          paint(part(name), bytes(levels), shape, model.get("colours")[colours]);
+        }
+      }
+
+      model.on("change:words", say);
+      model.on("change:shown", draw);
+      say();
+      draw();
+    }
+
+    export default { render };
+    """
 
 
 class Slider(widgets.FloatSlider):
@@ -75,28 +149,6 @@ class Slider(widgets.FloatSlider):
     """
 
     value = CFloat(0.0).tag(sync=True, echo_update=False)
-
-
-def png(levels, colours):
-    """Encode a picture of at most 256 colours.
-
-    A palette takes a third of the time and of the bytes that three channels take, and the panel redraws with every
-    move of a slider; for the same reason it is hardly compressed.
-
-    Parameters
-    ----------
-    levels : ndarray of uint8, shape (H, W)
-    colours : ndarray of uint8, shape (256, 3)
-
-    Returns
-    -------
-    bytes
-    """
-    picture = Image.fromarray(levels)
-    picture.putpalette(colours.tobytes())
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def checked(array, name, largest):

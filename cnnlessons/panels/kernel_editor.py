@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import datasets, kernels, ops, plots, spectra
-from cnnlessons.panels._parts import Panel, Picture, Slider, Unusable, checked, png
+from cnnlessons.panels._parts import Panel, Pictures, Slider, Unusable, checked
 
 SIZES = (3, 5)
 LARGEST_WEIGHT = 1e9
@@ -172,10 +172,7 @@ def legend(scale, note):
 
 
 def caption(kernel, output, scale, scale_of_gain):
-    """Return what stands below the two pictures: their scales, the sum of the weights, the range of the output.
-
-    It is one text because each text that changes costs a message to the browser with every move of a slider.
-    """
+    """Return what stands below the two pictures: their scales, the sum of the weights, the range of the output."""
     total = 0.0 if _sums_to_zero(kernel) else kernel.sum()
     return (
         f'<div class="caption">{legend(scale, _NOTES[scale.colours])}'
@@ -239,11 +236,9 @@ class KernelEditor(Panel):
         )
 
     def _make_displays(self):
-        self.picture = Picture(format="png", layout={"width": "290px", "height": "290px", "flex": "none"})
-        self.picture.add_class("cnnlessons-picture")
-        self.gain = Picture(format="png", layout={"width": "190px", "height": "190px"})
-        self.gain.tooltip = "Gain of the kernel at each frequency, zero frequency in the middle"
-        self.meaning, self.caption = widgets.HTML(), widgets.HTML()
+        self.pictures = Pictures(_PAGE, {name: plots.colour_table(name) for name in (*_NOTES, "viridis")})
+        self.pictures.add_class("cnnlessons-pictures")
+        self.meaning = widgets.HTML()
 
     def _connect(self):
         self.on(self.photograph, self._load)
@@ -265,11 +260,9 @@ class KernelEditor(Panel):
         self.row.add_class("cnnlessons-rows")
         self.column.add_class("cnnlessons-columns")
         table = _box(widgets.GridBox, [self.column, self.row, self._weights], "kernel")
-        axes = _box(widgets.GridBox, [widgets.HTML(_DOWN), self.gain, widgets.HTML(_ACROSS)], "axes")
         edit = widgets.VBox([self.size, table, self.drag, self.mix, widgets.HBox([self.turn, self.divide])])
-        title = widgets.HTML("Gain at each frequency")
-        pictures = [widgets.VBox([self.display, self.picture]), widgets.VBox([title, axes])]
-        see = widgets.VBox([_box(widgets.HBox, pictures, "side-by-side"), self.caption])
+        titles = _box(widgets.GridBox, [self.display, widgets.HTML("Gain at each frequency")], "titles")
+        see = widgets.VBox([titles, self.pictures])
         choices = _box(widgets.HBox, [self.photograph, self.named, self.again], "side-by-side")
         style = widgets.HTML(_STYLE, layout={"display": "none"})
         return widgets.VBox([style, choices, self.meaning, _box(widgets.HBox, [edit, see], "side-by-side")])
@@ -283,9 +276,11 @@ class KernelEditor(Panel):
         kernel = mixed(self._kernel, self.mix.value)
         output, response = filtered(self._photo, kernel), gain(kernel)
         scale, scale_of_gain = scale_of(output, kernel, self.display.value), _scale_of_gain(response)
-        self.picture.value = png(levels(output, scale), plots.colour_table(scale.colours))
-        self.gain.value = png(levels(response, scale_of_gain), plots.colour_table("viridis"))
-        self.caption.value = caption(kernel, output, scale, scale_of_gain)
+        pictures = {
+            "photograph": (levels(output, scale), scale.colours),
+            "gain": (levels(response, scale_of_gain), scale_of_gain.colours),
+        }
+        self.pictures.paint(pictures, {"caption": caption(kernel, output, scale, scale_of_gain)})
 
     def _read(self):
         """Return the weights in the fields. A text that the panel wrote stands for the exact weight behind it."""
@@ -343,7 +338,10 @@ class KernelEditor(Panel):
 
     def _load(self):
         self._photo = datasets.photograph(self.photograph.value, size=256, gray=True)
-        self.picture.tooltip = f"Photograph {self.photograph.value}, filtered with the kernel"
+        self.pictures.words = {
+            "photograph": f"Photograph {self.photograph.value}, filtered with the kernel",
+            "gain": "Gain of the kernel at each frequency, zero frequency in the middle",
+        }
 
     def _reset(self):
         self.photograph.value, self.named.value, kernel = self._start
@@ -408,8 +406,16 @@ def _slider(low, high, description):
 
 
 _TICKS = "<span>−½</span><span>0</span><span>½</span>"
-_DOWN = f'<div class="down">{_TICKS}</div>'
-_ACROSS = f'<div class="across">{_TICKS}</div><div class="note">cycles per pixel</div>'
+_PAGE = f"""
+<div class="row">
+  <canvas data-name="photograph"></canvas>
+  <div class="axes">
+    <div class="down">{_TICKS}</div><canvas data-name="gain"></canvas>
+    <div><div class="across">{_TICKS}</div><div class="note">cycles per pixel</div></div>
+  </div>
+</div>
+<div data-name="caption"></div>
+"""
 _STYLE = """
 <style>
 .cnnlessons-side-by-side { gap: 16px; }
@@ -426,15 +432,19 @@ _STYLE = """
 .cnnlessons-panel .cnnlessons-rows > div { flex-direction: column; height: 100%; gap: 4px; }
 .cnnlessons-panel .cnnlessons-columns > div { height: 100%; gap: 4px; }
 .cnnlessons-kernel .widget-toggle-buttons .widget-toggle-button { flex: 1; padding: 0; height: auto; }
-.cnnlessons-axes { grid-template: auto auto / 24px 190px; gap: 2px 6px; }
-.cnnlessons-axes .widget-html { margin: 0; }
-.cnnlessons-axes .widget-html:last-child { grid-column: 2; }
-.cnnlessons-panel .down, .cnnlessons-panel .across { display: flex; justify-content: space-between; }
-.cnnlessons-panel .down { flex-direction: column; height: 190px; text-align: right; }
-.cnnlessons-panel .caption { display: grid; grid-template-columns: 290px 214px; gap: 8px 20px; }
-.cnnlessons-panel .caption > :last-child { grid-column: 1 / 3; }
-.cnnlessons-panel .note { text-align: center; }
-.cnnlessons-panel .legend { display: flex; align-items: center; gap: 6px; }
-.cnnlessons-panel .bar { flex: 1; height: 12px; border-radius: 2px; }
+.cnnlessons-titles { grid-template-columns: 290px auto; column-gap: 20px; }
+.cnnlessons-pictures { margin: 2px; line-height: 1.4; font-size: 14px; }
+.cnnlessons-pictures .row { display: flex; gap: 20px; margin-bottom: 8px; }
+.cnnlessons-pictures [data-name="photograph"] { width: 290px; height: 290px; }
+.cnnlessons-pictures [data-name="gain"] { width: 190px; height: 190px; }
+.cnnlessons-pictures .axes { display: grid; grid-template: auto 1fr / 24px 190px; gap: 2px 6px; }
+.cnnlessons-pictures .axes > :last-child { grid-column: 2; }
+.cnnlessons-pictures .down, .cnnlessons-pictures .across { display: flex; justify-content: space-between; }
+.cnnlessons-pictures .down { flex-direction: column; height: 190px; text-align: right; }
+.cnnlessons-pictures .caption { display: grid; grid-template-columns: 290px 214px; gap: 8px 20px; }
+.cnnlessons-pictures .caption > :last-child { grid-column: 1 / 3; }
+.cnnlessons-pictures .note { text-align: center; }
+.cnnlessons-pictures .legend { display: flex; align-items: center; gap: 6px; }
+.cnnlessons-pictures .bar { flex: 1; height: 12px; border-radius: 2px; }
 </style>
 """

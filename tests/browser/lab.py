@@ -22,7 +22,7 @@ PLACES = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
-PATIENCE = 120_000  # ms; a busy machine may need half a minute to show JupyterLab
+PATIENCE = 240_000  # ms; a busy machine may need half a minute to show JupyterLab, and minutes to run a lesson
 
 
 def chromium_path():
@@ -31,9 +31,9 @@ def chromium_path():
 
 
 @contextlib.contextmanager
-def chromium():
-    """A headless Chromium."""
-    arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+def chromium(*arguments):
+    """A headless Chromium, started with more `arguments` if there are any."""
+    arguments = ["--disable-background-networking", "--disable-component-update", "--disable-sync", *arguments]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--no-sandbox")  # Chromium's sandbox refuses to work for root, as in containers
     with sync_playwright() as playwright:
@@ -133,53 +133,6 @@ def drag(page, slider, places, steps=1):
     for place in places:
         page.mouse.move(rail["x"] + place * rail["width"], rail["y"] + rail["height"] / 2, steps=steps)
     page.mouse.up()
-
-
-def to_and_fro(seconds):
-    """The places of a drag from end to end and back, for so many seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield 1
-        yield 0
-
-
-def one_by_one(page, moves):
-    """The places of a drag in single moves, each made when the picture of the one before has come."""
-    for move in range(moves):
-        yield (move + 1) / moves
-        page.wait_for_function("count => window.pictures.length > count", arg=move)
-
-
-def record(page, picture):
-    """From now on note the time, in ms, of every move of the mouse and of every new picture."""
-    page.wait_for_timeout(1000)  # pictures of an earlier drag may still be under way
-    picture.evaluate(
-        """image => {
-            window.recording?.abort();
-            window.recording = new AbortController();
-            const signal = window.recording.signal;
-            window.moves = [];
-            window.pictures = [];
-            window.addEventListener("pointermove", () => moves.push(performance.now()), {capture: true, signal});
-            image.addEventListener("load", () => pictures.push(performance.now()), {signal});
-        }"""
-    )
-
-
-def pictures_per_second(page, slider, picture, seconds=5.0):
-    """How many new pictures a second the browser gets while `slider` is dragged to and fro."""
-    record(page, picture)
-    drag(page, slider, to_and_fro(seconds), steps=40)
-    times = page.evaluate("() => window.pictures")
-    return 1000 * (len(times) - 1) / (times[-1] - times[0])
-
-
-def seconds_to_picture(page, slider, picture, moves=20):
-    """The seconds from single moves of `slider` until the browser has the new picture, one number a move."""
-    record(page, picture)
-    drag(page, slider, one_by_one(page, moves))
-    moved, shown = page.evaluate("() => [window.moves, window.pictures]")
-    return [(new - max(move for move in moved if move < new)) / 1000 for new in shown]
 
 
 def shot(page, path):

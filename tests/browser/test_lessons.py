@@ -17,7 +17,14 @@ LESSONS = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 # JupyterLab itself says these whenever a kernel is restarted.
 HARMLESS = ("Could not restore the debugger state",)
 
-WALKS = ("cnnlessons-stepper", "cnnlessons-shape-explorer", "cnnlessons-gradient-stepper")  # classes of panels
+# Classes of panels with a button that shows the next of something.
+WALKS = (
+    "cnnlessons-stepper",
+    "cnnlessons-shape-explorer",
+    "cnnlessons-gradient-stepper",
+    "cnnlessons-columns-stepper",
+    "cnnlessons-two-networks",
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +79,7 @@ def test_every_panel_answers_the_reader(lesson):
         expect(walk).not_to_have_text(before)
         answered += 1
     for editor in lesson.page.locator(".cnnlessons-kernel-editor").all():
-        picture = editor.locator("img.cnnlessons-picture")
+        picture = editor.locator("canvas[data-name='photograph']")
         before = picture.screenshot()
         lab.drag(lesson.page, editor.locator(".cnnlessons-slider").first, places=[0.1, 0.8], steps=10)
         lab.wait_until_idle(lesson.page)

@@ -1,0 +1,190 @@
+"""How much a layer can hold, counted: filters that do the same job, and what is left when they are merged.
+
+A filter with its bias is one vector of weights, the bias being the weight of an input that is always 1. ReLU, max
+pooling and average pooling let a positive factor through: ``relu(s * x) == s * relu(x)`` for ``s > 0``. So two
+filters whose vectors point in the same direction make the same feature map up to a factor, and the next layer can
+take one of them for both.
+
+Taught in lessons 05 (duplicates) and 10.
+"""
+
+from numbers import Real
+
+import numpy as np
+
+# --------------------------------------------------------------------------- filters that do the same job
+
+
+def similarities(kernel, bias=None):
+    """Return the cosine between each filter and each other: 1 where one is a positive multiple of the other.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (..., C_in, C_out)
+        That of a convolution or the weights of a dense layer.
+    bias : ndarray, shape (C_out,), optional
+
+    Returns
+    -------
+    ndarray, shape (C_out, C_out)
+        Ones on the diagonal. A filter of zeros points nowhere and is similar to none, itself included: 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array does not hold finite numbers, or the bias does not fit the kernel.
+
+    Notes
+    -----
+    Taught in lesson 05.
+
+    Examples
+    --------
+    >>> similarities(np.array([[1, 2, -1], [0, 0, 0]])).tolist()
+    [[1.0, 1.0, -1.0], [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]]
+    """
+    filters = _filters(kernel, bias)
+    lengths = np.linalg.norm(filters, axis=1, keepdims=True)
+    directions = np.divide(filters, lengths, out=np.zeros_like(filters), where=lengths > 0)
+    return np.clip(directions @ directions.T, -1, 1)  # (C_out, C_out)
+
+
+def duplicates(kernel, bias=None, least=0.95):
+    """Return the groups of filters that do the same job up to a positive factor.
+
+    The longest filter leads the first group and takes in whatever is similar enough to it; the longest of those that
+    are left leads the next. So every filter of a group is similar to its leader.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (..., C_in, C_out)
+    bias : ndarray, shape (C_out,), optional
+    least : float, above 0 to 1
+        Cosine with the leader. 1 finds exact copies, up to rounding.
+
+    Returns
+    -------
+    list of list of int
+        Indices of filters, the leader first; groups of one are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `similarities`, or if `least` is out of its range.
+
+    Notes
+    -----
+    Taught in lesson 05.
+
+    Examples
+    --------
+    >>> kernel = np.array([[1, 0, 3, -1], [2, 1, 6, -2]])  # the third column is three times the first
+    >>> duplicates(kernel)
+    [[2, 0]]
+    """
+    if not isinstance(least, Real) or not 0 < least <= 1:
+        raise ValueError(f"least must be a cosine above 0 and at most 1, got {least!r}; try 0.95")
+    similar = similarities(kernel, bias) >= least - _ROUNDING
+    left = list(np.argsort(-np.linalg.norm(_filters(kernel, bias), axis=1), kind="stable"))
+    groups = []
+    while left:
+        leader = left.pop(0)
+        group = [leader, *(index for index in left if similar[leader, index])]
+        left = [index for index in left if index not in group]
+        groups.append([int(index) for index in group])
+    return [group for group in groups if len(group) > 1]
+
+
+def merge(kernel, bias, outgoing, groups):
+    """Let the first filter of each group do the job of all, and remove the others.
+
+    A filter that is `s` times its leader fed the next layer `s` times the leader's map, so its outgoing weights, `s`
+    times, are added to the leader's. If the copies are exact, the next layer's outputs stay the same.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (..., C_in, C_out)
+    bias : ndarray, shape (C_out,)
+    outgoing : ndarray, shape (..., C_out, K)
+        The next layer's weights, with this layer's channels on the axis before the last: the kernel of a convolution
+        as it is, the weights of a dense layer behind Flatten as ``weights.reshape(-1, C_out, K)``.
+    groups : list of list of int
+        Such as `duplicates` returns.
+
+    Returns
+    -------
+    kernel, bias, outgoing : ndarray
+        Without the filters that were merged, the others in their order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays do not fit together, a filter is in two groups, or one points away from its leader.
+
+    Notes
+    -----
+    Taught in lesson 05. Right where only ReLU and pooling lie between the two layers. Of filters that are merely
+    similar, the part along the leader is kept: ``s`` is the cosine times the ratio of lengths.
+    """
+    filters = _filters(kernel, bias)
+    _check_outgoing(outgoing, len(filters))
+    _check_groups(groups, len(filters))
+    outgoing = np.array(outgoing, np.result_type(outgoing, np.float32))
+    for leader, *others in groups:
+        for other in others:
+            outgoing[..., leader, :] += _share(filters, other, leader) * outgoing[..., other, :]
+    gone = [other for _, *others in groups for other in others]
+    kept = np.setdiff1d(np.arange(len(filters)), gone)
+    return np.asarray(kernel)[..., kept], np.asarray(bias)[kept], outgoing[..., kept, :]
+
+
+_ROUNDING = 1e-9  # a copy in float32 is exact to 1e-7 in its weights, so to 1e-14 in its cosine
+
+
+def _filters(kernel, bias):
+    """Return each filter with its bias as a row of floats, (C_out, weights) or (C_out, weights + 1)."""
+    kernel = _finite(kernel, "kernel")
+    if kernel.ndim < 2 or not kernel.size:
+        raise ValueError(f"kernel must have shape (KH, KW, C_in, C_out) or (D_in, D_out), got {kernel.shape}")
+    rows = kernel.reshape(-1, kernel.shape[-1])
+    if bias is not None:
+        bias = _finite(bias, "bias")
+        if bias.shape != kernel.shape[-1:]:
+            raise ValueError(f"bias must have one number for each of {kernel.shape[-1]} filters, got {bias.shape}")
+        rows = np.vstack([rows, bias])
+    return rows.T.astype(float)
+
+
+def _share(filters, other, leader):
+    """Return how many times the leader is in another filter."""
+    share = filters[other] @ filters[leader] / max(filters[leader] @ filters[leader], np.finfo(float).tiny)
+    if share <= 0:
+        raise ValueError(
+            f"groups must hold filters that point the same way, but {other} points away from {leader}; a negative "
+            "factor does not pass a ReLU"
+        )
+    return share
+
+
+def _check_outgoing(outgoing, filters):
+    outgoing = _finite(outgoing, "outgoing")
+    if outgoing.ndim < 2 or outgoing.shape[-2] != filters:
+        raise ValueError(
+            f"outgoing must have shape (..., {filters}, K), this layer's filters before the last axis, got "
+            f"{outgoing.shape}; behind Flatten write weights.reshape(-1, {filters}, K)"
+        )
+
+
+def _check_groups(groups, filters):
+    members = [index for group in groups for index in group]
+    if len(set(members)) < len(members) or not set(members) <= set(range(filters)):
+        raise ValueError(f"groups must name each filter from 0 to {filters - 1} at most once, got {groups}")
+
+
+def _finite(array, name):
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
+    return array

@@ -1,0 +1,282 @@
+"""Exercises of lesson 04: softmax, the backward of leaky ReLU, batch normalisation at prediction time."""
+
+import numpy as np
+
+from cnnlessons.exercises.feedback import FunctionExercise, Mistake
+
+SCORES = np.array([[1.0, -2, 0, 0.5], [3, 3, -1, 0]])  # (2, 4)
+NUMBERS = np.array([[2.0, -1, 0.5], [-3, 4, -0.25]])  # (2, 3), no zero: there both slopes would be right
+
+# --------------------------------------------------------------------------- 04.softmax
+
+
+def softmax(scores):
+    # e^(z - c) = e^z / e^c: the same factor above and below, and with the largest score as c nothing exceeds e^0.
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _naive(scores):
+    with np.errstate(over="ignore", invalid="ignore"):
+        powers = np.exp(scores)
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _square_only(scores):
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    if powers.shape[0] != powers.shape[1]:
+        raise ValueError("sums without keepdims do not fit")
+    return powers / powers.sum(axis=1)
+
+
+def _largest_of_all(scores):
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(scores - scores.max())
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+SOFTMAX = FunctionExercise(
+    name="04.softmax",
+    solution=softmax,
+    probes=(
+        (np.log([[1.0, 2, 5]]),),
+        (SCORES,),
+        (np.array([[0.0, 1], [2, -1]]),),
+        (np.array([[1000.0, 1001], [-1000, -1002], [0, 1]]),),
+    ),
+    mistakes=(
+        Mistake(
+            "overflow",
+            _naive,
+            "Right for small scores. But `np.exp(1000)` is infinity, and infinity over infinity is NaN; so is 0/0, "
+            "since `np.exp(-1000)` is 0. Subtract a number from all scores of a row first: which one, so that the "
+            "largest power is 1?",
+        ),
+        Mistake(
+            "largest of all rows",
+            _largest_of_all,
+            "You subtract the largest score of the whole array. A row that lies far below it becomes 0/0. Each row has "
+            "its own largest: `scores.max(axis=1, keepdims=True)`.",
+        ),
+        Mistake(
+            "over the batch",
+            lambda scores: softmax(scores.T).T,
+            "Your columns sum to 1, not your rows: you sum over the images. The classes of one image share its "
+            "probability: `axis=1`.",
+        ),
+        Mistake(
+            "over everything",
+            lambda scores: softmax(scores.reshape(1, -1)).reshape(scores.shape),
+            "All your numbers together sum to 1. Each row is an image of its own and has to sum to 1: give `sum` and "
+            "`max` an axis.",
+        ),
+        Mistake(
+            "sums along the wrong axis",
+            _square_only,
+            "Without `keepdims=True` the sums have shape (N,), and NumPy divides column by column; it even raises no "
+            "error where N = K. Keep the axis: (N, 1).",
+        ),
+        Mistake(
+            "no powers",
+            lambda scores: scores / scores.sum(axis=1, keepdims=True),
+            "You divide the scores by their sum. Scores may be negative, probabilities may not: take `np.exp` first.",
+        ),
+        Mistake(
+            "logarithm",
+            lambda scores: np.log(softmax(scores)),
+            "These are the logarithms of the probabilities. They are what the loss needs; here the probabilities "
+            "themselves are asked.",
+        ),
+        Mistake(
+            "powers only",
+            lambda scores: np.exp(scores - scores.max(axis=1, keepdims=True)),
+            "Your rows do not sum to 1. Divide each row by its sum.",
+        ),
+    ),
+    hints=(
+        "First without regard to overflow: `np.exp`, then divide every row by its sum. Which axis do you sum over, "
+        "and which shape does the sum need to have?",
+        "Add the same number c to all scores of a row: what happens to numerator and denominator?",
+        "`scores - scores.max(axis=1, keepdims=True)` makes the largest score of every row 0 and changes no "
+        "probability.",
+    ),
+    verified="rows that sum to 1, one row and several, as many rows as columns, scores of 1000 and −1000",
+)
+
+# --------------------------------------------------------------------------- 04.leaky_relu_backward
+
+
+def leaky_relu_backward(grad_output, inputs, slope):
+    return np.where(inputs > 0, grad_output, slope * grad_output)  # the input decides, not the gradient
+
+
+LEAKY_RELU_BACKWARD = FunctionExercise(
+    name="04.leaky_relu_backward",
+    solution=leaky_relu_backward,
+    probes=(
+        (np.array([3.0, 5]), np.array([2.0, -1]), 0.1),
+        (np.array([[1.0, -2, 4], [-5, -1, 3]]), NUMBERS, 0.2),
+        (np.array([[1.0, -2, 4], [-5, -1, 3]]), NUMBERS, 0.0),
+        (np.array([[[-1.0, 2], [3, -4]]]), np.array([[[0.5, 6], [-7, -0.125]]]), 0.01),
+    ),
+    mistakes=(
+        Mistake(
+            "gated by the gradient",
+            lambda grad_output, inputs, slope: np.where(grad_output > 0, grad_output, slope * grad_output),
+            "You look at the sign of `grad_output`. Which way the number went through the layer was decided forward, "
+            "by the sign of the *input*; a negative gradient passes through an open gate as it is.",
+        ),
+        Mistake(
+            "forward",
+            lambda grad_output, inputs, slope: np.where(inputs > 0, inputs, slope * inputs),
+            "This is the layer's forward. Backward, the slope (1 or `slope`) is multiplied by `grad_output`.",
+        ),
+        Mistake(
+            "slope only",
+            lambda grad_output, inputs, slope: np.where(inputs > 0, 1.0, slope),
+            "This is the layer's own slope. By the chain rule it is multiplied by the gradient that comes in, "
+            "`grad_output`.",
+        ),
+        Mistake(
+            "ReLU",
+            lambda grad_output, inputs, slope: np.where(inputs > 0, grad_output, 0.0),
+            "This is the backward of the plain ReLU: where the input was negative nothing comes back. The leaky one "
+            "lets `slope` times the gradient through there.",
+        ),
+        Mistake(
+            "gate turned round",
+            lambda grad_output, inputs, slope: np.where(inputs > 0, slope * grad_output, grad_output),
+            "Your gate is the wrong way round: positive inputs passed unchanged, so their gradient does too, and the "
+            "small slope belongs to the negative ones.",
+        ),
+        Mistake(
+            "slope everywhere",
+            lambda grad_output, inputs, slope: slope * grad_output,
+            "You multiply everything by `slope`. Where the input was positive, the layer's slope is 1.",
+        ),
+        Mistake(
+            "input times gradient",
+            lambda grad_output, inputs, slope: grad_output * np.where(inputs > 0, inputs, slope * inputs),
+            "You multiply by the output of the layer. The derivative of `x` by `x` is 1, and that of `slope * x` is "
+            "`slope`: the size of the input does not matter, only its sign.",
+        ),
+        Mistake(
+            "slope divided",
+            lambda grad_output, inputs, slope: (
+                np.where(inputs > 0, grad_output, grad_output / slope) if slope else _raise("a slope of 0")
+            ),
+            "You divide by `slope`. Forward the number was made smaller by that factor, so it matters less for the "
+            "loss, not more: multiply.",
+        ),
+    ),
+    hints=(
+        "What is the layer's output for an input of 2, and for one of −2? How much does each of them grow per unit of "
+        "the input?",
+        "The gradient of the input is `grad_output` times the layer's slope at that input: 1 where the input was "
+        "positive, `slope` elsewhere.",
+        "`np.where(condition, a, b)` takes `a` where the condition holds. What is the condition about: input or "
+        "gradient?",
+    ),
+    verified="gradients and inputs of both signs in all combinations, one to three axes, slopes from 0 to 0.2",
+)
+
+
+def _raise(reason):
+    raise ValueError(reason)
+
+
+# --------------------------------------------------------------------------- 04.batch_norm_predict
+
+
+def batch_norm_predict(inputs, scale, shift, moving_mean, moving_variance, epsilon):
+    normal = (inputs - moving_mean) / np.sqrt(moving_variance + epsilon)  # constants: the batch has no say
+    return normal * scale + shift
+
+
+def _batch_moments(inputs, scale, shift, moving_mean, moving_variance, epsilon):
+    return batch_norm_predict(inputs, scale, shift, inputs.mean(0), inputs.var(0), epsilon)
+
+
+_MOMENTS = {
+    "scale": np.array([1.0, 2, -1]),
+    "shift": np.array([0.0, 1, 0.5]),
+    "moving_mean": np.array([0.5, -1, 2]),
+    "moving_variance": np.array([4.0, 0.25, 9]),
+}
+
+BATCH_NORM_PREDICT = FunctionExercise(
+    name="04.batch_norm_predict",
+    solution=batch_norm_predict,
+    probes=(
+        (np.array([[5.0], [1]]), np.array([2.0]), np.array([1.0]), np.array([3.0]), np.array([4.0]), 0.0),
+        (NUMBERS, *_MOMENTS.values(), 0.0),
+        (NUMBERS, *_MOMENTS.values(), 0.75),
+        (NUMBERS[:1], *_MOMENTS.values(), 0.1),
+        (NUMBERS, *(values + 0.5 for values in _MOMENTS.values()), 0.001),
+    ),
+    mistakes=(
+        Mistake(
+            "moments of the batch",
+            _batch_moments,
+            "You take mean and variance from the batch, as in training. At prediction time an image's answer must not "
+            "depend on which other images are asked about; a single image would become `shift`, whatever it shows.",
+        ),
+        Mistake(
+            "mean of the batch",
+            lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
+                inputs, scale, shift, inputs.mean(0), variance, epsilon
+            ),
+            "You subtract the batch's own mean. Use `moving_mean`, as you use `moving_variance`.",
+        ),
+        Mistake(
+            "divided by the variance",
+            lambda inputs, scale, shift, mean, variance, epsilon: (
+                (inputs - mean) / (variance + epsilon) * scale + shift
+            ),
+            "You divide by the variance. Its root, the standard deviation, has the unit of the inputs.",
+        ),
+        Mistake(
+            "epsilon outside the root",
+            lambda inputs, scale, shift, mean, variance, epsilon: (
+                (inputs - mean) / (np.sqrt(variance) + epsilon) * scale + shift
+            ),
+            "You add epsilon to the standard deviation. It belongs to the variance, inside the root, so that forward "
+            "and backward divide by the same number.",
+        ),
+        Mistake(
+            "epsilon forgotten",
+            lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
+                inputs, scale, shift, mean, variance, 0.0
+            ),
+            "Epsilon is missing: a channel that was constant in training has variance 0, and you would divide by 0.",
+        ),
+        Mistake(
+            "shift scaled too",
+            lambda inputs, scale, shift, mean, variance, epsilon: (
+                ((inputs - mean) / np.sqrt(variance + epsilon) + shift) * scale
+            ),
+            "You add the shift before you scale. First times `scale`, then plus `shift`.",
+        ),
+        Mistake(
+            "no scale and shift",
+            lambda inputs, scale, shift, mean, variance, epsilon: (inputs - mean) / np.sqrt(variance + epsilon),
+            "The numbers are normal now, but the learned `scale` and `shift` are missing.",
+        ),
+        Mistake(
+            "mean not subtracted",
+            lambda inputs, scale, shift, mean, variance, epsilon: inputs / np.sqrt(variance + epsilon) * scale + shift,
+            "You divide by the standard deviation, but you do not subtract `moving_mean` first.",
+        ),
+    ),
+    hints=(
+        "In training the layer subtracts the batch's mean and divides by the batch's standard deviation. Which two "
+        "arguments take their places now?",
+        "The standard deviation is `np.sqrt(moving_variance + epsilon)`, one number a channel; NumPy fits (C,) to "
+        "(N, C) by itself.",
+        "Subtract, divide, times `scale`, plus `shift`: in this order.",
+    ),
+    verified="one image and several give the same, epsilon inside the root, scale and shift in order, one channel and "
+    "three",
+)
+
+EXERCISES = (SOFTMAX, LEAKY_RELU_BACKWARD, BATCH_NORM_PREDICT)

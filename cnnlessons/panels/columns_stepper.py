@@ -1,0 +1,341 @@
+"""Columns stepper: how the windows of an image become the rows of a matrix, and the convolution a matrix product.
+
+Taught in lesson 06.
+"""
+
+from string import ascii_letters
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import numpy as np
+
+from cnnlessons import shapes
+from cnnlessons.panels._parts import Unusable, checked
+from cnnlessons.panels._tables import STYLE, factor, number, table
+from cnnlessons.panels._walk import Walk
+
+LARGEST_IMAGE, LARGEST_KERNEL, LARGEST_CHANNELS = 4, 3, 2
+KERNEL_SIZES, STRIDES, PADDINGS, DILATIONS, CHANNELS = (2, 3), (1, 2, 3), (0, 1), (1, 2), (1, 2)
+
+# --------------------------------------------------------------------------- numbers
+
+
+class Columns(NamedTuple):
+    """A convolution written as a matrix product, ``rows @ column = output``."""
+
+    padded: np.ndarray  # (H, W, C), with its padding
+    within: np.ndarray  # (H, W), False in the padding
+    windows: np.ndarray  # (places, KH·KW, 2): the (row, column) in the padded image that a place's weights meet
+    rows: np.ndarray  # (places, KH·KW·C), a window in each row: row by row, and all channels of a pixel together
+    column: np.ndarray  # (KH·KW·C, 1), the kernel in the same order
+    output: np.ndarray  # (H', W')
+
+    @property
+    def copies(self):
+        """How often each padded pixel stands in the matrix, shape (H, W)."""
+        return copies(self, len(self.windows))
+
+
+def columns(image, kernel, stride=1, padding=0, dilation=1):
+    """Write the windows of an image as the rows of a matrix, and multiply it by the kernel as a column (im2col).
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W, C)
+    kernel : array_like, shape (KH, KW, C)
+    stride, padding, dilation : int
+
+    Returns
+    -------
+    Columns
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has not three axes, is not finite, is too large for the screen, or the kernel fits nowhere.
+
+    Notes
+    -----
+    Taught in lesson 06. K. Chellapilla, S. Puri and P. Simard, "High performance convolutional neural networks for
+    document processing" (2006).
+    """
+    image, kernel = _exact(image, "image", LARGEST_IMAGE), _exact(kernel, "kernel", LARGEST_KERNEL)
+    if image.shape[2] != kernel.shape[2]:
+        raise ValueError(
+            f"kernel must have as many channels as the image, got kernel {kernel.shape} for image {image.shape}; "
+            "cut the larger one, for example image[:, :, :1]"
+        )
+    padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
+    output = _output_size(image.shape, kernel.shape, stride, padding, dilation)
+    places, offsets = np.indices(output).reshape(2, -1).T, np.indices(kernel.shape[:2]).reshape(2, -1).T
+    windows = places[:, np.newaxis] * stride + offsets * dilation  # (places, KH·KW, 2)
+    rows = padded[windows[..., 0], windows[..., 1]].reshape(len(windows), -1)
+    column = kernel.reshape(-1, 1)
+    within = np.pad(np.ones(image.shape[:2], bool), padding)
+    return Columns(padded, within, windows, rows, column, (rows @ column).reshape(output))
+
+
+def copies(now, places):
+    """Count how often each padded pixel stands in the rows of the first `places` windows, shape (H, W)."""
+    count = np.zeros(now.within.shape, int)
+    np.add.at(count, tuple(now.windows[:places].reshape(-1, 2).T), 1)
+    return count
+
+
+def _output_size(image_shape, kernel_shape, stride, padding, dilation):
+    return tuple(
+        shapes.output_size(size, kernel_size, stride, padding, dilation)
+        for size, kernel_size in zip(image_shape[:2], kernel_shape[:2], strict=True)
+    )
+
+
+def _exact(array, name, largest):
+    array = np.asarray(array)
+    if array.ndim != 3 or not 1 <= array.shape[2] <= LARGEST_CHANNELS:
+        raise ValueError(
+            f"{name} must have three axes, the last with 1 or {LARGEST_CHANNELS} channels, got shape {array.shape}; "
+            f"a channel is added with {name}[:, :, None]"
+        )
+    for channel in range(array.shape[2]):
+        checked(array[:, :, channel], name, largest)
+    return array.astype(np.result_type(array, np.int64))  # bytes would overflow
+
+
+# --------------------------------------------------------------------------- pictures
+
+
+def page(image, kernel, position=0, stride=1, padding=0, dilation=1):
+    """Draw a place: its window in the image, the matrix up to its row, the kernel as a column, the output so far.
+
+    Parameters
+    ----------
+    image, kernel, stride, padding, dilation
+        As in `columns`.
+    position : int
+        Which place, counted from 0 along the rows of the output.
+
+    Returns
+    -------
+    str
+        HTML that fits the width it is given, in light and dark themes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `columns`, or if there is no such place.
+
+    Notes
+    -----
+    Taught in lesson 06.
+    """
+    now = columns(image, kernel, stride, padding, dilation)
+    if not 0 <= position < len(now.rows):
+        raise ValueError(f"position must be from 0 to {len(now.rows) - 1}, the last place, got {position}")
+    letters = np.array(list(ascii_letters[: len(now.column)]), object)
+    channels = now.padded.shape[2]
+    across = now.padded.shape[1] + now.rows.shape[1] + 2
+    down = max(len(now.rows), len(now.column), channels * (len(now.padded) + 1))
+    inputs = "".join(_channel(now, position, letters, channel) for channel in range(channels))
+    outputs = _later(np.full((len(now.rows), 1), "", object), position)
+    return (
+        f'{STYLE}{_STYLE}<div class="cnnlessons-page"><div class="columns" style="--across: {across}; --down: {down}">'
+        f"<div>{inputs}</div>"
+        f'<div class="sign">→</div>{_matrix(now, position, letters)}<div class="sign">·</div>'
+        f'{table("Kernel", now.column, tags=letters[:, np.newaxis])}<div class="sign">=</div>'
+        f"{table('Output', now.output.reshape(-1, 1), outputs, frame=(position, 0, 1, 1))}</div>"
+        f"{_sum(now, position, letters)}{_counts(now, position)}</div>"
+    )
+
+
+def facts(now, position):
+    """Return what the copying costs, as a dict of names to texts: numbers in image and matrix, and bytes.
+
+    Taught in lesson 06.
+    """
+    own = now.within.sum() * now.padded.shape[2]
+    so_far, in_the_end = copies(now, position + 1)[now.within], now.copies[now.within]
+    places, weights = now.rows.shape
+    row, column = divmod(position, now.output.shape[1])
+    return {
+        f"Place {position + 1} of {places}": f"output row {row}, column {column}",
+        "Image": f"{_shape((*_image_shape(now), now.padded.shape[2]))} = <b>{own}</b> numbers",
+        "Matrix": f"{places} places · {weights} weights = <b>{now.rows.size}</b> numbers",
+        "Memory": f"<b>{now.rows.size / own:.3g}</b> times: {8 * now.rows.size} bytes for {8 * own}",
+        "Copies of a pixel": f"<b>{so_far.min()}</b> to <b>{so_far.max()}</b>, in the end {in_the_end.min()} to "
+        f"{in_the_end.max()}",
+    }
+
+
+def _image_shape(now):
+    return now.within.any(axis=1).sum(), now.within.any(axis=0).sum()
+
+
+def _shape(sizes):
+    return "×".join(map(str, sizes))
+
+
+def _channel(now, position, letters, channel):
+    """Draw one channel of the image, the pixels of the window under their letters."""
+    channels = now.padded.shape[2]
+    looks = np.where(now.within, "", "border ").astype(object)
+    tags = np.full(now.within.shape, "", object)
+    at = tuple(now.windows[position].T)
+    looks[at] += "partner"
+    tags[at] = letters[channel::channels]
+    title = ("Image" if now.within.all() else "Padded image") + (f", channel {channel}" if channels > 1 else "")
+    return table(title, now.padded[:, :, channel], looks, tags, _frame(now.windows[position]))
+
+
+def _frame(window):
+    """Return (row, column, height, width) of the pixels from the first to the last of a window."""
+    (top, left), (bottom, right) = window.min(axis=0), window.max(axis=0)
+    return top, left, bottom - top + 1, right - left + 1
+
+
+def _matrix(now, position, letters):
+    looks, tags = np.full(now.rows.shape, "", object), np.full(now.rows.shape, "", object)
+    looks[position], tags[position] = "partner", letters
+    return table("Matrix", now.rows, _later(looks, position), tags, (position, 0, 1, now.rows.shape[1]))
+
+
+def _later(looks, position):
+    looks[position + 1 :] = "unknown"
+    return looks
+
+
+def _counts(now, position):
+    entries = (f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts(now, position).items())
+    return f"<dl>{''.join(entries)}</dl>"
+
+
+def _sum(now, position, letters):
+    terms = " + ".join(
+        f"<ruby>{factor(pixel)}·{factor(weight)}<rt>{letter}</rt></ruby>"
+        for letter, pixel, weight in zip(letters, now.rows[position], now.column[:, 0], strict=True)
+    )
+    return f'<p class="sum">{terms} = <b>{number(now.output.flat[position])}</b></p>'
+
+
+_STYLE = """
+<style>
+.cnnlessons-page .columns {
+  --cell: min(44px, calc((100cqw - 220px) / var(--across) - 2px), calc(600px / var(--down) - 2px));
+  display: grid; grid-template-columns: repeat(7, max-content); align-items: center; gap: 2px 10px;
+}
+.cnnlessons-page .columns figure { min-width: 58px; }
+.cnnlessons-page .columns td small { font-size: min(11px, calc(var(--cell) * 0.36)); padding-left: 2px; }
+.cnnlessons-page .columns .sign { padding-top: 20px; }
+.cnnlessons-page .columns ~ p.sum { font-size: 18px; margin-top: 8px; }
+.cnnlessons-page .columns ~ dl {
+  display: flex; flex-wrap: wrap; gap: 6px 24px; margin: 8px 0 0;
+  font-size: 15px; line-height: 1.4; font-variant-numeric: tabular-nums;
+}
+.cnnlessons-page .columns ~ dl dt, .cnnlessons-page .columns ~ dl dd { float: none; width: auto; margin: 0; }
+.cnnlessons-page .columns ~ dl dd { font-weight: normal; }
+.cnnlessons-page rt { font-size: 13px; }
+</style>
+"""
+
+# --------------------------------------------------------------------------- widgets
+
+
+class ColumnsStepper(Walk):
+    """The panel that `columns_stepper` makes; its controls are attributes and can be set from code."""
+
+    def __init__(self, image, kernel, kernel_size, stride, padding, dilation, channels):
+        self._arrays = np.asarray(image), np.asarray(kernel)
+        self.kernel_size = _choice("Kernel", [(f"{size}×{size}", size) for size in KERNEL_SIZES], kernel_size)
+        self.stride = _choice("Stride", [(str(stride), stride) for stride in STRIDES], stride)
+        self.padding = _choice("Padding", [(str(padding), padding) for padding in PADDINGS], padding)
+        self.dilation = _choice("Dilation", [(str(dilation), dilation) for dilation in DILATIONS], dilation)
+        self.channels = _choice("Channels", [(str(channels), channels) for channels in CHANNELS], channels)
+        choices = [self.kernel_size, self.stride, self.padding, self.dilation, self.channels]
+        super().__init__(choices, "cnnlessons-columns-stepper", interval=1500)
+
+    def __repr__(self):
+        image, kernel = (_shape(array.shape) for array in self._chosen())
+        return (
+            f"Columns stepper: {image} image, {kernel} kernel, stride {self.stride.value}, "
+            f"padding {self.padding.value}, dilation {self.dilation.value}"
+        )
+
+    def count(self):
+        image, kernel = (array.shape for array in self._chosen())
+        try:
+            return int(np.prod(_output_size(image, kernel, self.stride.value, self.padding.value, self.dilation.value)))
+        except ValueError as problem:
+            raise Unusable(problem) from None
+
+    def show(self, position):
+        return page(*self._chosen(), position, self.stride.value, self.padding.value, self.dilation.value)
+
+    def _chosen(self):
+        image, kernel = self._arrays
+        size, channels = self.kernel_size.value, self.channels.value
+        return image[:, :, :channels], kernel[:size, :size, :channels]
+
+
+def columns_stepper(image=None, kernel=None, kernel_size=3, stride=1, padding=0, dilation=1, channels=1):
+    """Make a panel that writes a convolution as a matrix product, a place of the kernel at a time.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W, 2), at most 4 × 4 × 2
+        By default small whole numbers.
+    kernel : array_like, shape (3, 3, 2)
+        By default whole numbers without symmetry; of a smaller kernel, the upper left weights are used.
+    kernel_size : {2, 3}
+    stride : {1, 2, 3}
+    padding : {0, 1}
+    dilation : {1, 2}
+    channels : {1, 2}
+        With 1, the first channel of image and kernel is used.
+
+    Returns
+    -------
+    ColumnsStepper
+        An ipywidgets box.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is of another shape, not finite, too large for the screen, or the kernel fits nowhere.
+
+    Notes
+    -----
+    Taught in lesson 06. What the panel shows is made by `page`, `columns` and `facts` of
+    ``cnnlessons.panels.columns_stepper``.
+    """
+    image = _IMAGE if image is None else np.asarray(image)
+    kernel = _KERNEL if kernel is None else np.asarray(kernel)
+    choices = (
+        ("kernel_size", kernel_size, KERNEL_SIZES), ("stride", stride, STRIDES), ("padding", padding, PADDINGS),
+        ("dilation", dilation, DILATIONS), ("channels", channels, CHANNELS),
+    )  # fmt: skip
+    for name, value, allowed in choices:
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))} to fit the screen, got {value!r}")
+    for name, array, size in (("image", image, image.shape[:2]), ("kernel", kernel, (LARGEST_KERNEL,) * 2)):
+        if array.shape != (*size, LARGEST_CHANNELS):
+            raise ValueError(
+                f"{name} must have shape {'(H, W, 2)' if name == 'image' else '(3, 3, 2)'}, so that the reader can "
+                f"choose, got {array.shape}"
+            )
+    page(image[:, :, :channels], kernel[:kernel_size, :kernel_size, :channels], 0, stride, padding, dilation)
+    return ColumnsStepper(image, kernel, kernel_size, stride, padding, dilation, channels)
+
+
+_IMAGE = np.stack(
+    [
+        [[3, 1, 0, 2], [1, 2, 3, 0], [0, 1, 2, 4], [2, 0, 1, 1]],
+        [[1, 0, 2, 1], [0, 3, 1, 0], [2, 1, 0, 1], [1, 0, 4, 2]],
+    ],
+    axis=-1,
+)
+_KERNEL = np.stack([[[1, 0, -1], [2, 1, 0], [0, 1, -2]], [[0, 1, 0], [1, -4, 1], [0, 1, 0]]], axis=-1)
+
+
+def _choice(description, options, value):
+    return widgets.ToggleButtons(
+        options=options, value=value, description=description, style={"description_width": "initial"}
+    )
