@@ -8,7 +8,9 @@ Taught in lesson 04.
 """
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ContextDecorator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from numbers import Real
@@ -355,9 +357,31 @@ class Dense(_WithParameters):
 
 # --------------------------------------------------------------------------- a batch on all cores
 
-matrix_threads = ThreadpoolController()  #: of the library that multiplies NumPy's matrices
-_WORKERS = max((library["num_threads"] for library in matrix_threads.info()), default=1)
+_matrix_threads = ThreadpoolController()  # of the library that multiplies NumPy's matrices
+_WORKERS = max((library["num_threads"] for library in _matrix_threads.info()), default=1)
 _WORTH_A_PART = 2**15  # numbers; with fewer, another worker costs more time than it saves
+
+
+class _OneMatrixThread(ContextDecorator):
+    """Put the library's own threads aside; the last one to leave brings them back, in whatever order they came."""
+
+    def __init__(self):
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self):
+        with self._lock:
+            if not self._inside:
+                self._limit = _matrix_threads.limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+one_matrix_thread = _OneMatrixThread()
 
 
 def _in_parts(operation, *batches):
@@ -369,7 +393,7 @@ def _in_parts(operation, *batches):
     parts = min(_WORKERS, len(batches[0]), np.size(batches[0]) // _WORTH_A_PART)
     if parts < 2:
         return [operation(*batches)]
-    with matrix_threads.limit(limits=1, user_api="blas"):
+    with one_matrix_thread:
         return list(_workers().map(operation, *(np.array_split(batch, parts) for batch in batches)))
 
 

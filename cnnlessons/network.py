@@ -238,7 +238,7 @@ class Sequential:
 
     # ----- use
 
-    @layer_kinds.matrix_threads.wrap(limits=1, user_api="blas")  # in place of those, layers share a batch out
+    @layer_kinds.one_matrix_thread  # layers share a batch out themselves
     def predict(self, images, batch_size=256):
         """Return the logits of any number of images, (N, K); the class is ``.argmax(axis=1)``."""
         images = self._checked_images(images)
@@ -258,7 +258,7 @@ class Sequential:
 
     # ----- training
 
-    @layer_kinds.matrix_threads.wrap(limits=1, user_api="blas")
+    @layer_kinds.one_matrix_thread
     def train_step(self, images, labels, optimizer):
         """Make one step on one batch; return (loss, accuracy) of the batch before it."""
         logits = self.forward(images, training=True)

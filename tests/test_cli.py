@@ -63,9 +63,7 @@ def test_the_machine_has_the_versions_that_are_installed_and_the_data_that_are_t
     assert machine["scikit-image"] == metadata.version("scikit-image")
     assert machine["Python"] == sys.version.split()[0]
     assert int(machine["usable cores"]) >= 1
-    assert machine["data sets, offline"] == ", ".join(
-        source.name for source in datasets.available() if source.offline
-    )
+    assert machine["data sets, offline"] == ", ".join(source.name for source in datasets.available() if source.offline)
     assert machine["photographs, offline"] == str(len(datasets.photographs()))
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_work_is_shared_out_only_where_there_is_enough(monkeypatch):
 
 def test_the_librarys_own_threads_are_put_aside_and_come_back(share_out):
     def threads(*_):
-        return [library["num_threads"] for library in layers.matrix_threads.info()]
+        return [library["num_threads"] for library in layers._matrix_threads.info()]
 
     share_out(2)
     before = threads()
@@ -107,3 +108,22 @@ def test_a_forked_process_has_workers_of_its_own(share_out):
     with multiprocessing.get_context("fork").Pool(1) as pool:
         there = pool.apply_async(trained).get(timeout=60)
     np.testing.assert_array_equal(there, here)
+
+
+def test_two_trainings_at_once_leave_the_library_s_threads_as_they_were():
+    before = [library["num_threads"] for library in layers._matrix_threads.info()]
+    first, second = threading.Event(), threading.Event()
+
+    def come_and_go(mine, other):
+        with layers.one_matrix_thread:
+            mine.set()
+            other.wait(10)
+
+    threads = [threading.Thread(target=come_and_go, args=pair) for pair in ((first, second), (second, first))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert first.is_set()
+    assert second.is_set()
+    assert [library["num_threads"] for library in layers._matrix_threads.info()] == before

@@ -283,6 +283,47 @@ def test_zero_has_no_place_on_a_logarithmic_axis():
         plots.log_curves({"time": ([1, 2], {"lost": np.array([1.0, 0.0])})}, "size")
 
 
+def test_each_run_is_a_dot_and_the_interval_a_bar_of_its_row():
+    groups = {"with": (np.array([0.8, 0.9, 0.7]), (0.75, 0.85)), "without": ([0.5, 0.4], (0.3, 0.6))}
+    (axis,) = plots.intervals(groups, "accuracy", "two networks").axes
+    for row, (values, ends) in enumerate(groups.values()):
+        dots, bar = axis.lines[2 * row : 2 * row + 2]
+        np.testing.assert_array_equal(dots.get_xdata(), values)
+        np.testing.assert_array_equal(bar.get_xdata(), ends)
+        assert max(np.abs(np.subtract(line.get_ydata(), row)).max() for line in (dots, bar)) < 0.5
+    assert [label.get_text() for label in axis.get_yticklabels()] == list(groups)
+    assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first group stands on top
+    assert (axis.get_xlabel(), axis.get_title()) == ("accuracy", "two networks")
+
+
+def test_a_row_of_a_mosaic_has_one_scale_and_a_name():
+    rows = {"before": [np.eye(3), -4 * np.eye(3)], "after": [np.ones((2, 2))]}
+    picture = plots.mosaic(rows)
+    before, after = (part.axes for part in picture.subfigs)
+    assert [drawn(axis).get_clim() for axis in (*before, *after)] == [(-4, 4), (-4, 4), (-1, 1)]
+    np.testing.assert_array_equal(drawn(before[1]).get_array(), -4 * np.eye(3))
+    assert [part.get_suptitle() for part in picture.subfigs] == list(rows)
+
+
+def test_a_mosaic_takes_lists_of_images_only():
+    with pytest.raises(ValueError, match="before must be a list of arrays"):
+        plots.mosaic({"before": np.eye(3)})
+
+
+def test_a_way_down_goes_through_its_places_over_the_valley():
+    paths = {"plain": np.array([[1.0, 0.5], [0.0, 0.25]]), "other": np.array([[1.0, 0.5], [0.5, 0.0]])}
+    up, across = np.mgrid[-1:1:5j, 0:2:9j]
+    (axis,) = plots.descents(paths, across**2 + up**2, (0, 2, -1, 1), titles=("a", "b")).axes
+    for line, path in zip(axis.lines, paths.values(), strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), path)
+    assert len({line.get_marker() for line in axis.lines}) == 2
+    (contours,) = axis.collections
+    for level, outline in zip(contours.levels, contours.get_paths(), strict=True):
+        if len(outline.vertices):
+            assert np.abs(np.square(outline.vertices).sum(1) - level).max() < 0.1  # the first row is the lower end
+    assert (axis.get_xlim(), axis.get_ylim()) == ((0, 2), (-1, 1))
+
+
 # --------------------------------------------------------------------------- the style
 
 

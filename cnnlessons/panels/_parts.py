@@ -1,6 +1,7 @@
 """What the panels share: the panel itself, pictures that follow a slider, checks, and what went wrong."""
 
 import html
+import threading
 
 import anywidget
 import ipywidgets as widgets
@@ -21,6 +22,7 @@ class Panel(widgets.VBox):
     def __init__(self, children, name):
         self.problem = widgets.HTML()
         self._acting = False
+        self._turn = threading.RLock()  # JupyterLab may deliver two clicks in two threads
         super().__init__([widgets.HTML(STYLE, layout={"display": "none"}), *children, self.problem])
         self.add_class("cnnlessons-panel")
         self.add_class(name)
@@ -38,8 +40,11 @@ class Panel(widgets.VBox):
 
     def act(self, action=lambda: None):
         """Run `action`, however many controls it moves, then draw once. What goes wrong is said, and raised."""
-        if self._acting:  # the panel itself moved this control
-            return
+        with self._turn:
+            if not self._acting:  # else the panel itself moved this control
+                self._act(action)
+
+    def _act(self, action):
         self._acting = True
         try:
             action()

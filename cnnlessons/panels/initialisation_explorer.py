@@ -375,6 +375,7 @@ class InitialisationExplorer(Panel):
             control.layout.width, control.style.description_width = "330px", "76px"
         for control in (self.width, self.activation):
             control.style.description_width = "76px"
+        self.draw_again.layout.width, self.again.layout.width = "120px", "90px"
         buttons = widgets.HBox([self.draw_again, self.again])
         rows = [self.initializer, self.scale, buttons, self.depth, self.width, self.activation]
         return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(3, max-content)",

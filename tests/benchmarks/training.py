@@ -56,17 +56,16 @@ CASES = (
 )
 
 
-def contestants(case, batches=None):
-    """Functions by name, NumPy's first, that each train once on all images, or on so many batches of them."""
+def contestants(case):
+    """Functions by name, NumPy's first, that each train once on all images."""
     rng, network = np.random.default_rng(0), case.network()
-    count = case.images if batches is None else batches * BATCH
-    images, labels = rng.random((count, *case.image), np.float32), rng.integers(10, size=count)
+    images, labels = rng.random((case.images, *case.image), np.float32), rng.integers(10, size=case.images)
     fits = {"NumPy": lambda: network.fit(images, labels, batch_size=BATCH, optimizer="adam", progress=False)}
     if keras is not None:
         model = keras_model(network)
         require_agreement(transfer.differences(network, model, images[:BATCH], labels[:BATCH]))
         fits["Keras"] = on_processor(lambda: model.fit(images, labels, batch_size=BATCH, verbose=0))
-    return fits, count
+    return fits
 
 
 def keras_model(network):
@@ -94,11 +93,11 @@ def require_agreement(differences):
             raise AssertionError(f"NumPy and Keras differ in {name} by {difference:.1e} of its size")
 
 
-def measure(fits, count, rounds):
+def measure(fits, images, rounds):
     """Let the contestants take turns: images a second, (rounds, contestants)."""
     for fit in fits:
         fit()  # warm up, and let Keras compile
-    return np.array([[count / duration(fit) for fit in fits] for _ in range(rounds)])
+    return np.array([[images / duration(fit) for fit in fits] for _ in range(rounds)])
 
 
 def duration(fit):
@@ -107,15 +106,14 @@ def duration(fit):
     return time.perf_counter() - start
 
 
-def compare(cases, rounds, batches=None):
+def compare(cases, rounds):
     """Print a line a case; return NumPy's images a second over Keras's, (cases,), or none without Keras."""
     names = ["NumPy"] if keras is None else ["NumPy", "Keras"]
     print(f"{'network':<20}{'images':<9}{'filters':>7}", *(f"{name:>9}" for name in names), end="")
     print("" if keras is None else "   NumPy ÷ Keras")
     ratios = []
     for case in cases:
-        fits, count = contestants(case, batches)
-        rates = measure(fits.values(), count, rounds)
+        rates = measure(contestants(case).values(), case.images, rounds)
         print(case, *(f"{rate:9,.0f}" for rate in np.median(rates, axis=0)), end="")
         ratios += [np.median(rates[:, 0] / rates[:, 1])] if keras is not None else []
         print(*(f"{ratio:16.2f}" for ratio in ratios[-1:]), flush=True)
@@ -124,7 +122,7 @@ def compare(cases, rounds, batches=None):
 
 def main(quick):
     print(f"training with Adam, batches of {BATCH}, float32, on the processor: images a second\n")
-    compare(CASES, rounds=3 if quick else 7, batches=8 if quick else None)
+    compare([case._replace(images=case.images // 4) if quick else case for case in CASES], rounds=3 if quick else 7)
     if keras is None:
         print("Keras or its backend is not installed, so it is not in the table.")
     else:

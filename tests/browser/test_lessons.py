@@ -24,6 +24,7 @@ WALKS = (
     "cnnlessons-gradient-stepper",
     "cnnlessons-columns-stepper",
     "cnnlessons-two-networks",
+    "cnnlessons-training-dashboard",
 )
 
 
