@@ -174,7 +174,14 @@ def test_jupyterlab_sends_the_messages_of_sliders_at_once():
     assert set(config.ServerApp) == {"kernel_websocket_connection_class"}  # address and token are not ours to set
 
 
-@pytest.mark.parametrize("path", ["jupyter_server_config.py", "labconfig/page_config.d/cnnlessons.json"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "jupyter_server_config.py",
+        "labconfig/page_config.d/cnnlessons.json",
+        "labconfig/default_setting_overrides.d/cnnlessons.json",
+    ],
+)
 def test_the_environment_has_the_course_s_settings_of_jupyterlab(path):
     installed = Path(sys.prefix, "etc", "jupyter", path)
     remedy = "install the project again: python3 course.py setup"

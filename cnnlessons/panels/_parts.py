@@ -22,7 +22,7 @@ class Panel(widgets.VBox):
     def __init__(self, children, name):
         self.problem = widgets.HTML()
         self._acting = False
-        self._turn = threading.RLock()  # JupyterLab may deliver two clicks in two threads
+        self._one_at_a_time = threading.RLock()  # JupyterLab may deliver two clicks in two threads
         super().__init__([widgets.HTML(STYLE, layout={"display": "none"}), *children, self.problem])
         self.add_class("cnnlessons-panel")
         self.add_class(name)
@@ -40,7 +40,7 @@ class Panel(widgets.VBox):
 
     def act(self, action=lambda: None):
         """Run `action`, however many controls it moves, then draw once. What goes wrong is said, and raised."""
-        with self._turn:
+        with self._one_at_a_time:
             if not self._acting:  # else the panel itself moved this control
                 self._act(action)
 
