@@ -1,11 +1,4 @@
-"""Kernels in signal terms: which frequencies pass, which are stopped, and in which directions.
-
-A frequency is a pair, along rows (downwards) and along columns (to the right), in cycles per pixel. The *frequency
-response* of a kernel is the factor by which **cross-correlation** multiplies a wave: if the image is
-``exp(2πi·(f_row·row + f_column·column))``, the feature map is the response at (f_row, f_column) times that wave. Its
-magnitude is the *gain*, its angle the phase. Convolution flips the kernel first, and its response is the complex
-conjugate: same gain, opposite phase.
-"""
+"""Which frequencies a kernel passes, which it stops, and the terms that follow from that. Taught in lesson 01."""
 
 import itertools
 from dataclasses import dataclass
@@ -72,7 +65,8 @@ class SignalTerms:
     ----------
     band : str
         Where the gain is largest, by `zone_gains`: "low-pass", "band-pass" or "high-pass"; "all-pass" if the three
-        differ by less than half the power; "-boost" in place of "-pass" where a flat image passes as well.
+        differ by less than half the power; "-boost" in place of "-pass" where a flat image passes as well. Where
+        low frequencies gain most but a flat image passes with less than half the largest power, it is "band".
     order : int
         0 answers to flat areas; 1 ignores them and answers to ramps, as a first derivative does; 2 ignores ramps too,
         as a second derivative does. Exactly: the lowest order of a moment of the weights that is not zero, which is
@@ -136,9 +130,9 @@ def signal_terms(kernel):
     scale = abs(kernel).max()
     kernel = kernel / scale  # so that neither squares nor moments leave the range of floats
     order = _order(kernel)
-    zone_gains, peak_frequency = _gains(kernel)
+    zone_gains, peak_frequency, flat_gain = gains(kernel)
     return SignalTerms(
-        band=_band(zone_gains, order),
+        band=band(zone_gains, 0 if order else flat_gain),
         order=order,
         anisotropy=_anisotropy(kernel),
         symmetry=_symmetry(kernel),
@@ -155,6 +149,11 @@ def _check_kernel(kernel):
             f"kernel must have two axes, (KH, KW), got shape {kernel.shape}; "
             "of a layer's kernel (KH, KW, C_in, C_out) choose one, as in kernel[:, :, 0, 0]"
         )
+    return check_numbers(kernel)
+
+
+def check_numbers(kernel):
+    """Return a kernel as floats, or say what is wrong with its numbers."""
     if kernel.dtype.kind not in "biuf":
         raise TypeError(f"kernel must hold real numbers, got dtype {kernel.dtype}")
     if kernel.size == 0 or not np.isfinite(kernel).all():
@@ -164,21 +163,25 @@ def _check_kernel(kernel):
     return kernel.astype(float)
 
 
-def _gains(kernel):
-    """Return the root mean square gains of the three zones, and the frequency of the largest gain."""
+def gains(kernel):
+    """Return the zones' root mean square gains, the frequency of the largest gain, and zero's share of it."""
     axis = frequencies()
     distance = np.hypot(axis[:, np.newaxis], axis)
     gain = abs(frequency_response(kernel))
     zones = distance <= 1 / 8, (distance > 1 / 8) & (distance <= 3 / 8), distance > 3 / 8
     peaks = gain > gain.max() * (1 - 1e-9)
-    return tuple(float(np.sqrt(np.mean(gain[zone] ** 2))) for zone in zones), float(distance[peaks].min())
+    root_mean_squares = tuple(float(np.sqrt(np.mean(gain[zone] ** 2))) for zone in zones)
+    return root_mean_squares, float(distance[peaks].min()), float(abs(kernel.sum()) / gain.max())
 
 
-def _band(zone_gains, order):
+def band(zone_gains, flat_gain, tolerance=0.0):
+    """Return `SignalTerms.band`; a `flat_gain` up to `tolerance` counts as none."""
     if min(zone_gains) > max(zone_gains) * np.sqrt(1 / 2):
         return "all-pass"
     zone = ("low", "band", "high")[np.argmax(zone_gains)]
-    return f"{zone}-boost" if order == 0 and zone != "low" else f"{zone}-pass"
+    if zone == "low" and flat_gain >= np.sqrt(1 / 2):
+        return "low-pass"
+    return ("high" if zone == "high" else "band") + ("-boost" if flat_gain > tolerance else "-pass")
 
 
 def _order(kernel):

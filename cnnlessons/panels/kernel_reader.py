@@ -1,0 +1,526 @@
+"""Kernel reader: every filter of a first layer, and of one of them all that can be read off its weights.
+
+Taught in lesson 08.
+"""
+
+import base64
+import html
+import io
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import numpy as np
+from PIL import Image
+
+from cnnlessons import datasets, ops, plots, recorded, spectra
+from cnnlessons.panels._parts import Panel
+from cnnlessons.panels.kernel_editor import Scale, gain, legend, levels
+
+SIDE = 192  # of a photograph, in pixels: 11×11 weights in three colours take a tenth of a second
+LARGEST_PHOTO = 512
+LARGEST_KERNEL = 15
+OWN = "your own"
+TRAINED, UNTRAINED = "trained", "before training"
+
+# --------------------------------------------------------------------------- numbers
+
+
+class Layer(NamedTuple):
+    """The first layers of one recipe: an array (KH, KW, C, filters) a seed, and what is known of their networks."""
+
+    trained: list
+    untrained: list
+    accuracies: list
+
+
+def recorded_layers(name):
+    """Return the `Layer` of a recorded network, from every seed."""
+    found = recorded.kernels(name)
+    return Layer(list(found.trained), list(found.untrained), [float(share) for share in found.accuracies])
+
+
+def along_colour(description):
+    """Return what a filter weighs in its colour direction, (KH, KW): the pattern times how much of it there is."""
+    return description.pattern * description.norm * np.sqrt(description.colour_share)
+
+
+def filtered(photo, weights):
+    """Cross-correlate a photograph with one filter, with zeros around it, and add the channels up.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W) or (H, W, 3)
+        Brightness from 0 to 1. A filter of one channel sees the mean of the colours, one of three sees gray three
+        times.
+    weights : ndarray, shape (KH, KW, C), with C 1 or 3
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+
+    Notes
+    -----
+    Taught in lesson 08.
+    """
+    image = np.atleast_3d(photo).astype(np.float32)
+    if weights.shape[2] == 1:
+        image = image.mean(axis=2, keepdims=True)
+    channels = np.broadcast_to(image, (*image.shape[:2], weights.shape[2]))  # (H, W, C)
+    kernel = weights.astype(np.float32)
+    maps = [ops.cross_correlate(channels[:, :, c], kernel[:, :, c], padding="same") for c in range(weights.shape[2])]
+    return np.sum(maps, axis=0)
+
+
+def mosaic(kernel, gap=1):
+    """Draw all filters of a layer as tiles with one scale: signed colours of one channel, or red, green and blue.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (KH, KW, C, filters), with C 1 or 3
+    gap : int
+        White pixels around each tile.
+
+    Returns
+    -------
+    tiles : ndarray of uint8, shape (H, W, 3)
+        A pixel a weight. One channel: red positive, white 0, blue negative. Three channels: as a screen mixes them,
+        0 in the middle of each, so that a filter of zeros is gray.
+    columns : int
+        Tiles in a row: about as many as there are rows.
+
+    Notes
+    -----
+    Taught in lesson 08.
+    """
+    height, width, channels, filters = kernel.shape
+    reach = float(np.abs(kernel).max()) or 1.0
+    places = levels(kernel, Scale(-reach, reach, ""))  # (KH, KW, C, filters)
+    columns = int(np.ceil(np.sqrt(filters)))
+    rows = -(-filters // columns)
+    tiles = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for number in range(filters):
+        row, column = divmod(number, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        tile = plots.colour_table(plots.SIGNED)[places[:, :, 0, number]] if channels == 1 else places[..., number]
+        tiles[top : top + height, left : left + width] = tile
+    return tiles, columns
+
+
+# --------------------------------------------------------------------------- words
+
+
+def words(description, channels=3):
+    """Return the words of a description; a filter of one channel has no colour."""
+    return str(description).removesuffix(", luminance") if channels == 1 else str(description)
+
+
+def facts(description, channels=3):
+    """Return what there is to say about a filter as (term, value) pairs, in the words that a table has room for.
+
+    Parameters
+    ----------
+    description : spectra.KernelDescription
+    channels : int
+        Of the filter: with one there is nothing to say of colours.
+
+    Returns
+    -------
+    list of (str, str)
+
+    Notes
+    -----
+    Taught in lesson 08.
+    """
+    if description.kind == "zero":
+        return [("norm", "0")]
+    pairs = [
+        ("band", description.band),
+        ("derivative order", "none" if description.order is None else str(description.order)),
+        ("orientation", _degrees(description.orientation)),
+        ("anisotropy", f"{description.anisotropy:.2f}"),
+        ("straightness", "—" if description.straightness is None else f"{description.straightness:.2f}"),
+        ("flat image's gain", f"{description.flat_gain:.0%}"),
+        ("norm", f"{description.norm:.3g}"),
+        ("explained", f"{description.explained:.0%}"),
+    ]
+    if channels == 3:
+        direction = zip(("red", "green", "blue"), np.round(description.colour_direction, 2), strict=True)
+        pairs += [(f"colour: {name}", plots.number_text(entry)) for name, entry in direction]
+        pairs.append(("energy in colour", f"{description.colour_share:.0%}"))
+    return pairs
+
+
+def _degrees(orientation):
+    return "none" if orientation is None else f"{round(orientation) % 180}°"
+
+
+def derivative_words(fit):
+    """Say in a line which derivative of a Gaussian comes nearest, and what it leaves."""
+    where = "" if fit.orientation is None else f" at {_degrees(fit.orientation)}"
+    return (
+        f"{fit.kind}{where}, order {fit.order}: leaves {fit.residual:.1%} (adjusted {_adjusted(fit.adjusted_residual)})"
+    )
+
+
+def gabor_words(fit):
+    """Say in a line which Gabor function comes nearest, and what it leaves."""
+    return (
+        f"wavelength {fit.wavelength:.1f}, {fit.cycles:.1f} cycles at {_degrees(fit.orientation)}: "
+        f"leaves {fit.residual:.1%} (adjusted {_adjusted(fit.adjusted_residual)})"
+    )
+
+
+def _adjusted(share):
+    return f"{share:.2f}" if np.isfinite(share) else "—"
+
+
+# --------------------------------------------------------------------------- pictures
+
+
+def page(kernel, index, photo):
+    """Draw a layer's filters, one of them with all that is said of it, and a photograph filtered by it.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (KH, KW, C, filters), with C 1 or 3
+    index : int
+        Which filter.
+    photo : ndarray, shape (H, W) or (H, W, 3)
+        Brightness from 0 to 1.
+
+    Returns
+    -------
+    str
+        HTML that fits the width it is given, in light and dark themes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such filter.
+
+    Notes
+    -----
+    Taught in lesson 08. Signed numbers have one map everywhere: red positive, white 0, blue negative.
+    """
+    filters = kernel.shape[3]
+    if not 0 <= index < filters:
+        raise ValueError(f"index must be from 0 to {filters - 1}, got {index}")
+    weights = kernel[..., index]
+    description = spectra.describe(weights)
+    output = filtered(photo, weights)
+    figures = [
+        _figure(f"All {filters} filters", _mosaic(kernel, index), _mosaic_note(kernel)),
+        *_weights_and_fits(weights, description),
+        _figure("Photograph", _png(photo, "Photograph")),
+        _signed_picture("Filtered photograph", output),
+        _gain_picture(weights, description),
+        _figure("In numbers", _table(facts(description, weights.shape[2]))),
+    ]
+    said = html.escape(words(description, weights.shape[2]))
+    return f'{_STYLE}<p class="said">Filter <b>{index}</b>: {said}</p><div class="reader">{"".join(figures)}</div>'
+
+
+def _weights_and_fits(weights, description):
+    in_colour = along_colour(description)
+    reach = float(np.abs(in_colour).max()) or 1.0
+    below = _channels(weights) if weights.shape[2] == 3 else ""
+    title = "Its weights in its colour" if weights.shape[2] == 3 else "Its weights"
+    scale = "" if _numbered(in_colour) else legend(Scale(-reach, reach, plots.SIGNED), "")
+    own = _figure(title, cells(in_colour, reach) + below, scale)
+    if description.kind == "zero":
+        return [own, _figure("Nearest derivative", "none"), _figure("Nearest Gabor function", "none")]
+    strength = description.norm * np.sqrt(description.colour_share)
+    fits = (
+        ("Nearest derivative", description.derivative, derivative_words(description.derivative)),
+        ("Nearest Gabor function", description.gabor, gabor_words(description.gabor)),
+    )
+    return [own, *(_figure(title, cells(fit.pattern * strength, reach), said) for title, fit, said in fits)]
+
+
+def cells(values, reach):
+    """Draw weights as squares, red positive, white 0, blue negative, with their numbers where there is room.
+
+    Parameters
+    ----------
+    values : ndarray, shape (KH, KW)
+    reach : float
+        The absolute value that gets the darkest colour.
+
+    Returns
+    -------
+    str
+        SVG.
+
+    Notes
+    -----
+    Taught in lesson 08.
+    """
+    height, width = values.shape
+    numbered = _numbered(values)
+    pale = 1.6 if numbered else 1  # pale enough for black digits
+    table = plots.colour_table(plots.SIGNED)[levels(values, Scale(-pale * reach, pale * reach, ""))]
+    drawn = []
+    for (row, column), weight in np.ndenumerate(values):
+        red, green, blue = table[row, column]
+        drawn.append(
+            f'<rect x="{column}" y="{row}" width="1" height="1" fill="rgb({red},{green},{blue})">'
+            f"<title>{weight:.3g}</title></rect>"
+        )
+        if numbered:
+            text = plots.number_text(np.round(weight, 2))
+            drawn.append(
+                f'<text x="{column + 0.5}" y="{row + 0.59}" font-size="0.24" text-anchor="middle">{text}</text>'
+            )
+    return (
+        f'<svg class="cells" viewBox="0 0 {width} {height}" shape-rendering="crispEdges" role="img" '
+        f'aria-label="Weights">{"".join(drawn)}</svg>'
+    )
+
+
+def _numbered(values):
+    return max(values.shape) <= 5
+
+
+def _mosaic(kernel, index):
+    tiles, columns = mosaic(kernel)
+    row, column = divmod(index, columns)
+    height, width = (side + 1 for side in kernel.shape[:2])
+    frame = (
+        f'<rect class="chosen" x="{column * width + 0.5}" y="{row * height + 0.5}" width="{width}" height="{height}"/>'
+    )
+    shown = f"All filters; filter {index} is framed, in row {row + 1}, column {column + 1}"
+    return (
+        f'<svg viewBox="0 0 {tiles.shape[1]} {tiles.shape[0]}" role="img" aria-label="{shown}">'
+        f'<image href="{_data(tiles)}" width="{tiles.shape[1]}" height="{tiles.shape[0]}"/>{frame}</svg>'
+    )
+
+
+def _mosaic_note(kernel):
+    reach = float(np.abs(kernel).max()) or 1.0
+    if kernel.shape[2] == 1:
+        return legend(Scale(-reach, reach, plots.SIGNED), "one scale for all")
+    return f"red, green and blue weights as on a screen, gray is 0; one scale for all, to ±{reach:.2g}"
+
+
+def _channels(weights):
+    reach = float(np.abs(weights).max()) or 1.0
+    drawn = "".join(
+        f"<figure>{_png(plots.colour_table(plots.SIGNED)[levels(weights[..., c], Scale(-reach, reach, ''))], name)}"
+        f"<figcaption>{name}</figcaption></figure>"
+        for c, name in enumerate(("red", "green", "blue"))
+    )
+    return f'<div class="channels">{drawn}</div>'
+
+
+def _signed_picture(title, output):
+    reach = float(np.abs(output).max()) or 1.0
+    scale = Scale(-reach, reach, plots.SIGNED)
+    return _figure(title, _png(plots.colour_table(plots.SIGNED)[levels(output, scale)], title), legend(scale, ""))
+
+
+def _gain_picture(weights, description):
+    response = gain(along_colour(description)) if weights.any() else np.zeros((64, 64))
+    scale = Scale(0.0, float(response.max()) or 1.0, plots.MAGNITUDE)
+    picture = _png(plots.colour_table(plots.MAGNITUDE)[levels(response, scale)], "Gain at each frequency")
+    return _figure("Gain at each frequency", picture, legend(scale, "zero in the middle, edges ±½ cycle per pixel"))
+
+
+def _table(pairs):
+    rows = "".join(f"<tr><th>{html.escape(term)}</th><td>{html.escape(value)}</td></tr>" for term, value in pairs)
+    return f"<table>{rows}</table>"
+
+
+def _figure(title, drawing, note=""):
+    return f'<figure><figcaption>{title}</figcaption>{drawing}<div class="below">{note}</div></figure>'
+
+
+def _png(picture, shown):
+    """Return an image element: `picture` is brightness from 0 to 1, or colours as uint8."""
+    return f'<img src="{_data(picture)}" alt="{html.escape(shown)}">'
+
+
+def _data(picture):
+    if picture.dtype != np.uint8:
+        picture = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    stored = io.BytesIO()
+    Image.fromarray(picture).save(stored, format="png", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(stored.getvalue()).decode()}"
+
+
+_STYLE = f"""
+<style>
+.cnnlessons-panel .said {{ font-size: 18px; margin: 4px 0 12px; }}
+.cnnlessons-panel .reader {{ display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 16px 22px; }}
+.cnnlessons-panel .reader {{ max-width: 1000px; padding-right: 10px; }}
+.cnnlessons-panel .reader figure {{ margin: 0; }}
+.cnnlessons-panel .reader figcaption {{ font-size: 15px; margin-bottom: 4px; }}
+.cnnlessons-panel .reader svg, .cnnlessons-panel .reader img {{ width: 100%; display: block; }}
+.cnnlessons-panel .reader svg, .cnnlessons-panel .reader img {{ image-rendering: pixelated; }}
+.cnnlessons-panel .reader svg, .cnnlessons-panel .reader img {{ box-sizing: border-box; border: 1px solid #6b6b6b; }}
+.cnnlessons-panel .reader .chosen {{ fill: none; stroke: {plots.VERMILLION}; stroke-width: 5px; }}
+.cnnlessons-panel .reader .chosen {{ vector-effect: non-scaling-stroke; }}
+.cnnlessons-panel .reader .below {{ font-size: 14px; margin-top: 6px; }}
+.cnnlessons-panel .reader .legend {{ display: flex; align-items: center; gap: 6px; }}
+.cnnlessons-panel .reader .bar {{ flex: 1; height: 12px; border-radius: 2px; }}
+.cnnlessons-panel .reader .channels {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; }}
+.cnnlessons-panel .reader .channels {{ margin-top: 6px; }}
+.cnnlessons-panel .reader .channels figcaption {{ font-size: 13px; text-align: center; margin: 0; }}
+.cnnlessons-panel .reader table {{ font-size: 14px; border-collapse: collapse; width: 100%; margin: 0; }}
+.cnnlessons-panel .reader th {{ text-align: left; font-weight: normal; padding: 2px 6px 2px 0; }}
+.cnnlessons-panel .reader td {{ text-align: right; font-weight: bold; padding: 2px 0; white-space: nowrap; }}
+</style>
+"""
+
+# --------------------------------------------------------------------------- widgets
+
+
+class KernelReader(Panel):
+    """The panel that `kernel_reader` makes; its controls are attributes and can be set from code."""
+
+    def __init__(self, names, find, photo):
+        self._find = find
+        photographs = [*([] if photo is None else [OWN]), *datasets.photographs()]
+        self._own = photo
+        self.network = widgets.Dropdown(options=names, description="Network")
+        self.state = widgets.ToggleButtons(options=[TRAINED], description="Weights")
+        self.seed = widgets.IntSlider(0, 0, 0, description="Seed")
+        self.filter = widgets.IntSlider(0, 0, 0, description="Filter")
+        self.next = widgets.Button(description="Next filter", tooltip="One filter forward")
+        self.photograph = widgets.Dropdown(options=photographs, description="Photo")
+        if photo is None:
+            self.photograph.value = "astronaut"
+        self.about, self.page = widgets.HTML(), widgets.HTML(layout={"width": "100%"})
+        super().__init__([self._controls(), self.about, self.page], "cnnlessons-kernel-reader")
+        self.on(self.network, self._load)
+        for control in (self.state, self.seed, self.filter):
+            self.on(control)
+        self.on(self.next, self._forward)
+        self.on(self.photograph, self._look)
+        self.act(lambda: (self._load(), self._look()))
+
+    def __repr__(self):
+        weights = self.kernel[..., self.filter.value]
+        return (
+            f"Kernel reader: {self.network.value}, {self.state.value}, seed {self.seed.value}, "
+            f"filter {self.filter.value}: {words(spectra.describe(weights), weights.shape[2])}"
+        )
+
+    @property
+    def kernel(self):
+        """The layer that is shown, (KH, KW, C, filters)."""
+        return (self._layer.untrained if self.state.value == UNTRAINED else self._layer.trained)[self.seed.value]
+
+    def draw(self):
+        self.about.value = self._about()
+        self.page.value = page(self.kernel, self.filter.value, self._photo)
+
+    def _about(self):
+        height, width, channels, filters = self.kernel.shape
+        said = (
+            f"First layer: {filters} filters of {height}×{width} weights and {channels} channel{'s' * (channels > 1)}."
+        )
+        if self._layer.accuracies and self.state.value == TRAINED:
+            said += f" The network is right on {self._layer.accuracies[self.seed.value]:.1%} of the test images."
+        return said
+
+    def _load(self):
+        self._layer = self._find(self.network.value)
+        self.seed.max = len(self._layer.trained) - 1
+        self.seed.disabled = not self.seed.max
+        states = (TRAINED, UNTRAINED) if self._layer.untrained else (TRAINED,)
+        if self.state.options != states:
+            self.state.options = states
+        last = self._layer.trained[0].shape[3] - 1
+        self.filter.value = min(self.filter.value, last)
+        self.filter.max = last
+
+    def _look(self):
+        own = self.photograph.value == OWN
+        self._photo = self._own if own else datasets.photograph(self.photograph.value, size=SIDE)
+
+    def _forward(self):
+        self.filter.value = (self.filter.value + 1) % (self.filter.max + 1)
+
+    def _controls(self):
+        for control in (self.network, self.photograph, self.seed, self.filter):
+            control.layout.width, control.style.description_width = "300px", "66px"
+        self.state.style.description_width = "66px"
+        rows = [self.network, self.state, self.photograph, self.seed, self.filter, self.next]
+        return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(3, max-content)",
+                                             "grid_gap": "4px 20px", "margin": "4px 0 8px"})  # fmt: skip
+
+
+def kernel_reader(networks=None, photo=None):
+    """Make a panel that reads the first layer's filters of a network, one after the other.
+
+    Parameters
+    ----------
+    networks : dict of str to array, shape (KH, KW, C, filters), optional
+        First layers' kernels by name, with 1 or 3 channels and at most 15×15 weights. By default the recorded
+        networks, `recorded.names()`, with all their seeds, before and after training.
+    photo : str or array, shape (H, W) or (H, W, 3), optional
+        One of ``datasets.photographs()``, or an image of your own, at most 512 × 512: floats from 0 to 1, or uint8.
+
+    Returns
+    -------
+    KernelReader
+        An ipywidgets box.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a kernel or the photograph is none of these.
+    FileNotFoundError
+        If no networks are given and none are recorded.
+
+    Notes
+    -----
+    Taught in lesson 08. What the panel shows is made by `page` of ``cnnlessons.panels.kernel_reader``.
+    """
+    if networks is None:
+        names, find = recorded.names(), recorded_layers
+        if not names:
+            raise FileNotFoundError("there is no network in data/weights; make them with: cnnlessons record-weights")
+    else:
+        if not isinstance(networks, dict) or not networks:
+            raise TypeError(f"networks must be a dict from name to kernel, with at least one, got {networks!r:.80}")
+        given = {str(name): Layer([_checked_kernel(name, kernel)], [], []) for name, kernel in networks.items()}
+        names, find = tuple(given), given.__getitem__
+    panel = KernelReader(names, find, None if photo is None or isinstance(photo, str) else _checked_photo(photo))
+    if isinstance(photo, str):
+        datasets.photograph_source(photo)  # an unknown name is refused with those there are
+        panel.photograph.value = photo
+    return panel
+
+
+def _checked_kernel(name, kernel):
+    kernel = np.asarray(kernel)
+    if kernel.dtype.kind not in "biuf":
+        raise TypeError(f"kernel {name!r} must hold real numbers, got an array of {kernel.dtype}")
+    if kernel.ndim != 4 or kernel.shape[2] not in (1, 3) or not kernel.size or max(kernel.shape[:2]) > LARGEST_KERNEL:
+        raise ValueError(
+            f"kernel {name!r} must have shape (KH, KW, C, filters) with C 1 or 3 and at most {LARGEST_KERNEL} rows and "
+            f"columns, got shape {kernel.shape}; a first layer's is network.layers[0].kernel"
+        )
+    if not np.isfinite(kernel).all():
+        raise ValueError(f"kernel {name!r} must hold finite numbers only, got NaN or infinity; the training diverged")
+    return kernel
+
+
+def _checked_photo(photo):
+    photo = np.asarray(photo)
+    if photo.dtype.kind not in "biuf":
+        raise TypeError(f"photo must hold real numbers, got an array of {photo.dtype}")
+    fits = photo.ndim in (2, 3) and photo.size and max(photo.shape[:2]) <= LARGEST_PHOTO
+    if not fits or (photo.ndim == 3 and photo.shape[2] != 3):
+        raise ValueError(
+            f"photo must have shape (H, W) or (H, W, 3) with at most {LARGEST_PHOTO} rows and columns, "
+            f"got shape {photo.shape}; cut a part out with photo[:{LARGEST_PHOTO}, :{LARGEST_PHOTO}, :3]"
+        )
+    photo = photo / 255 if photo.dtype == np.uint8 else photo.astype(float)
+    if not (photo.min() >= 0 and photo.max() <= 1):  # NaN is refused too
+        raise ValueError(
+            f"photo must hold numbers from 0 to 1, or uint8, got {photo.min():.3g} to {photo.max():.3g}; "
+            "divide it by its largest"
+        )
+    return photo

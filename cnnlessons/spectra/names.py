@@ -1,0 +1,228 @@
+"""What the fits say of a kernel: its kind, if it is not noise, and the numbers of the best fits. Used in lesson 08."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cnnlessons.spectra import templates
+
+
+@dataclass(frozen=True)
+class DerivativeFit:
+    """The derivative of a Gaussian that comes nearest to a kernel's pattern.
+
+    Attributes
+    ----------
+    kind : str
+        "low-pass" (the Gaussian itself), "edge" (first derivative), "line" (second derivative in one direction),
+        "centre-surround" (Laplacian, or Laplacian plus Gaussian) or "saddle" (mixed second derivative).
+    order : int
+        Of the derivative: 0, 1 or 2.
+    orientation : float or None
+        As `KernelDescription.orientation`; None of a round template.
+    sigma, sigma_along : float
+        Standard deviations of the Gaussian in pixels, across the orientation and along it.
+    centre : tuple of float
+        Pixels below and to the right of the middle of the kernel.
+    residual : float
+        Share of the pattern's energy (sum of squared weights) that the fit leaves, from 0 to 1.
+    adjusted_residual : float
+        ``residual / (1 - parameters / weights)²``, generalised cross-validation: what the fit is expected to leave of
+        a weight that it has not seen. 1 is as bad as no fit; inf says as many parameters as weights.
+    pattern : ndarray (KH, KW)
+        The fit itself, to be held against `KernelDescription.pattern`.
+    """
+
+    kind: str
+    order: int
+    orientation: float | None
+    sigma: float
+    sigma_along: float
+    centre: tuple[float, float]
+    residual: float
+    adjusted_residual: float
+    pattern: np.ndarray = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class GaborFit:
+    """The Gabor function that comes nearest to a kernel's pattern, in the terms of `kernels.gabor`.
+
+    Attributes
+    ----------
+    wavelength : float
+        In pixels.
+    orientation : float
+        Of the stripes, as `KernelDescription.orientation`; `kernels.gabor` calls ``radians(90 - orientation)`` angle.
+    phase : float
+        In radians, -π to π: 0 is a bright line on the centre, ±π a dark one, -π/2 an edge that is bright on the right
+        (of horizontal stripes: below).
+    sigma : float
+        Standard deviation of the window along the wave, in pixels.
+    aspect : float
+        How much narrower the window is across the wave than along it.
+    cycles : float
+        How many wavelengths the window shows: four standard deviations, as far as they lie in the kernel.
+    centre, residual, adjusted_residual, pattern
+        As in `DerivativeFit`. Eight parameters describe nine weights almost however they fall, so of a small kernel
+        read `adjusted_residual`.
+    """
+
+    wavelength: float
+    orientation: float
+    phase: float
+    sigma: float
+    aspect: float
+    cycles: float
+    centre: tuple[float, float]
+    residual: float
+    adjusted_residual: float
+    pattern: np.ndarray = field(repr=False, compare=False)
+
+
+def orientation_of(angle, turn=180):
+    """Return the orientation of a line, from the angle of its normal as `kernels.gabor` counts it, to 1/1000 degree.
+
+    Rounded, so that a horizontal edge is at 0 however its fit was rounded, never just below 180.
+    """
+    return float(np.round(90 - np.degrees(angle), 3) % turn)
+
+
+# Names: the template with the lowest adjusted residual, if that is below what noise reaches.
+
+_PERFECT = 0.01  # no parameter is spent on less than that share of the energy
+
+# What 19 of 20 noise kernels of 3×3, 4×4, … 11×11 stay above:
+# [np.quantile(noise_scores((size, size), draws=1000, seed=0), 0.05) for size in range(3, 12)]
+NOISE_LIMITS = (0.264, 0.511, 0.651, 0.755, 0.792, 0.834, 0.873, 0.895, 0.910)
+
+
+def kind_and_residual(pattern, fits, band):
+    """Return the kind and the residual of what explains a pattern best; noise explains nothing."""
+    kinds, residuals, scores = _scores(pattern, fits)
+    best = np.argmin(scores)
+    kind, residual = kinds[best], float(residuals[best])
+    if scores[best] > noise_limit(pattern.size):
+        return "noise", 1.0
+    if kind != "identity" and band == "low-pass":  # if it fits a line or an edge, then only one side of that
+        return ("constant" if kind == "constant" else "low-pass"), residual
+    if kind in ("low-pass", "constant", "centre-surround"):  # round, and not low-pass
+        return ("identity" if band == "all-pass" else "centre-surround"), residual
+    return kind, residual
+
+
+def _scores(pattern, fits):
+    """Return kinds, residuals and adjusted residuals of all templates, of all weights alike and of a single weight."""
+    kinds = [*templates.KINDS.tolist(), "constant", "identity"]
+    residuals = np.array([*fits.residuals, 1 - pattern.sum() ** 2 / pattern.size, 1 - (pattern**2).max()])
+    counts = np.array([*fits.counts, 1, 3])
+    scores = _adjusted(residuals + _PERFECT, counts, max(pattern.size, 9))
+    if gabor_fit(fits).cycles <= 1:  # it shows a blob or an edge
+        scores[templates.GABOR] = np.inf
+    return kinds, residuals, scores
+
+
+def _adjusted(residuals, counts, weights):
+    """Generalised cross-validation: what is left, for each weight that the fit was not free to follow."""
+    room = 1 - counts / weights
+    return np.where(room > 0, residuals / np.maximum(room, 1e-12) ** 2, np.inf)
+
+
+def noise_limit(weights):
+    """Return the table's limit, in between by the number of weights; fewer than 9 weights cannot be told from noise."""
+    return np.interp(weights, np.arange(3, 12) ** 2, NOISE_LIMITS) if weights >= 9 else np.inf
+
+
+def noise_scores(shape, draws, seed):
+    """Return the lowest adjusted residual of each of some kernels of independent, normally distributed weights."""
+    patterns = np.random.default_rng(seed).normal(size=(draws, *shape))
+    patterns /= np.linalg.norm(patterns, axis=(1, 2), keepdims=True)
+    return np.array([_scores(pattern, templates.fit_templates(pattern))[2].min() for pattern in patterns])
+
+
+def _best_template(fits, kind):
+    """Return which derivative template, of the kind where there is one for it, fits best."""
+    wanted = {"constant": "low-pass", "identity": "low-pass"}.get(kind, kind)
+    allowed = [name == wanted if wanted in templates.ORDERS else name in templates.ORDERS for name in templates.KINDS]
+    scores = _adjusted(fits.residuals + _PERFECT, fits.counts, max(fits.patterns[0].size, 9))
+    return int(np.argmin(np.where(allowed, scores, np.inf)))
+
+
+def best_derivative(fits, kind):
+    """Return the `DerivativeFit` that fits best, of the kind where there is one for it."""
+    best = _best_template(fits, kind)
+    row, column, angle, across, along, _ = fits.parameters[best]
+    name = str(templates.KINDS[best])
+    along = along if templates.FREE[best, 4] else across
+    if name == "low-pass" and across > along:  # a blob lies along its longer axis
+        angle, across, along = angle + np.pi / 2, along, across
+    return DerivativeFit(
+        kind=name,
+        order=templates.ORDERS[name],
+        orientation=orientation_of(angle, 90 if name == "saddle" else 180) if templates.FREE[best, 2] else None,
+        sigma=float(np.exp(across)),
+        sigma_along=float(np.exp(along)),
+        centre=(float(row), float(column)),
+        residual=float(fits.residuals[best]),
+        adjusted_residual=_adjusted_residual(fits, best),
+        pattern=fits.patterns[best],
+    )
+
+
+def gabor_fit(fits):
+    """Return the `GaborFit`."""
+    row, column, angle, along_wave, across_wave, wavelength = fits.parameters[templates.GABOR]
+    orientation = orientation_of(angle)
+    cosine, sine = fits.amplitudes[templates.GABOR]
+    upside_down = np.cos(angle - np.radians(90 - orientation)) < 0  # the wave runs the other way
+    sigma, height, width = np.exp(along_wave), *fits.patterns[0].shape
+    shown = min(4 * sigma, height * abs(np.sin(angle)) + width * abs(np.cos(angle)))
+    return GaborFit(
+        wavelength=float(np.exp(wavelength)),
+        orientation=orientation,
+        phase=float(np.arctan2(sine if upside_down else -sine, cosine)),
+        sigma=float(sigma),
+        aspect=float(np.exp(along_wave - across_wave)),
+        cycles=float(shown / np.exp(wavelength)),
+        centre=(float(row), float(column)),
+        residual=float(fits.residuals[templates.GABOR]),
+        adjusted_residual=_adjusted_residual(fits, templates.GABOR),
+        pattern=fits.patterns[templates.GABOR],
+    )
+
+
+def _adjusted_residual(fits, template):
+    return float(_adjusted(fits.residuals[template], fits.counts[template], fits.patterns[0].size))
+
+
+def orientation(kind, derivative, gabor, preferred):
+    """Return the orientation of what explains the kernel, or else the one that its spectrum prefers."""
+    if kind in ("edge", "line", "saddle"):
+        return derivative.orientation
+    return gabor.orientation if kind == "gabor" else preferred
+
+
+def sign(kind, pattern, fits):
+    """Return 1 or -1 as `KernelDescription.sign` counts, or None."""
+    if kind in ("gabor", "noise"):
+        return None
+    best = _best_template(fits, kind)
+    (first, second), angle = fits.amplitudes[best], fits.parameters[best, 2]
+    if kind in ("low-pass", "constant"):
+        value = pattern.sum()
+    elif kind == "identity":
+        value = pattern.flat[abs(pattern).argmax()]
+    elif kind == "centre-surround":
+        value = 2 * first + second  # the template at its centre
+    else:
+        value = first * _turns(kind, angle)
+    return 1 if value > 0 else -1
+
+
+def _turns(kind, angle):
+    """Return 1, or -1 if a template changes sign when its angle is counted as its orientation is."""
+    period = {"edge": 180, "saddle": 90}.get(kind)
+    if period is None:
+        return 1
+    turns = (angle - np.radians(90 - orientation_of(angle, period))) / np.radians(period)
+    return 1 if round(turns) % 2 == 0 else -1
