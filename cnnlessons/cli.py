@@ -76,7 +76,30 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("store", help="run notebooks from top to bottom and save them with their outputs")
     command.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
     command.set_defaults(run=lambda options: store(options.notebooks))
+
+    command = commands.add_parser("record-weights", help="train the networks that lesson 08 reads (an hour; goes on)")
+    command.add_argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated")
+    command.add_argument("--jobs", type=int, default=2, help="networks trained at once, one core each")
+    command.set_defaults(run=lambda options: record_weights(options.tasks, options.jobs))
+    _add_experiment(commands)
     return parser
+
+
+def _add_experiment(commands) -> None:
+    command = commands.add_parser(
+        "experiment", help="train what the evidence of the lessons rests on, or go on with it"
+    )
+    command.add_argument("name", metavar="NAME", help="such as stems")
+    command.add_argument("--seeds", type=int, metavar="N", help="how many (10)")
+    command.add_argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)")
+    command.add_argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store")
+    command.add_argument("--dataset", metavar="NAME", help="only the runs on this data set")
+    command.add_argument(
+        "--verify", type=int, metavar="K", help="run K recorded runs again, drawn at random, and compare"
+    )
+    command.add_argument("--store", type=Path, metavar="FILE", help="a CSV file (data/evidence/NAME.csv)")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler whose workers make the runs")
+    command.set_defaults(run=experiment)
 
 
 # --------------------------------------------------------------------------- what this machine has
@@ -217,6 +240,72 @@ def bench(quick: bool = False) -> None:
         ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there
         if ended.returncode != 0:
             raise Problem(f"{script} failed:\n{ended.stderr}")
+
+
+# --------------------------------------------------------------------------- recorded networks
+
+
+def record_weights(tasks: list[str] | None, jobs: int) -> None:
+    """Train the networks of `recorded` that are missing and write them to data/weights.
+
+    Raises
+    ------
+    Problem
+        If there is no such task, or its images are not there.
+    """
+    from cnnlessons import recorded
+
+    try:
+        recorded.record(tasks=tasks, jobs=jobs)
+    except (OSError, ValueError) as error:
+        raise Problem(str(error)) from error
+
+
+# --------------------------------------------------------------------------- experiments
+
+
+def experiment(options: argparse.Namespace) -> None:
+    """Make the runs of an experiment that its store does not hold yet, or some that it holds again.
+
+    Raises
+    ------
+    Problem
+        If there is no such experiment, an option cannot be taken, runs failed, or a verified run came out otherwise.
+    """
+    from cnnlessons import experiments
+
+    if options.name not in experiments.EXPERIMENTS:
+        raise Problem(f"there is no experiment {options.name!r}; the names are: {', '.join(experiments.EXPERIMENTS)}")
+    if options.epochs and not options.store and options.verify is None:
+        raise Problem("runs with other epochs are another experiment: name a file for them with --store FILE")
+    store = options.store or experiments.evidence(options.name)
+    try:
+        if options.verify is not None:
+            _verify(experiments.verify(store, options.verify, options.jobs, scheduler=options.scheduler))
+        else:
+            grid = experiments.grid(options.name, options.dataset, options.epochs)
+            seeds = experiments.SEEDS if options.seeds is None else options.seeds
+            _tell(experiments.run(grid, seeds, options.jobs, store, scheduler=options.scheduler), store)
+    except (OSError, TypeError, ValueError, ImportError) as error:
+        raise Problem(str(error)) from error
+
+
+def _tell(rows, store) -> None:
+    """Say how many runs there are, and which failed."""
+    print(f"{len(rows)} runs in {store}")
+    failed = rows[rows["error"] != ""]
+    if len(failed):
+        reasons = "\n".join(f"{count} × {error}" for error, count in failed["error"].value_counts().items())
+        raise Problem(f"{len(failed)} runs failed; the same command tries them again\n{reasons}")
+
+
+def _verify(rows) -> None:
+    """Print the recorded and the new accuracy of each run."""
+    for _, row in rows.iterrows():
+        what = f"{row['setting']}, {row['dataset']}, {row['per_class']} a class, seed {row['seed']}"
+        print(f"{what}: recorded {row['recorded']:.1%}, again {row['again']:.1%} {row['error']}".rstrip())
+    if not (rows["difference"].abs() <= 0.02).all():
+        raise Problem("not every run came out within 2 points of the recorded accuracy")
 
 
 # --------------------------------------------------------------------------- notebooks
