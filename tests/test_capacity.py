@@ -1,11 +1,15 @@
-"""Filters that do the same job are found, whatever their scale, and merging them changes no output."""
+"""What a layer holds is counted right: singular values, what can be had back, what is hidden, what is there twice."""
+
+from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+import scipy.linalg
+import scipy.optimize
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlessons import capacity, ops
+from cnnlessons import capacity, datasets, ops
 from cnnlessons.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from cnnlessons.network import Sequential
 
@@ -203,3 +207,461 @@ def test_what_does_not_fit_is_refused(call, words):
 def test_words_are_no_weights():
     with pytest.raises(TypeError, match="kernel must hold real numbers, got dtype"):
         capacity.similarities(np.array([["a"]]))
+
+
+# --------------------------------------------------------------------------- counting
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((3, 3, 1, 8), (9, 8)), ((3, 3, 3, 32), (27, 32)), ((5, 5, 3, 32), (75, 32))]
+)
+def test_a_patch_times_the_matrix_is_the_convolution_there(shape, size):
+    random = np.random.default_rng(0)
+    kernel, image = random.standard_normal(shape), random.random((1, 9, 8, shape[2]))
+    matrix = capacity.patch_matrix(kernel)
+    assert matrix.shape == size
+    side = shape[0]
+    expected = ops.conv2d(image, kernel)[0]
+    for row, column in np.ndindex(expected.shape[:2]):
+        patch = image[0, row : row + side, column : column + side].ravel()
+        np.testing.assert_allclose(patch @ matrix, expected[row, column], atol=1e-12)
+
+
+def test_changing_the_matrix_leaves_the_kernel_alone():
+    kernel = np.ones((3, 3, 1, 2))
+    capacity.patch_matrix(kernel)[:] = 0
+    assert kernel.all()
+
+
+@given(
+    st.integers(1, 9), st.integers(1, 9), st.integers(1, 5), st.integers(1, 40), st.integers(1, 4), st.integers(1, 4)
+)
+def test_what_a_patch_loses_and_how_often_a_pixel_is_seen_make_up_the_ratio_of_the_image(
+    kh, kw, channels, filters, s, t
+):
+    counts = capacity.stem_counts((kh, kw), channels, filters, (s, t))
+    assert counts.image_ratio == pytest.approx(counts.patch_ratio * counts.windows_per_pixel)
+    outputs = ops.conv2d(np.zeros((1, 10 * s, 10 * t, 1)), np.zeros((kh, kw, 1, 1)), stride=(s, t), padding="same").size
+    assert counts.image_ratio == pytest.approx(outputs * filters / (10 * s * 10 * t * channels))
+    assert counts.weights == counts.patch_inputs * filters == kh * kw * channels * filters
+
+
+def test_the_kernel_size_does_not_change_how_many_numbers_come_out_of_an_image():
+    ratios = {capacity.stem_counts(size, 3, 32, 2).image_ratio for size in (1, 3, 5, 7)}
+    assert ratios == {32 / 12}
+
+
+# --------------------------------------------------------------------------- the map of a whole image
+
+
+@st.composite
+def stems(draw, most_filters=7):
+    """A kernel, a stride, and an image size that is a multiple of it: even kernels, large ones, narrow images."""
+    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    size = tuple(step * draw(st.integers(1, 4)) for step in stride)
+    shape = draw(st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3), st.integers(1, most_filters)))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    return random.standard_normal(shape), stride, size
+
+
+def by_definition(image, kernel, stride):
+    """Every output as a sum over pixels, the index turned over at the border: (H, W, C) -> (H', W', F)."""
+    height, width, _ = image.shape
+    out = np.zeros((height // stride[0], width // stride[1], kernel.shape[3]))
+    for row, column, i, j in product(*map(range, (*out.shape[:2], *kernel.shape[:2]))):
+        out[row, column] += image[(row * stride[0] + i) % height, (column * stride[1] + j) % width] @ kernel[i, j]
+    return out
+
+
+@given(stems(), st.integers(0, 1000))
+def test_an_image_goes_on_at_the_opposite_side(stem, seed):
+    kernel, stride, size = stem
+    image = np.random.default_rng(seed).standard_normal((*size, kernel.shape[2]))
+    found = capacity.periodic_conv2d(image[None], kernel, np.arange(kernel.shape[3]), stride)
+    np.testing.assert_allclose(found[0], by_definition(image, kernel, stride) + np.arange(kernel.shape[3]), atol=1e-12)
+
+
+@given(stems())
+def test_the_matrix_does_what_the_layer_does_and_its_transpose_carries_the_gradient(stem):
+    kernel, stride, size = stem
+    random = np.random.default_rng(1)
+    images = random.standard_normal((2, *size, kernel.shape[2]))
+    matrix = capacity.operator_matrix(kernel, stride, size)
+    outputs = capacity.periodic_conv2d(images, kernel, stride=stride)
+    np.testing.assert_allclose(images.reshape(2, -1) @ matrix.T, outputs.reshape(2, -1), atol=1e-12)
+    grads = random.standard_normal(outputs.shape)
+    back = capacity.periodic_conv2d_backward(grads, kernel, stride)
+    np.testing.assert_allclose(grads.reshape(2, -1) @ matrix, back.reshape(2, -1), atol=1e-12)
+    assert (outputs * grads).sum() == pytest.approx((images * back).sum(), abs=1e-9)
+
+
+@settings(max_examples=300, deadline=None)
+@given(stems())
+def test_the_singular_values_are_those_of_the_dense_matrix(stem):
+    kernel, stride, size = stem
+    matrix = capacity.operator_matrix(kernel, stride, size)
+    spectrum = capacity.operator_spectrum(kernel, stride, size)
+    assert (spectrum.outputs, spectrum.inputs) == matrix.shape
+    expected = scipy.linalg.svdvals(matrix)
+    np.testing.assert_allclose(spectrum.singular_values, expected, rtol=0, atol=1e-8)
+    assert spectrum.rank == np.linalg.matrix_rank(matrix)
+    assert spectrum.lost == scipy.linalg.null_space(matrix).shape[1]
+    assert spectrum.condition_number == pytest.approx(expected[0] / expected[spectrum.rank - 1], rel=1e-6)
+
+
+@given(stems(), st.integers(0, 3), st.integers(0, 3))
+def test_each_frequency_has_the_gains_of_its_waves(stem, u, v):
+    """With one filter and stride 1 a wave comes out as itself, multiplied by the singular value of its frequency."""
+    kernel, _, _ = stem
+    kernel, (height, width) = kernel[:, :, :1, :1], (4, 6)
+    wave = np.exp(2j * np.pi * (np.arange(height)[:, None] * u / height + np.arange(width) * v / width))
+    out = [capacity.periodic_conv2d(part[None, ..., None], kernel) for part in (wave.real, wave.imag)]
+    gain = capacity.operator_spectrum(kernel, 1, (height, width)).by_frequency[u, v, 0]
+    np.testing.assert_allclose(np.hypot(*out), gain, atol=1e-9)
+
+
+def test_moving_the_kernel_changes_no_singular_value():
+    kernel = np.random.default_rng(0).standard_normal((3, 2, 2, 5))
+    moved = np.pad(kernel, ((1, 0), (2, 1), (0, 0), (0, 0)))
+    plain, other = (capacity.operator_spectrum(k, 2, (8, 6)).singular_values for k in (kernel, moved))
+    np.testing.assert_allclose(plain, other, atol=1e-12)
+
+
+def random_stem(filters, size=5, channels=3, seed=0):
+    return np.random.default_rng(seed).standard_normal((size, size, channels, filters))
+
+
+@pytest.mark.parametrize(("filters", "lost"), [(8, 4), (11, 1), (12, 0), (13, 0), (32, 0)])
+def test_what_decides_is_the_filters_against_the_new_numbers_of_each_position(filters, lost):
+    for size in (2, 3, 5, 7):
+        spectrum = capacity.operator_spectrum(random_stem(filters, size), 2, (16, 12))
+        assert spectrum.lost == lost * 8 * 6
+        assert spectrum.injective == (lost == 0)
+        assert spectrum.rank == min(spectrum.inputs, spectrum.outputs)
+
+
+def test_more_filters_than_needed_make_the_way_back_easier():
+    conditions = [np.median([capacity.operator_spectrum(random_stem(filters, seed=seed), 2, 32).condition_number
+                             for seed in range(5)]) for filters in (12, 16, 32, 64)]  # fmt: skip
+    assert conditions == sorted(conditions, reverse=True)
+    assert conditions[0] > 50
+    assert conditions[2] < 10
+
+
+def test_a_photograph_of_full_size_needs_no_matrix():
+    spectrum = capacity.operator_spectrum(random_stem(4, 7), 4, 224)
+    assert spectrum.singular_values.shape == (56 * 56 * 4,)
+    assert spectrum.inputs == 224 * 224 * 3
+    frobenius = 56 * 56 * (random_stem(4, 7) ** 2).sum()  # every weight stands once in the rows of every position
+    assert (spectrum.by_frequency**2).sum() == pytest.approx(frobenius)
+
+
+def test_strips_give_the_same_as_all_frequencies_at_once(monkeypatch):
+    kernel = random_stem(6)
+    whole = capacity.operator_spectrum(kernel, 2, (14, 10)).by_frequency
+    monkeypatch.setattr(capacity.operator, "_MOST_NUMBERS", 1000)
+    np.testing.assert_allclose(capacity.operator_spectrum(kernel, 2, (14, 10)).by_frequency, whole, atol=1e-12)
+
+
+def test_copies_of_a_filter_add_nothing_to_the_rank_in_either_precision():
+    for dtype in (np.float32, np.float64):
+        kernel = random_stem(6).astype(dtype)
+        kernel = np.concatenate([kernel, kernel / dtype(3), kernel.sum(3, keepdims=True)], axis=3)
+        spectrum = capacity.operator_spectrum(kernel, 2, 8)
+        assert spectrum.rank == 6 * 16
+
+
+def test_filters_whose_weights_sum_to_zero_lose_the_mean_brightness_alone():
+    kernel = random_stem(20, channels=1)
+    kernel -= kernel.mean(axis=(0, 1, 2))
+    spectrum = capacity.operator_spectrum(kernel, 1, 8)
+    assert spectrum.lost == 1
+    hidden = capacity.null_space_part(np.random.default_rng(0).random((1, 8, 8, 1)), kernel)
+    assert np.ptp(hidden) < 1e-12
+
+
+def test_a_kernel_of_zeros_has_no_rank_and_no_condition():
+    spectrum = capacity.operator_spectrum(np.zeros((3, 3, 1, 2)), 1, 4)
+    assert (spectrum.rank, spectrum.lost, spectrum.condition_number) == (0, 16, np.inf)
+
+
+# --------------------------------------------------------------------------- images from activations
+
+
+@given(stems())
+def test_without_relu_both_ways_back_are_the_pseudo_inverse(stem):
+    kernel, stride, size = stem
+    random = np.random.default_rng(2)
+    matrix = capacity.operator_matrix(kernel, stride, size)
+    outputs = random.standard_normal((1, *np.floor_divide(size, stride), kernel.shape[3]))
+    expected = np.linalg.pinv(matrix, rcond=1e-12) @ outputs.ravel()
+    condition = capacity.operator_spectrum(kernel, stride, size).condition_number
+    exact = capacity.invert(outputs, kernel, stride=stride, start=0)
+    np.testing.assert_allclose(exact.ravel(), expected, rtol=0, atol=1e-11 * condition * (1 + abs(expected).max()))
+    if condition < 100:
+        found = capacity.reconstruct(outputs, kernel, stride=stride, start=0, tolerance=1e-13)
+        np.testing.assert_allclose(found.images.ravel(), expected, rtol=0, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return np.stack([datasets.photograph(name, size=32) for name in ("chelsea", "coffee")])
+
+
+@pytest.mark.parametrize("filters", [12, 16, 32])
+def test_a_stem_of_full_rank_gives_the_photograph_back(photographs, filters):
+    kernel, bias = random_stem(filters), np.arange(filters)
+    activations = capacity.periodic_conv2d(photographs, kernel, bias, 2)
+    assert abs(capacity.invert(activations, kernel, bias, 2) - photographs).max() < 1e-6
+    if filters > 12:  # with just enough filters the condition number is in the hundreds
+        found = capacity.reconstruct(activations, kernel, bias, 2)
+        assert abs(found.images - photographs).max() < 1e-6
+        assert found.converged
+
+
+def test_a_worse_condition_number_takes_more_iterations(photographs):
+    found = []
+    for filters in (13, 16, 24, 48):
+        kernel = random_stem(filters)
+        found.append(capacity.reconstruct(capacity.periodic_conv2d(photographs, kernel, stride=2), kernel, stride=2))
+    iterations = [one.iterations for one in found]
+    assert iterations == sorted(iterations, reverse=True)
+    assert iterations[0] > 3 * iterations[-1]
+
+
+def test_what_the_activations_leave_open_stays_as_it_was(photographs):
+    kernel = random_stem(8)
+    activations = capacity.periodic_conv2d(photographs, kernel, stride=2)
+    for back in (capacity.invert(activations, kernel, stride=2, start=0.25),
+                 capacity.reconstruct(activations, kernel, stride=2, start=0.25).images):  # fmt: skip
+        np.testing.assert_allclose(capacity.null_space_part(back - 0.25, kernel, 2), 0, atol=1e-6)
+        np.testing.assert_allclose(capacity.periodic_conv2d(back, kernel, stride=2), activations, atol=1e-6)
+
+
+def contradiction(images, activations, kernel, bias, stride):
+    """Half the sum of squares that `reconstruct` makes small with ReLU, written by cases."""
+    sums = capacity.periodic_conv2d(images, kernel, bias, stride)
+    wrong = np.where(activations > 0, sums - activations, np.where(sums > 0, sums, 0))
+    return (wrong**2).sum() / 2, capacity.periodic_conv2d_backward(wrong, kernel, stride)
+
+
+@pytest.mark.parametrize("filters", [3, 12, 32, 64])
+def test_after_relu_an_image_with_these_activations_is_found(photographs, filters):
+    kernel, bias = random_stem(filters), np.linspace(-1, 1, filters)
+    activations = ops.relu(capacity.periodic_conv2d(photographs, kernel, bias, 2))
+    found = capacity.reconstruct(activations, kernel, bias, 2, relu=True, tolerance=1e-6)
+    again = ops.relu(capacity.periodic_conv2d(found.images, kernel, bias, 2))
+    relative = np.linalg.norm(again - activations) / np.linalg.norm(activations)
+    assert relative <= found.residual * (1 + 1e-6)
+    assert found.residual < 1e-6
+    assert found.converged
+
+
+def test_after_relu_enough_filters_give_the_photograph_back_and_few_do_not(photographs):
+    errors = {}
+    for filters in (12, 64):
+        kernel = random_stem(filters)
+        activations = ops.relu(capacity.periodic_conv2d(photographs, kernel, stride=2))
+        errors[filters] = abs(capacity.reconstruct(activations, kernel, stride=2, relu=True).images - photographs).max()
+    assert errors[64] < 1e-6
+    assert errors[12] > 0.1
+
+
+def test_relu_loses_nothing_where_each_filter_has_its_opposite(photographs):
+    kernel = random_stem(16)
+    both = np.concatenate([kernel, -kernel], axis=3)
+    activations = ops.relu(capacity.periodic_conv2d(photographs, both, stride=2))
+    assert abs(capacity.reconstruct(activations, both, stride=2, relu=True).images - photographs).max() < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_activations_that_no_image_has_are_met_as_closely_as_a_general_minimiser_meets_them(seed):
+    random = np.random.default_rng(seed)
+    kernel, bias = random.standard_normal((3, 2, 1, 4)), random.standard_normal(4)
+    activations = np.maximum(random.standard_normal((1, 4, 3, 4)), 0)
+    found = capacity.reconstruct(activations, kernel, bias, (1, 2), relu=True)
+    reached, slope = contradiction(found.images, activations, kernel, bias, (1, 2))
+
+    def objective(flat):
+        value, grad = contradiction(flat.reshape(1, 4, 6, 1), activations, kernel, bias, (1, 2))
+        return value, grad.ravel()
+
+    best = scipy.optimize.minimize(objective, np.full(24, 0.5), jac=True, method="BFGS", options={"gtol": 1e-9}).fun
+    assert reached == pytest.approx(best, rel=1e-6)
+    assert found.residual == pytest.approx(np.sqrt(2 * reached) / np.linalg.norm(activations))
+    assert abs(slope).max() < 1e-3
+
+
+def test_a_search_that_runs_out_of_iterations_says_so(photographs):
+    kernel = random_stem(14)
+    activations = capacity.periodic_conv2d(photographs, kernel, stride=2)
+    found = capacity.reconstruct(activations, kernel, stride=2, iterations=5)
+    assert found.iterations == 5
+    assert not found.converged
+    assert found.residual > 1e-6
+
+
+def test_a_start_that_is_right_needs_no_iteration(photographs):
+    kernel = random_stem(14)
+    activations = capacity.periodic_conv2d(photographs, kernel, stride=2)
+    found = capacity.reconstruct(activations, kernel, stride=2, start=photographs)
+    assert (found.iterations, found.converged) == (0, True)
+
+
+# --------------------------------------------------------------------------- what a layer cannot see
+
+
+@given(stems())
+def test_the_unseen_part_is_the_projection_on_the_null_space(stem):
+    kernel, stride, size = stem
+    images = np.random.default_rng(3).random((2, *size, kernel.shape[2]))
+    basis = scipy.linalg.null_space(capacity.operator_matrix(kernel, stride, size))
+    expected = images.reshape(2, -1) @ basis @ basis.T
+    found = capacity.null_space_part(images, kernel, stride)
+    np.testing.assert_allclose(found.reshape(2, -1), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(("filters", "strength", "least"), [(4, 1, 0.1), (11, 3, 0.01)])
+def test_two_pictures_that_look_different_have_the_same_activations(photographs, filters, strength, least):
+    kernel = random_stem(filters)
+    pair = capacity.null_space_image(*photographs, kernel, 2, strength=strength)
+    assert min(pair.image.min(), pair.twin.min()) >= 0
+    assert max(pair.image.max(), pair.twin.max()) <= 1
+    first, second = (capacity.periodic_conv2d(one[None], kernel, stride=2) for one in (pair.image, pair.twin))
+    np.testing.assert_allclose(first, second, atol=1e-10)
+    np.testing.assert_allclose(pair.image, 0.5 + pair.contrast * (photographs[0] - 0.5), atol=1e-12)
+    assert pair.difference == pytest.approx(np.sqrt(((pair.twin - pair.image) ** 2).mean()))
+    assert pair.difference > least
+
+
+def test_a_blind_layer_takes_the_other_picture_for_the_first(photographs):
+    pair = capacity.null_space_image(*photographs, np.zeros((3, 3, 3, 1)))
+    np.testing.assert_allclose(pair.twin, photographs[1], atol=1e-12)
+    assert pair.contrast == 1
+
+
+# --------------------------------------------------------------------------- what activations repeat
+
+
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_the_effective_rank_is_the_entropy_of_the_singular_values(seed, channels):
+    random = np.random.default_rng(seed)
+    rows = random.standard_normal((40, channels)) @ random.standard_normal((channels, channels)) + 5
+    values = scipy.linalg.svdvals(rows - rows.mean(axis=0))
+    shares = values / values.sum()
+    expected = np.prod(shares**-shares)
+    assert capacity.effective_rank(rows) == pytest.approx(expected, rel=1e-6)
+    assert capacity.effective_rank(3 * rows[:, ::-1] + 1) == pytest.approx(expected, rel=1e-6)
+    np.testing.assert_allclose(capacity.variance_shares(rows), values**2 / (values**2).sum(), atol=1e-9)
+
+
+def test_the_effective_rank_goes_from_one_to_the_number_of_channels():
+    random = np.random.default_rng(0)
+    assert capacity.effective_rank(random.random((50, 1)) * [1, -2, 3]) == pytest.approx(1, abs=1e-5)
+    assert capacity.effective_rank(np.tile(np.eye(7), (9, 1)) - 1 / 7) == pytest.approx(6)  # they sum to zero
+    assert capacity.effective_rank(np.vstack([np.eye(7), -np.eye(7)])) == pytest.approx(7)
+
+
+def test_maps_count_position_by_position():
+    maps = np.random.default_rng(0).random((2, 4, 5, 3))
+    assert capacity.effective_rank(maps) == capacity.effective_rank(maps.reshape(-1, 3))
+    np.testing.assert_array_equal(capacity.zero_shares(maps - maps[0, 0, 0]), np.full(3, 1 / 40))
+
+
+def test_so_many_components_carry_so_much():
+    rows = np.vstack([np.diag([3.0, 2.0, 1.0]), -np.diag([3.0, 2.0, 1.0])])  # variances 9 : 4 : 1
+    counts = [capacity.components_that_carry(rows, share) for share in (0.5, 9 / 14, 0.65, 13 / 14, 0.95, 1)]
+    assert counts == [1, 1, 2, 2, 3, 3]
+
+
+def test_neighbours_of_noise_are_unrelated_and_those_of_stripes_are_alike_along_them():
+    noise = np.random.default_rng(0).standard_normal((4, 60, 60, 3))
+    assert np.abs(capacity.neighbour_correlation(noise)).max() < 0.02
+    stripes = np.tile(np.arange(20) % 2.0, (20, 1))[None, ..., None]
+    assert capacity.neighbour_correlation(stripes) == pytest.approx((1, -1), abs=1e-2)
+
+
+def test_the_correlation_of_one_map_is_pearsons():
+    image = datasets.photograph("camera", size=40)
+    expected = np.corrcoef(image[:-1].ravel(), image[1:].ravel())[0, 1]
+    assert capacity.neighbour_correlation(image[None, ..., None]).below == pytest.approx(expected)
+
+
+def test_zeros_are_counted_channel_by_channel():
+    maps = np.ones((1, 2, 2, 3))
+    maps[0, 0, :, 0] = maps[..., 2] = 0
+    assert capacity.zero_shares(maps).tolist() == [0.5, 0, 1]
+
+
+# --------------------------------------------------------------------------- what cannot be counted is refused
+
+STEM, IMAGES = random_stem(8), np.full((1, 8, 8, 3), 0.5)
+OUTPUTS, PICTURE = np.zeros((1, 4, 4, 8)), np.full((8, 8, 3), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: capacity.patch_matrix(np.ones((3, 3))),
+            r"kernel must have shape \(KH, KW, C_in, C_out\).*got \(3, 3\)",
+        ),
+        (lambda: capacity.patch_matrix([[1, 2], [3]]), "kernel must have rows of equal length"),
+        (lambda: capacity.stem_counts(0, 3, 8), r"kernel_size\[?0?\]? must be at least 1, got 0|kernel_size must be"),
+        (lambda: capacity.stem_counts(3, 3, 0), "filters must be at least 1, got 0"),
+        (
+            lambda: capacity.operator_spectrum(STEM, 2, 15),
+            "image_size must be a multiple of the stride.*got 15×15 with",
+        ),
+        (lambda: capacity.operator_spectrum(STEM, (3, 2), (8, 8)), "got 8×8 with stride 3×2; take for example 9×8"),
+        (lambda: capacity.operator_spectrum(STEM * np.nan, 2, 8), "kernel must be finite"),
+        (lambda: capacity.operator_matrix(STEM, 2, 128), "image_size must be small enough .* got 32,768 × 49,152"),
+        (lambda: capacity.periodic_conv2d(IMAGES[0], STEM), r"images must have shape .*for one of them write images\["),
+        (lambda: capacity.periodic_conv2d(IMAGES[..., :1], STEM), "images must have the 3 channels that kernel"),
+        (lambda: capacity.periodic_conv2d(IMAGES, STEM, stride=3), "image_size must be a multiple of the stride"),
+        (
+            lambda: capacity.periodic_conv2d_backward(OUTPUTS[..., 1:], STEM),
+            "grad_output must have one map for each of 8",
+        ),
+        (lambda: capacity.reconstruct(OUTPUTS[..., 1:], STEM), r"activations must have one map for each of 8 filters"),
+        (
+            lambda: capacity.reconstruct(OUTPUTS - 1, STEM, relu=True),
+            "activations must not be negative after ReLU, got -1",
+        ),
+        (
+            lambda: capacity.reconstruct(OUTPUTS, STEM, start=PICTURE),
+            r"start must be .* \(1, 4, 4, 3\), got \(8, 8, 3\)",
+        ),
+        (lambda: capacity.reconstruct(OUTPUTS, STEM, tolerance=0), "tolerance must be a number above 0 .*; try 1e-10"),
+        (lambda: capacity.reconstruct(OUTPUTS, STEM, iterations=0), "iterations must be at least 1"),
+        (lambda: capacity.invert(OUTPUTS, STEM, bias=np.ones(3)), "bias must have the shape of"),
+        (lambda: capacity.null_space_part(IMAGES, STEM, 3), "image_size must be a multiple of the stride"),
+        (
+            lambda: capacity.null_space_image(PICTURE, PICTURE, STEM),
+            "rank is 192 of 192 numbers .* fewer than 3 filters",
+        ),
+        (lambda: capacity.null_space_image(PICTURE, PICTURE, STEM, 2), "other must differ from image where the layer"),
+        (lambda: capacity.null_space_image(PICTURE, PICTURE[1:], STEM, 2), r"the same shape .* got \(8, 8, 3\) and"),
+        (
+            lambda: capacity.null_space_image(PICTURE, 255 * PICTURE, STEM, 2),
+            r"other must be in \[0, 1\], got 128 to 128",
+        ),
+        (lambda: capacity.null_space_image(PICTURE, PICTURE, STEM, 2, strength=0), "strength must be a number above 0"),
+        (lambda: capacity.effective_rank(np.ones((3, 2))), "activations must vary, but all 3 positions are the same"),
+        (lambda: capacity.effective_rank(np.ones(3)), r"activations must have shape \(N, H, W, C\) or .* got \(3,\)"),
+        (lambda: capacity.zero_shares(np.full((2, 2), np.inf)), "activations must be finite"),
+        (lambda: capacity.components_that_carry(np.eye(2), 99), "share must be a number .* got 99; 0.99 asks for 99 %"),
+        (lambda: capacity.neighbour_correlation(np.ones((3, 2))), "activations must have shape .* H and W at least 2"),
+        (lambda: capacity.neighbour_correlation(np.ones((1, 3, 3, 1))), "activations must vary, but all 9 positions"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_words_are_no_images_either():
+    with pytest.raises(TypeError, match="images must hold real numbers"):
+        capacity.periodic_conv2d(np.full((1, 8, 8, 3), "a"), STEM)
+    with pytest.raises(TypeError, match="stride must be a whole number"):
+        capacity.operator_spectrum(STEM, 1.5, 8)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlessons import datasets
-from cnnlessons.datasets import cifar, files, installed, photos, pictures, store
+from cnnlessons.datasets import cifar, files, installed, photos, pictures, sounds, store
 from cnnlessons.kernels import ORIENTATIONS
 
 README = Path(__file__).parents[1] / "data" / "README.md"
@@ -174,7 +174,7 @@ def test_the_readme_lists_every_installed_file_with_its_checksum():
 # Data sets
 
 
-@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches"])
+@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches", "spectrograms"])
 def test_a_data_set_has_the_form_that_every_lesson_expects(name):
     data = datasets.load(name)
     for images, labels in [(data.train_images, data.train_labels), (data.test_images, data.test_labels)]:
@@ -191,7 +191,10 @@ def test_a_data_set_has_the_form_that_every_lesson_expects(name):
     assert data.source
 
 
-@pytest.mark.parametrize(("name", "options"), [("lines", {}), ("photo_patches", {"per_class": 5, "size": 8})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("lines", {}), ("photo_patches", {"per_class": 5, "size": 8}), ("spectrograms", {"count": 30})],
+)
 def test_the_seed_decides_everything(name, options):
     once, again, other = (datasets.load(name, seed=seed, **options) for seed in (3, 3, 4))
     np.testing.assert_array_equal(once.train_images, again.train_images)
@@ -199,7 +202,7 @@ def test_the_seed_decides_everything(name, options):
     assert not np.array_equal(once.train_images, other.train_images)
 
 
-@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches"])
+@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches", "spectrograms"])
 def test_no_test_image_is_a_training_image(name):
     data = datasets.load(name)
     train = {image.tobytes() for image in data.train_images}
@@ -266,6 +269,102 @@ def test_noise_is_the_standard_deviation_of_the_dark_pixels():
 def test_lines_that_cannot_be_drawn_are_refused(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         datasets.load("lines", **options)
+
+
+# Spectrograms
+
+
+def partials(name, frequency=437.5, seconds=1.0):
+    """Frequencies that stand out of one long note, as multiples of the note's: 437.5 Hz is the middle of a band."""
+    note = sounds._note(sounds.INSTRUMENTS[name], frequency, int(seconds * sounds.RATE), np.random.default_rng(0))
+    power = np.abs(np.fft.rfft(note * np.hanning(len(note)))) ** 2
+    peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] > power[2:])) + 1
+    return peaks[power[peaks] > 1e-3 * power.max()] / seconds / frequency
+
+
+def test_an_instrument_plays_its_partials_and_no_others():
+    for name in ("organ", "clarinet", "guitar", "bell"):
+        known = np.array(sounds.INSTRUMENTS[name].partials)
+        distance = abs(partials(name)[:, np.newaxis] - known).min(axis=1)
+        assert distance.max() < 0.02, name
+        assert len(distance) >= 3
+    assert (np.rint(partials("clarinet")) % 2 == 1).all()
+
+
+def test_nothing_is_played_that_the_sampling_would_fold_back():
+    note = sounds._note(sounds.INSTRUMENTS["organ"], 599.0, 8000, np.random.default_rng(1))
+    power = np.abs(np.fft.rfft(note * np.hanning(8000))) ** 2
+    folded = [2 * 4000 - 599 * partial for partial in range(7, 13)]
+    assert all(power[hertz - 8 : hertz + 9].max() < 1e-3 * power.max() for hertz in folded if hertz > 0)
+
+
+def test_plucked_notes_fade_and_blown_ones_do_not():
+    for name, fades in (("guitar", True), ("bell", True), ("organ", False), ("clarinet", False)):
+        note = sounds._note(sounds.INSTRUMENTS[name], 300.0, 8000, np.random.default_rng(0))
+        ratio = note[6000:7500].std() / note[500:2000].std()
+        assert ratio < 0.5 if fades else ratio > 0.8
+
+
+def test_a_tone_is_one_bright_row_at_its_frequency_counted_from_below():
+    seconds = np.arange(sounds.SAMPLES) / sounds.RATE
+    for band in (0, 3, 17, 31):
+        tone = np.sin(2 * np.pi * (band * 125 + 70) * seconds)  # near the middle of a band: 8 frequencies, 16 Hz apart
+        (image,) = sounds.spectrogram(tone[np.newaxis])[..., 0]
+        assert (image.argmax(axis=0) == 31 - band).all()
+        assert image[31 - band].min() > 0.99
+        far = [row for row in range(32) if abs(row - (31 - band)) > 1]
+        assert image[far].max() < 0.1
+
+
+def test_half_the_amplitude_is_six_decibels_darker():
+    seconds = np.arange(sounds.SAMPLES) / sounds.RATE
+    loud, soft = (np.sin(2 * np.pi * hertz * seconds) for hertz in (570, 2070))
+    (image,) = sounds.spectrogram((loud + soft / 2)[np.newaxis])[..., 0]
+    assert (image[31 - 4] - image[31 - 16]).mean() == pytest.approx(20 * np.log10(2) / 60, abs=1e-3)
+
+
+def test_a_spectrogram_does_not_say_how_loud_the_melody_is():
+    sound = datasets.melody("violin", seed=3)
+    assert sound.shape == (sounds.SAMPLES,)
+    np.testing.assert_allclose(*sounds.spectrogram(np.stack([sound, 7 * sound])), atol=1e-6)
+
+
+def test_every_spectrogram_reaches_white():
+    images = datasets.load("spectrograms", count=60).train_images
+    assert images.shape == (48, 32, 32, 1)
+    np.testing.assert_array_equal(images.max(axis=(1, 2, 3)), 1)
+
+
+def test_a_whole_instrument_cannot_be_told_by_its_mean_picture():
+    """Otherwise nothing were left for a network to learn; chance is one in six."""
+    data = datasets.load("spectrograms")
+    means = np.stack([data.train_images[data.train_labels == label].mean(axis=0) for label in range(6)])
+    distance = ((data.test_images[:, np.newaxis] - means) ** 2).sum(axis=(2, 3, 4))
+    assert 0.3 < (distance.argmin(axis=1) == data.test_labels).mean() < 0.65
+
+
+def test_more_noise_makes_the_background_brighter():
+    quiet, loud = (datasets.load("spectrograms", count=60, noise=noise).train_images for noise in (0, 0.3))
+    assert np.median(loud) > np.median(quiet) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: datasets.load("spectrograms", count=29), "count must be at least 30, got 29"),
+        (lambda: datasets.load("spectrograms", seed=-1), "seed must be at least 0, got -1"),
+        (lambda: datasets.load("spectrograms", noise=-1), "noise is a standard deviation .* from 0 up, got -1"),
+        (lambda: datasets.load("spectrograms", noise=np.nan), "noise is a standard deviation"),
+        (lambda: datasets.melody("oboe"), "no instrument 'oboe'; there are: organ, clarinet, flute"),
+        (lambda: datasets.melody("organ", seed=0.5), "seed must be a whole number"),
+    ],
+)
+def test_melodies_that_cannot_be_played_are_refused(call, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        call()
+
+
+# Photo patches
 
 
 @settings(max_examples=50)
@@ -345,13 +444,14 @@ def test_an_option_that_cannot_be_left_out_is_named():
 
 def test_every_data_set_but_cifar10_is_always_available_offline():
     offline = {record.name: record.offline for record in datasets.available()}
-    assert offline == {"digits": True, "lines": True, "photo_patches": True, "cifar10": False, "folder": True}
+    assert [name for name, there in offline.items() if not there] == ["cifar10"]
+    assert {"digits", "lines", "photo_patches", "spectrograms", "folder"} < set(offline)
 
 
 def test_a_data_set_whose_files_are_missing_is_not_offline(monkeypatch):
     monkeypatch.setattr(photos, "installed", lambda file: Path("nowhere") / file)
     offline = {record.name for record in datasets.available() if record.offline}
-    assert offline == {"lines", "folder"}
+    assert offline == {"lines", "spectrograms", "folder"}
 
 
 def test_keras_is_imported_by_a_function_and_not_with_the_module():

@@ -3,7 +3,7 @@
 The photographs are the files that scikit-image and scikit-learn install with themselves; data/README.md lists each
 with source, licence and checksum. `load` gives data sets with training and test part in one form, `Dataset`.
 
-Taught in lessons 00 and 04; your own images in lesson 15.
+Taught in lessons 00 and 04; spectrograms in lesson 10; your own images in lesson 15.
 """
 
 import inspect
@@ -24,6 +24,7 @@ from cnnlessons.datasets.installed import (
 from cnnlessons.datasets.own import folder
 from cnnlessons.datasets.photos import PhotographSource, photograph, photograph_source, photographs
 from cnnlessons.datasets.records import Dataset, Skipped
+from cnnlessons.datasets.sounds import melody, spectrograms
 
 __all__ = [
     "Dataset",
@@ -36,10 +37,12 @@ __all__ = [
     "folder",
     "lines",
     "load",
+    "melody",
     "photo_patches",
     "photograph",
     "photograph_source",
     "photographs",
+    "spectrograms",
 ]
 
 
@@ -79,7 +82,7 @@ def load(name, **options):
     Parameters
     ----------
     name : str
-        "digits", "lines", "photo_patches", "cifar10" or "folder", which reads your own images.
+        "digits", "lines", "photo_patches", "spectrograms", "cifar10" or "folder", which reads your own images.
     **options
         The parameters of the function of that name in this module.
 
@@ -131,6 +134,12 @@ _SOURCES = (
         PATCHES_SOURCE,
         photo_patches,
         tuple(photograph_source(name).file for name in PATCH_CLASSES),
+    ),
+    DatasetSource(
+        "spectrograms",
+        "short melodies as pictures of time and frequency, 32 × 32 × 1; which instrument plays?",
+        "synthesised from a seed",
+        spectrograms,
     ),
     DatasetSource(
         "cifar10",

@@ -26,6 +26,9 @@ BUTTONS = {
     "cnnlessons-two-networks": "One step forward",
     "cnnlessons-training-dashboard": "One step forward",
     "cnnlessons-initialisation-explorer": "Other starting weights, the same rule",
+    "cnnlessons-kernel-reader": "One filter forward",
+    "cnnlessons-gabor-explorer": "A quarter of a wavelength further",
+    "cnnlessons-stem-explorer": "Other weights, the same layer",
 }
 
 

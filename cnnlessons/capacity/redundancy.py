@@ -1,18 +1,18 @@
-"""How much a layer can hold, counted: filters that do the same job, and what is left when they are merged.
+"""Filters that do the same job, and what is left when they are merged.
 
 A filter with its bias is one vector of weights, the bias being the weight of an input that is always 1. ReLU, max
 pooling and average pooling let a positive factor through: ``relu(s * x) == s * relu(x)`` for ``s > 0``. So two
 filters whose vectors point in the same direction make the same feature map up to a factor, and the next layer can
 take one of them for both.
 
-Taught in lessons 05 (duplicates) and 10.
+Taught in lesson 05.
 """
 
 from numbers import Real
 
 import numpy as np
 
-# --------------------------------------------------------------------------- filters that do the same job
+from cnnlessons.capacity.checks import finite
 
 
 def similarities(kernel, bias=None):
@@ -143,12 +143,12 @@ _ROUNDING = 1e-9  # a copy in float32 is exact to 1e-7 in its weights, so to 1e-
 
 def _filters(kernel, bias):
     """Return each filter with its bias as a row of floats, (C_out, weights) or (C_out, weights + 1)."""
-    kernel = _finite(kernel, "kernel")
+    kernel = finite(kernel, "kernel")
     if kernel.ndim < 2 or not kernel.size:
         raise ValueError(f"kernel must have shape (KH, KW, C_in, C_out) or (D_in, D_out), got {kernel.shape}")
     rows = kernel.reshape(-1, kernel.shape[-1])
     if bias is not None:
-        bias = _finite(bias, "bias")
+        bias = finite(bias, "bias")
         if bias.shape != kernel.shape[-1:]:
             raise ValueError(f"bias must have one number for each of {kernel.shape[-1]} filters, got {bias.shape}")
         rows = np.vstack([rows, bias])
@@ -167,7 +167,7 @@ def _share(filters, other, leader):
 
 
 def _check_outgoing(outgoing, filters):
-    outgoing = _finite(outgoing, "outgoing")
+    outgoing = finite(outgoing, "outgoing")
     if outgoing.ndim < 2 or outgoing.shape[-2] != filters:
         raise ValueError(
             f"outgoing must have shape (..., {filters}, K), this layer's filters before the last axis, got "
@@ -179,12 +179,3 @@ def _check_groups(groups, filters):
     members = [index for group in groups for index in group]
     if len(set(members)) < len(members) or not set(members) <= set(range(filters)):
         raise ValueError(f"groups must name each filter from 0 to {filters - 1} at most once, got {groups}")
-
-
-def _finite(array, name):
-    array = np.asarray(array)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
-    return array

@@ -1,0 +1,178 @@
+"""How much a layer's activations repeat one another: their spectrum, neighbours, and zeros. Taught in lesson 10."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnlessons.capacity.checks import finite, number
+
+
+def variance_shares(activations):
+    """Return which share of the variance each principal component of the channels carries.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (N, H, W, C) or (positions, C)
+        Of a layer; or patches written as rows.
+
+    Returns
+    -------
+    ndarray, shape (C,)
+        The largest first; they sum to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the activations do not hold finite numbers, have other axes, or are the same at all positions.
+
+    Notes
+    -----
+    Taught in lesson 10. The mean of each channel is taken off, as principal component analysis does.
+    """
+    rows = _rows(activations)
+    variances = np.linalg.eigvalsh(_covariance(rows))[::-1].clip(min=0)
+    return variances / variances.sum()
+
+
+def effective_rank(activations):
+    """Return how many dimensions the channels of a layer use, as a number that need not be whole.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (N, H, W, C) or (positions, C)
+
+    Returns
+    -------
+    float
+        From 1, all channels are multiples of one, to C, all directions are used alike.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `variance_shares`.
+
+    Notes
+    -----
+    Taught in lesson 10. The singular values of the matrix (positions, C), without each channel's mean, divided by
+    their sum are taken for probabilities; the effective rank is the exponential of their entropy. O. Roy and M.
+    Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007, who do not take the mean
+    off. Singular values, not their squares: the number is larger than that made of `variance_shares`.
+    """
+    values = np.sqrt(variance_shares(activations))  # singular values up to a factor
+    shares = values[values > 0] / values.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def components_that_carry(activations, share=0.99):
+    """Return how many principal components carry a share of the variance.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (N, H, W, C) or (positions, C)
+    share : float, above 0 to 1
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `variance_shares`, or if the share is out of its range.
+
+    Notes
+    -----
+    Taught in lesson 10.
+    """
+    share = number(share, "share", 0, 1, "0.99 asks for 99 %")
+    carried = np.cumsum(variance_shares(activations))
+    return int(np.count_nonzero(carried < share - _ROUNDING)) + 1
+
+
+class NeighbourCorrelation(NamedTuple):
+    """How alike activations are that lie side by side: 1 the same, 0 unrelated."""
+
+    below: float  #: with the next row
+    right: float  #: with the next column
+
+
+def neighbour_correlation(activations):
+    """Return the correlation of each activation with the one below it and the one on its right.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (N, H, W, C), H and W at least 2
+
+    Returns
+    -------
+    NeighbourCorrelation
+        Over all channels: covariances and variances are added up before they are divided, so a channel that hardly
+        varies hardly counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the activations do not hold finite numbers, have other axes, or are the same at all positions.
+
+    Notes
+    -----
+    Taught in lesson 10.
+    """
+    maps = finite(activations, "activations")
+    if maps.ndim != 4 or min(maps.shape[1:3]) < 2 or not maps.size:
+        raise ValueError(f"activations must have shape (N, H, W, C), H and W at least 2, got {maps.shape}")
+    _covariance(_rows(maps))
+    return NeighbourCorrelation(_correlation(maps[:, :-1], maps[:, 1:]), _correlation(maps[:, :, :-1], maps[:, :, 1:]))
+
+
+def zero_shares(activations):
+    """Return at which share of the positions each channel is exactly zero.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (N, H, W, C) or (positions, C)
+        After ReLU.
+
+    Returns
+    -------
+    ndarray, shape (C,)
+        Its mean is the share of all activations that are zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the activations do not hold finite numbers, or have other axes.
+
+    Notes
+    -----
+    Taught in lesson 10.
+    """
+    return (_rows(activations) == 0).mean(axis=0)
+
+
+_ROUNDING = 1e-12  # shares are added up
+
+
+def _rows(activations):
+    """Return activations as floats, a row for each position: (positions, C)."""
+    activations = finite(activations, "activations")
+    if activations.ndim not in (2, 4) or not activations.size:
+        raise ValueError(f"activations must have shape (N, H, W, C) or (positions, C), got {activations.shape}")
+    return activations.reshape(-1, activations.shape[-1]).astype(float)
+
+
+def _covariance(rows):
+    """Return the covariance matrix of the channels, times the positions: (C, C)."""
+    centred = rows - rows.mean(axis=0)
+    if np.abs(centred).max() <= 1e-12 * np.abs(rows).max():
+        raise ValueError(
+            f"activations must vary, but all {len(rows)} positions are the same; take more positions, or an image that "
+            "is not flat"
+        )
+    return centred.T @ centred
+
+
+def _correlation(one, other):
+    one, other = (part.astype(float) - part.mean(axis=(0, 1, 2), dtype=float) for part in (one, other))
+    size = np.sqrt((one**2).sum() * (other**2).sum())
+    return float((one * other).sum() / size) if size else 0.0

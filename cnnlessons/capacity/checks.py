@@ -1,0 +1,65 @@
+"""What the rooms of this package ask of arrays before they count with them."""
+
+from numbers import Real
+
+import numpy as np
+
+from cnnlessons import shapes
+
+
+def finite(array, name):
+    """Return an ndarray of finite real numbers, or say what is wrong with it."""
+    try:
+        array = np.asarray(array)
+    except ValueError:
+        raise ValueError(f"{name} must have rows of equal length, got a ragged list") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
+    return array
+
+
+def four_axes(array, name, form):
+    """Return finite numbers with four axes, none of them empty."""
+    array = finite(array, name)
+    if array.ndim != 4 or not array.size:
+        remedy = f"; for one of them write {name}[None]" if array.ndim == 3 and form.startswith("(N") else ""
+        raise ValueError(f"{name} must have shape {form}, none of it 0, got {array.shape}{remedy}")
+    return array
+
+
+def kernel_of(kernel):
+    """Return the kernel of a convolution, (KH, KW, C_in, C_out), as finite numbers."""
+    return four_axes(kernel, "kernel", "(KH, KW, C_in, C_out)")
+
+
+def images_of(images, kernel, stride):
+    """Return images as floats, (N, H, W, C_in), if the kernel takes their channels and the stride fits their size."""
+    images = four_axes(images, "images", "(N, H, W, C_in)")
+    if images.shape[3] != kernel.shape[2]:
+        raise ValueError(
+            f"images must have the {kernel.shape[2]} channels that kernel {kernel.shape} takes, got {images.shape}"
+        )
+    divided(images.shape[1:3], stride)
+    return images.astype(float)
+
+
+def divided(image_size, stride):
+    """Return stride and output size as pairs; the stride must divide the image size, or the border differs."""
+    size, stride = shapes.pair(image_size, "image_size"), shapes.pair(stride, "stride")
+    if any(pixels % step for pixels, step in zip(size, stride, strict=True)):
+        larger = tuple(-(-pixels // step) * step for pixels, step in zip(size, stride, strict=True))
+        raise ValueError(
+            f"image_size must be a multiple of the stride, so that an image that goes on at the opposite side is seen "
+            f"alike everywhere, got {size[0]}×{size[1]} with stride {stride[0]}×{stride[1]}; take for example "
+            f"{larger[0]}×{larger[1]}"
+        )
+    return stride, (size[0] // stride[0], size[1] // stride[1])
+
+
+def number(value, name, low, high, remedy):
+    """Return a number above `low` and up to `high`, or say what is wrong with it."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not low < value <= high:
+        raise ValueError(f"{name} must be a number above {low:g} and at most {high:g}, got {value!r}; {remedy}")
+    return float(value)

@@ -1,0 +1,164 @@
+"""Spectrograms of notes that are synthesised from a seed: images with another statistic than photographs.
+
+A sound is a sum of sine waves, its partials. What tells instruments apart is which partials there are, how loud, and
+how they begin, waver and fade. The recipes below are caricatures: J.-C. Risset and D. L. Wessel, "Exploration of timbre
+by analysis and synthesis", in D. Deutsch (ed.), "The Psychology of Music", 2nd ed. 1999.
+
+Taught in lesson 10.
+"""
+
+from itertools import pairwise
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from scipy import signal
+
+from cnnlessons import shapes
+from cnnlessons.datasets.records import Dataset
+
+RATE = 8000  # samples a second
+SIZE = 32  # bands of frequency, and moments in time
+_WINDOW, _STEP = 512, 256  # samples: 64 ms, every 32 ms
+SAMPLES = _WINDOW + (SIZE - 1) * _STEP  # about a second
+_RANGE = 60  # dB from black to white
+
+
+class Instrument(NamedTuple):
+    """How an instrument's notes sound."""
+
+    partials: tuple  #: frequencies, as multiples of the note's
+    slope: float  #: the partial of frequency k has the amplitude k ** -slope
+    attack: float  #: seconds until the note is at its loudest
+    decay: float  #: how fast it fades: by a factor of e in 1 / decay seconds, high partials faster
+    vibrato: float  #: how far the frequency wavers, as a share of it
+    breath: float  #: amplitude of the noise within the note
+
+
+_HARMONIC = tuple(range(1, 13))
+_BELL = (0.5, 1, 1.2, 1.5, 2, 2.5, 2.67, 3, 4, 5.33)  # a minor-third bell's, hum note first
+INSTRUMENTS = {
+    "organ": Instrument(_HARMONIC, 0.8, 0.03, 0.0, 0.0, 0.01),
+    "clarinet": Instrument(_HARMONIC[::2], 0.8, 0.05, 0.0, 0.0, 0.02),
+    "flute": Instrument(_HARMONIC[:6], 1.5, 0.08, 0.0, 0.006, 0.05),
+    "violin": Instrument(_HARMONIC, 0.8, 0.12, 0.0, 0.012, 0.03),
+    "guitar": Instrument(_HARMONIC, 0.8, 0.005, 1.5, 0.0, 0.01),
+    "bell": Instrument(_BELL, 0.4, 0.002, 1.0, 0.0, 0.01),
+}
+
+
+def spectrograms(count=1200, noise=0.1, seed=0):
+    """Return spectrograms of short melodies; the class is the instrument that plays.
+
+    Two or three notes of 200 to 600 Hz follow one another, each with its own loudness and balance of partials. An
+    image shows 32 bands of 125 Hz, the lowest at the bottom, at 32 moments of a second. The brightness is the level
+    in decibels: the loudest place of an image is 1, and 60 dB below it and less is 0.
+
+    Parameters
+    ----------
+    count : int
+        Images in all, at least five a class; a fifth of them are test images, drawn from a seed of their own. The
+        classes are equally frequent.
+    noise : float
+        Standard deviation of the noise behind the melody, relative to that of the melody.
+    seed : int
+
+    Returns
+    -------
+    Dataset
+        Images (N, 32, 32, 1).
+    """
+    shapes.whole_number(seed, "seed", 0)
+    shapes.whole_number(count, "count", 5 * len(INSTRUMENTS))  # a test image a class
+    if not isinstance(noise, Real) or not 0 <= noise < np.inf:
+        raise ValueError(f"noise is a standard deviation and must be a number from 0 up, got {noise!r}")
+    train = _images(count - count // 5, noise, np.random.default_rng([seed, 0]))
+    test = _images(count // 5, noise, np.random.default_rng([seed, 1]))
+    return Dataset(*train, *test, tuple(INSTRUMENTS), f"synthesised here, noise {noise}, seed {seed}")
+
+
+def melody(instrument, seed=0):
+    """Return a short melody as an instrument plays it.
+
+    Parameters
+    ----------
+    instrument : str
+        A class of `spectrograms`.
+    seed : int
+
+    Returns
+    -------
+    ndarray of float64, shape (8448,)
+        Standard deviation 1, at 8,000 samples a second.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such instrument, or the seed is no whole number from 0 up.
+    """
+    if instrument not in INSTRUMENTS:
+        raise ValueError(f"there is no instrument {instrument!r}; there are: {', '.join(INSTRUMENTS)}")
+    return _melody(INSTRUMENTS[instrument], np.random.default_rng(shapes.whole_number(seed, "seed", 0)))
+
+
+def spectrogram(sounds):
+    """Return the images of sounds.
+
+    Parameters
+    ----------
+    sounds : ndarray, shape (N, 8448)
+        Such as `melody` returns.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, 32, 32, 1)
+        As `spectrograms` describes them.
+    """
+    _, _, power = signal.spectrogram(
+        sounds, RATE, "hann", nperseg=_WINDOW, noverlap=_WINDOW - _STEP, detrend=False, scaling="spectrum"
+    )  # (N, 257, 32)
+    bands = power[:, 1:].reshape(len(sounds), SIZE, -1, SIZE).sum(axis=2)  # without the constant part
+    bands = bands[:, ::-1, :, np.newaxis]  # low frequencies at the bottom
+    level = 10 * np.log10(bands / bands.max(axis=(1, 2, 3), keepdims=True) + 1e-12)
+    return np.clip(1 + level / _RANGE, 0, 1).astype(np.float32)
+
+
+def _images(count, noise, rng):
+    """Return images and labels."""
+    labels = rng.permutation(np.arange(count) % len(INSTRUMENTS))
+    recipes = list(INSTRUMENTS.values())
+    sounds = np.stack([_melody(recipes[label], rng) for label in labels])
+    return spectrogram(sounds + noise * rng.standard_normal(sounds.shape)), labels
+
+
+def _melody(instrument, rng):
+    notes = rng.integers(2, 4)
+    ends = np.sort(rng.uniform(0.25, 0.8, notes - 1)) * SAMPLES
+    edges = np.round([rng.uniform(0, 0.15) * SAMPLES, *ends, SAMPLES]).astype(int)
+    sound = np.zeros(SAMPLES)
+    for first, last in pairwise(edges):
+        if last > first:
+            sound[first:last] = _note(instrument, 200 * 3 ** rng.random(), last - first, rng)
+    return sound / sound.std()
+
+
+_TURN = np.float32(2 * np.pi)
+
+
+def _note(instrument, frequency, samples, rng):
+    """Return one note; loudness and balance of partials are its own."""
+    seconds = np.arange(samples) / RATE
+    wavering = instrument.vibrato * np.sin(2 * np.pi * (rng.uniform(4, 7) * seconds + rng.random()))
+    cycles = frequency * np.cumsum(1 + wavering) / RATE
+    sound = instrument.breath * rng.standard_normal(samples)
+    for partial in instrument.partials:
+        amplitude = partial**-instrument.slope * np.exp(0.8 * rng.standard_normal())
+        if partial * frequency * (1 + instrument.vibrato) < RATE / 2:  # what lies above would come back below
+            turns = partial * cycles + rng.random()
+            wave = np.sin(_TURN * (turns - np.floor(turns)).astype(np.float32))  # four times as fast as in float64
+            if instrument.decay:
+                wave *= np.exp(np.float32(-instrument.decay * (1 + partial / 4)) * seconds.astype(np.float32))
+            sound += amplitude * wave
+    fade_in = np.minimum(seconds / instrument.attack, 1)
+    fade_out = np.minimum((samples - np.arange(samples)) / (0.01 * RATE), 1)  # no click at the end
+    return np.exp(0.3 * rng.standard_normal()) * fade_in * fade_out * sound
