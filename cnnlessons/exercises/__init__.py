@@ -26,13 +26,23 @@ from numbers import Real
 
 import numpy as np
 
-from cnnlessons.exercises import lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
+from cnnlessons.exercises import (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+)
 from cnnlessons.exercises.cards import Hint, Result, Source
 from cnnlessons.exercises.feedback import Exercise, numbers
 
 __all__ = ["Result", "check", "compare", "hint", "names", "solution"]
 
-LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
+LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
 _EXERCISES: dict[str, Exercise] = {exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES}
 _hints_given: dict[str, int] = {}
 
