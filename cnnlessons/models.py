@@ -3,16 +3,19 @@
 A stem is a function from a Keras tensor to a Keras tensor, such as those of `stems` or any Keras layer; the body and
 the head are the same for every stem, so that what differs between two models is the stem alone.
 
-Taught in lesson 07.
+Taught in lesson 07; stems in lesson 09.
 """
 
+import itertools
+
 import keras
+import numpy as np
 from keras import layers
 
 from cnnlessons import shapes
 
 
-def classifier(stem, input_shape, classes, width=32):
+def classifier(stem, input_shape, classes, width=32, seed=None):
     """Return a small convolutional classifier around a first layer.
 
     The stem is followed by batch normalisation, ReLU and pooling, then two blocks of 3×3 convolution, batch
@@ -27,6 +30,9 @@ def classifier(stem, input_shape, classes, width=32):
     classes : int
     width : int
         Filters of the first block; the second has ``3 * width // 2``.
+    seed : int, optional
+        Of the body's and the head's starting weights: with the same one they are the same behind every stem that has as
+        many filters. Without it, Keras's own seed decides.
 
     Returns
     -------
@@ -51,17 +57,26 @@ def classifier(stem, input_shape, classes, width=32):
         raise ValueError(f"stem must return feature maps (N, H, W, F), got {getattr(maps, 'shape', maps)!r}")
     maps = _normalised(maps, "stem")
     maps = _pooled(maps, "stem_pool")
-    maps = _normalised(_convolution(maps, width, "block1"), "block1")
+    starts = _starts(seed)
+    maps = _normalised(_convolution(maps, width, "block1", next(starts)), "block1")
     maps = _pooled(maps, "block1_pool")
-    maps = _normalised(_convolution(maps, 3 * width // 2, "block2"), "block2")
+    maps = _normalised(_convolution(maps, 3 * width // 2, "block2", next(starts)), "block2")
     features = layers.GlobalAveragePooling2D(name="features")(maps)
-    logits = layers.Dense(classes, name="logits", dtype="float32")(features)
+    logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
     return keras.Model(inputs, logits, name="classifier")
 
 
-def _convolution(maps, filters, name):
+def _starts(seed):
+    """Yield an initializer for each layer, Keras's usual one."""
+    drawn = itertools.repeat(None) if seed is None else np.random.default_rng(seed).integers(2**31, size=3).tolist()
+    return (keras.initializers.GlorotUniform(layer_seed) for layer_seed in drawn)
+
+
+def _convolution(maps, filters, name, start):
     # No bias: batch normalisation follows and would take it off again.
-    return layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv")(maps)
+    return layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer=start, name=f"{name}_conv")(
+        maps
+    )
 
 
 def _normalised(maps, name):

@@ -2,7 +2,7 @@
 
 The same code runs on a CPU and on a GPU, in float32 and in mixed precision.
 
-Taught in lesson 07.
+Taught in lesson 07; freezing and drift in lesson 09.
 """
 
 import itertools
@@ -172,7 +172,9 @@ class Speed(keras.callbacks.Callback):
         self.images_per_second.append(self.images / (time.perf_counter() - self._start - self._pause))
 
 
-def fit(model, images, labels, epochs=1, batch_size=32, validation=None, seed=0, progress=True, callbacks=()):
+def fit(
+    model, images, labels, epochs=1, batch_size=32, validation=None, seed=0, progress=True, callbacks=(), first_epoch=0
+):
     """Train a compiled model on labelled images; an epoch a line, with images a second.
 
     Each epoch has an order of its own, drawn from `seed` and the epoch as the NumPy network draws it, so two models
@@ -190,10 +192,12 @@ def fit(model, images, labels, epochs=1, batch_size=32, validation=None, seed=0,
     progress : bool
         Whether to print a line for each epoch.
     callbacks : sequence of keras.callbacks.Callback
+    first_epoch : int
+        As many epochs have been trained before, and count: training goes on to `epochs` of them in all.
 
     Returns
     -------
-    dict of str to ndarray, shape (epochs,)
+    dict of str to ndarray, shape (epochs - first_epoch,)
         "loss", "accuracy", with validation "val_loss" and "val_accuracy", and "images_per_second".
 
     Notes
@@ -207,10 +211,11 @@ def fit(model, images, labels, epochs=1, batch_size=32, validation=None, seed=0,
     speed = Speed(len(images))
     told = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _tell(epoch, epochs, logs, speed))]
     history = model.fit(
-        batches(images, labels, batch_size, seed),
+        batches(images, labels, batch_size, seed, first_epoch),
         steps_per_epoch=-(-len(images) // batch_size),
         shuffle=False,
         epochs=epochs,
+        initial_epoch=first_epoch,
         validation_data=validation,
         verbose=0,
         callbacks=[speed, *callbacks, *(told if progress else [])],
@@ -228,14 +233,14 @@ def _tell(epoch, epochs, logs, speed):
     )
 
 
-def batches(images, labels, batch_size=32, seed=0):
+def batches(images, labels, batch_size=32, seed=0, first_epoch=0):
     """Yield batches without end, epoch after epoch, in the order in which `network.Sequential.fit` takes them.
 
     Parameters
     ----------
     images : ndarray, shape (N, H, W, C)
     labels : ndarray of int, shape (N,)
-    batch_size, seed : int
+    batch_size, seed, first_epoch : int
 
     Yields
     ------
@@ -247,8 +252,110 @@ def batches(images, labels, batch_size=32, seed=0):
     -----
     Taught in lesson 07.
     """
-    for epoch in itertools.count():
+    for epoch in itertools.count(first_epoch):
         order = np.random.default_rng([seed, epoch]).permutation(len(images))
         for start in range(0, len(images), batch_size):
             chosen = order[start : start + batch_size]
             yield images[chosen], labels[chosen]
+
+
+# --------------------------------------------------------------------------- frozen at first, and how far kernels move
+
+
+def fit_in_two_phases(
+    model, images, labels, epochs, first_phase, frozen=(), rates=(0.003, 0.0006), callbacks=(), **options
+):
+    """Train at one learning rate, then at a lower one; layers may be frozen in the first phase.
+
+    Each phase compiles the model anew, as Keras needs to when layers are frozen or set free, so that Adam begins again
+    with each. With the same phases and no frozen layers it is what to compare with.
+
+    Parameters
+    ----------
+    model : keras.Model
+    images : ndarray, shape (N, H, W, C)
+    labels : ndarray of int, shape (N,)
+    epochs, first_phase : int
+        In all, and of these in the first phase.
+    frozen : sequence of str
+        The names of layers whose weights do not move in the first phase and do in the second.
+    rates : (float, float)
+        The learning rate of each phase.
+    callbacks : sequence of keras.callbacks.Callback
+    **options
+        Of `fit`.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (epochs,)
+        As from `fit`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or the first phase is longer than all epochs.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    if not 0 <= shapes.whole_number(first_phase, "first_phase", 0) <= shapes.whole_number(epochs, "epochs", 1):
+        raise ValueError(f"first_phase must be at most epochs, {epochs}, got {first_phase}")
+    held = [model.get_layer(name) for name in frozen]
+    histories = []
+    for start, end, rate, trainable in ((0, first_phase, rates[0], False), (first_phase, epochs, rates[1], True)):
+        for layer in held:
+            layer.trainable = trainable
+        if end > start:
+            compiled(model, rate)
+            histories.append(fit(model, images, labels, end, first_epoch=start, callbacks=callbacks, **options))
+    return {name: np.concatenate([history[name] for history in histories]) for name in histories[0]}
+
+
+def drift(start, kernel):
+    """Return how far each filter has moved from where it started, in lengths of where it started.
+
+    Parameters
+    ----------
+    start, kernel : ndarray, shape (KH, KW, C_in, C_out)
+
+    Returns
+    -------
+    ndarray, shape (C_out,)
+        0 if a filter has not moved; 1 if it has moved as far as it is long.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    start, kernel = np.asarray(start, float), np.asarray(kernel, float)
+    if start.shape != kernel.shape or start.ndim != 4:
+        raise ValueError(f"start and kernel must both be (KH, KW, C_in, C_out), got {start.shape} and {kernel.shape}")
+    axes = (0, 1, 2)
+    return np.sqrt(np.square(kernel - start).sum(axes) / np.square(start).sum(axes))
+
+
+class Drift(keras.callbacks.Callback):
+    """Measures after each epoch how far the filters of some convolutions are from where they started.
+
+    Parameters
+    ----------
+    layers : sequence of keras.layers.Conv2D
+
+    Attributes
+    ----------
+    by_epoch : list of ndarray, shape (filters,)
+        `drift` of every filter of all these layers, in order, an array an epoch.
+    """
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers, self.by_epoch = list(layers), []
+        self._starts = [keras.ops.convert_to_numpy(layer.kernel) for layer in self.layers]
+
+    def on_epoch_end(self, epoch, logs=None):
+        moved = [
+            drift(start, keras.ops.convert_to_numpy(layer.kernel))
+            for start, layer in zip(self._starts, self.layers, strict=True)
+        ]
+        self.by_epoch.append(np.concatenate(moved))

@@ -1,0 +1,411 @@
+"""First layers for Keras: learned, fixed, mixed, and built of several.
+
+Each function here returns a *stem*: a function from the images' Keras tensor (N, H, W, C) to feature maps
+(N, H', W', filters), without activation, for `models.classifier`. Its layers are Keras's own and their kernels stand in
+their configuration, so a model with a stem is saved, loaded, cloned and summarised like any other. All their names
+begin with "stem".
+
+Where a kernel comes from is said by the argument `bank`, one of
+
+- "derivatives", "lines", "curves", "gabor", "dct" (see `kernels.bank`), or several joined with "+", "lines+curves":
+  drawn out to as many filters as are asked for by `bank`;
+- "random": the weights that `learned` would start with;
+- an array (KH, KW, C, filters), such as `principal_components` gives.
+
+Taught in lesson 09; `factorised`, `resnet_c` and `patchify` in lesson 11.
+"""
+
+import keras
+import numpy as np
+from keras import layers
+
+from cnnlessons import initializers, kernels, shapes
+
+OPPONENT_COLOURS = np.array([[1, 1, 1], [1, -1, 0], [-1, -1, 2]])  # light, red against green, blue against yellow
+
+# --------------------------------------------------------------------------- kernels of as many filters as one likes
+
+
+def bank(name, filters=32, size=5, channels=3):
+    """Return a kernel with as many different filters of one family as are asked for.
+
+    The filters of `kernels.bank` come first in brightness, then in red against green, then in blue against yellow;
+    then all of these with the opposite sign, because the ReLU that follows lets only one side of a response through;
+    then the same again at the next smaller odd size, with zeros around. "dct" is sorted from low to high frequency,
+    and the colours take turns.
+
+    Parameters
+    ----------
+    name : str
+        One of `kernels.banks()`, or several joined with "+".
+    filters : int
+    size : int
+        Odd, at least 3.
+    channels : int
+        With 3 the colours are those above; otherwise the channels' mean, then their differences as cosines.
+
+    Returns
+    -------
+    ndarray (size, size, channels, filters) of float32
+        Each filter has Euclidean norm 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no such bank, or it has fewer filters.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    filters = shapes.whole_number(filters, "filters", 1)
+    colours = _colours(shapes.whole_number(channels, "channels", 1))
+    found = np.concatenate([_coloured(name, inner, size, colours) for inner in range(size, 2, -2)], axis=-1)
+    if filters > found.shape[-1]:
+        raise ValueError(
+            f"filters must be at most {found.shape[-1]}, as many as there are in {name!r} at size {size} in "
+            f"{channels} channels, got {filters}"
+        )
+    return found[..., :filters].astype(np.float32)
+
+
+def _colours(channels):
+    """Return orthogonal directions, (channels, channels), each of norm 1: a direction a row."""
+    position = np.arange(channels)
+    cosines = np.cos(np.pi / channels * np.outer(position, position + 0.5))
+    directions = OPPONENT_COLOURS if channels == 3 else cosines
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def _coloured(name, size, outer_size, colours):
+    """Return the filters of one size in all colours and both signs, (outer_size, outer_size, C, filters)."""
+    drawn = np.concatenate([kernels.bank(part, size)[:, :, 0] for part in name.split("+")], axis=-1)
+    if name == "dct":
+        frequency = np.add.outer(np.arange(size), np.arange(size)).ravel()
+        drawn = drawn[..., np.argsort(frequency, kind="stable")]
+    coloured = np.einsum("hwf,kc->hwckf", drawn, colours)  # (size, size, C, colours, filters)
+    if name == "dct":
+        coloured = coloured.swapaxes(-1, -2)
+    coloured = coloured.reshape(size, size, len(colours), -1)
+    margin = (outer_size - size) // 2
+    both = np.concatenate([coloured, -coloured], axis=-1)
+    return np.pad(both, [(margin, margin), (margin, margin), (0, 0), (0, 0)])
+
+
+def principal_components(images, filters=32, size=5, patches=20_000, seed=0):
+    """Return the directions in which patches of images vary most, as a kernel.
+
+    Parameters
+    ----------
+    images : ndarray (N, H, W, C)
+    filters : int
+        At most ``size * size * C``.
+    size : int
+        Height and width of a patch, at most those of the images.
+    patches : int
+        How many are drawn, anywhere in any image.
+    seed : int
+
+    Returns
+    -------
+    ndarray (size, size, C, filters) of float32
+        Orthogonal, each of Euclidean norm 1, its largest weight positive; the one with the most variance first.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    images = np.asarray(images)
+    size = shapes.whole_number(size, "size", 1)
+    if images.ndim != 4 or size > min(images.shape[1:3]):
+        raise ValueError(f"images must be (N, H, W, C), no smaller than size {size}, got {images.shape}")
+    length = size * size * images.shape[-1]
+    if shapes.whole_number(filters, "filters", 1) > length:
+        raise ValueError(f"filters must be at most size·size·C = {length}, got {filters}")
+    windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))  # (N, H', W', C, size, size)
+    rng = np.random.default_rng(seed)
+    places = tuple(rng.integers(side, size=patches) for side in windows.shape[:3])
+    drawn = windows[places].transpose(0, 2, 3, 1).reshape(patches, length)
+    _, directions = np.linalg.eigh(np.cov(drawn, rowvar=False))  # the least variance first, a direction a column
+    directions = directions[:, ::-1][:, :filters]
+    directions *= np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(filters)])
+    return directions.reshape(size, size, -1, filters).astype(np.float32)
+
+
+def _kernel(source, filters, size, channels, seed):
+    """Return the kernel that the argument `bank` of a stem stands for."""
+    if not isinstance(source, str):
+        kernel = np.asarray(source, np.float32)
+        if kernel.ndim != 4 or kernel.shape[2] != channels:
+            raise ValueError(f"bank must be a name or an array (KH, KW, {channels}, filters), got {kernel.shape}")
+        return kernel
+    if source == "random":
+        shape = (size, size, channels, filters)
+        return initializers.he_normal(shape, np.random.default_rng(seed)).astype(np.float32)
+    return bank(source, filters, size, channels)
+
+
+def _as_start(kernel):
+    """Scale filters to the length that He's random ones have on average: the longer, the slower they turn."""
+    return kernel * np.sqrt(2 * kernel.shape[-1] / np.square(kernel).sum())
+
+
+def _convolution(kernel, name, trainable, stride=1):
+    return layers.Conv2D(
+        kernel.shape[-1],
+        kernel.shape[:2],
+        strides=stride,
+        padding="same",
+        use_bias=False,  # batch normalisation follows and would take it off again
+        kernel_initializer=keras.initializers.Constant(kernel),
+        trainable=trainable,
+        name=name,
+    )
+
+
+# --------------------------------------------------------------------------- one kernel
+
+
+def learned(filters=32, size=5, start="random", stride=1, seed=0):
+    """Return a stem of one convolution that is trained.
+
+    Parameters
+    ----------
+    filters, size, stride : int
+    start : str or ndarray (KH, KW, C, filters)
+        Where its kernel starts, see `bank` at the top of this module: "random" (He), "gabor" for a Gabor start. Filters
+        of a bank get the length that random ones have on average.
+    seed : int
+        Of a random start.
+
+    Returns
+    -------
+    function
+        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters).
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+
+    def stem(images):
+        kernel = _kernel(start, filters, size, images.shape[-1], seed)
+        return _convolution(kernel if start == "random" else _as_start(kernel), "stem", True, stride)(images)
+
+    return stem
+
+
+def edge_biased(filters=32, size=5, share=0.5, bank="derivatives", stride=1, seed=0):
+    """Return a trained stem whose random start leans towards edge detectors, see `initializers.edge_biased`.
+
+    `share` is the part of each filter's energy that the detector contributes, on average. Taught in lesson 09.
+    """
+
+    def stem(images):
+        shape = (size, size, images.shape[-1], filters)
+        kernel = initializers.edge_biased(shape, np.random.default_rng(seed), share, bank)
+        return _convolution(kernel.astype(np.float32), "stem", True, stride)(images)
+
+    return stem
+
+
+def fixed(bank, filters=32, size=5, stride=1, seed=0):
+    """Return a stem of one convolution that is never trained.
+
+    Parameters
+    ----------
+    bank : str or ndarray (KH, KW, C, filters)
+        See the top of this module; an array says its own size and filters.
+    filters, size, stride : int
+    seed : int
+        Of a random kernel.
+
+    Returns
+    -------
+    function
+        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters).
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+
+    def stem(images):
+        return _convolution(_kernel(bank, filters, size, images.shape[-1], seed), "stem", False, stride)(images)
+
+    return stem
+
+
+# --------------------------------------------------------------------------- fixed and learned, side by side
+
+
+def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0):
+    """Return a stem in which some filters are fixed and the others trained: two convolutions side by side.
+
+    Parameters
+    ----------
+    bank : str or ndarray (KH, KW, C, filters)
+        Of the fixed ones, see the top of this module.
+    filters, size, stride : int
+        Filters of both together.
+    share : float, between 0 and 1
+        Of the filters, how many are fixed.
+    seed : int
+        Of the trained ones' random start.
+
+    Returns
+    -------
+    function
+        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters), the fixed ones first.
+
+    Raises
+    ------
+    ValueError
+        If no filter would be fixed, or none trained.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    count = round(filters * share)
+    if not 0 < count < filters:
+        raise ValueError(f"share must leave both fixed and trained filters of the {filters}, got {share}")
+
+    def stem(images):
+        channels = images.shape[-1]
+        kept = _kernel(bank, count, size, channels, seed)
+        free = _kernel("random", filters - kept.shape[-1], size, channels, seed)
+        maps = [
+            _convolution(kept, "stem_fixed", False, stride)(images),
+            _convolution(free, "stem_learned", True, stride)(images),
+        ]
+        return layers.Concatenate(name="stem")(maps)
+
+    return stem
+
+
+def pass_through(bank, filters=32, size=5, seed=0):
+    """Return a stem of fixed maps and the image's own channels, each as it is and with the opposite sign.
+
+    Both signs, because the ReLU that follows cuts off what lies below the mean: what one of the two loses, the other
+    keeps.
+
+    Parameters
+    ----------
+    bank : str or ndarray (KH, KW, C, filters)
+        See the top of this module.
+    filters : int
+        Maps in all: ``2 * C`` of them are the channels.
+    size : int
+    seed : int
+        Of a random kernel.
+
+    Returns
+    -------
+    function
+        From images (N, H, W, C) to feature maps (N, H, W, filters), the fixed ones first.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+
+    def stem(images):
+        channels = images.shape[-1]
+        if filters <= 2 * channels:
+            raise ValueError(f"filters must be more than the {2 * channels} that pass the channels on, got {filters}")
+        kept = _kernel(bank, filters - 2 * channels, size, channels, seed)
+        maps = _convolution(kept, "stem_fixed", False)(images)
+        opposite = layers.Rescaling(-1.0, name="stem_opposite")(images)
+        return layers.Concatenate(name="stem")([maps, images, opposite])
+
+    return stem
+
+
+def basis(bank, filters=32, size=5, stride=1, seed=0):
+    """Return a stem whose trained filters are sums of fixed ones: every filter of a bank on every channel, then 1×1.
+
+    With a bank that is a basis of all kernels of its size, such as "dct", it can compute what `learned` can; with a
+    smaller one, only what the bank spans. J.-H. Jacobsen, J. van Gemert, Z. Lou and A. Smeulders, "Structured receptive
+    fields in CNNs" (2016), do it with derivatives of the Gaussian.
+
+    Parameters
+    ----------
+    bank : str
+        One of `kernels.banks()`.
+    filters, size, stride : int
+    seed : int
+        Of the 1×1 convolution's random start.
+
+    Returns
+    -------
+    function
+        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters).
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+
+    def stem(images):
+        channels = images.shape[-1]
+        parts = kernels.bank(bank, size)  # (size, size, 1, n)
+        each = np.einsum("hwf,cd->hwcdf", parts[:, :, 0], np.eye(channels)).reshape(size, size, channels, -1)
+        maps = _convolution(each.astype(np.float32), "stem_fixed", False, stride)(images)
+        return _convolution(_kernel("random", filters, 1, each.shape[-1], seed), "stem", True)(maps)
+
+    return stem
+
+
+# --------------------------------------------------------------------------- several small kernels
+
+
+def factorised(filters=32, size=5, activation=None, stride=1, seed=0):
+    """Return a stem of a column of weights, then a row: (size, 1) and (1, size), as Inception factorises.
+
+    `activation` stands between the two; without one they are together a linear filter with fewer weights. Taught in
+    lesson 11.
+    """
+    return _chain([(filters, (size, 1), 1), (filters, (1, size), stride)], activation, seed)
+
+
+def resnet_c(filters=32, activation="relu", stride=1, seed=0):
+    """Return a stem of three 3×3 convolutions, half the filters in the first two, as in ResNet-C.
+
+    The first takes the stride. T. He et al., "Bag of tricks for image classification with convolutional neural
+    networks" (2019). Taught in lesson 11.
+    """
+    half = max(1, filters // 2)
+    return _chain([(half, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed)
+
+
+def patchify(filters=32, size=4, seed=0):
+    """Return a stem that sees the image in patches that do not overlap, as a vision transformer does.
+
+    Feature maps are (N, H / size, W / size, filters). Taught in lesson 11.
+    """
+    return _chain([(filters, (size, size), size)], None, seed)
+
+
+def _chain(convolutions, activation, seed):
+    """Convolutions (filters, size, stride) one after another, the activation between them."""
+
+    def stem(images):
+        maps, rng = images, np.random.default_rng(seed)
+        for index, (filters, size, stride) in enumerate(convolutions, start=1):
+            last = index == len(convolutions)
+            kernel = initializers.he_normal((*size, maps.shape[-1], filters), rng).astype(np.float32)
+            maps = _convolution(kernel, "stem" if last else f"stem_{index}", True, stride)(maps)
+            if activation and not last:
+                maps = layers.Activation(activation, name=f"stem_{index}_{activation}")(maps)
+        return maps
+
+    return stem
+
+
+# --------------------------------------------------------------------------- what a model's stem holds
+
+
+def convolutions(model):
+    """Return the convolutions of a model's stem, fixed or not, in order. Taught in lesson 09."""
+    return [layer for layer in model.layers if layer.name.startswith("stem") and isinstance(layer, layers.Conv2D)]

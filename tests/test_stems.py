@@ -1,0 +1,220 @@
+"""Stems: what is fixed stays, what is learned moves, and every stem is saved, loaded and cloned like any layer."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="Keras is not installed")
+
+import keras
+
+from cnnlessons import kernels, models, ops, stems, training
+
+rng = np.random.default_rng(0)
+IMAGES = rng.random((12, 16, 16, 3), np.float32)
+LABELS = np.arange(12) % 3
+STEMS = {
+    "learned": stems.learned(12),
+    "Gabor start": stems.learned(12, start="gabor"),
+    "edge-biased": stems.edge_biased(12),
+    "fixed": stems.fixed("lines+curves", 12),
+    "random": stems.fixed("random", 12),
+    "split": stems.split("gabor", 12, share=0.25),
+    "pass-through": stems.pass_through("derivatives", 12),
+    "basis": stems.basis("dct", 12, size=3),
+    "factorised": stems.factorised(12, activation="relu"),
+    "resnet_c": stems.resnet_c(12),
+    "patchify": stems.patchify(12),
+}
+
+
+def classifier(stem, seed=0):
+    return models.classifier(stem, (16, 16, 3), 3, width=4, seed=seed)
+
+
+def maps(stem, images=IMAGES):
+    inputs = keras.Input(images.shape[1:])
+    return keras.Model(inputs, stem(inputs)).predict(images, verbose=0)
+
+
+def kernels_of(model):
+    return [keras.ops.convert_to_numpy(layer.kernel) for layer in stems.convolutions(model)]
+
+
+# ---- every stem
+
+
+@pytest.mark.parametrize("name", STEMS)
+def test_a_stem_gives_as_many_maps_as_asked_for_and_is_saved_loaded_and_summarised(name, tmp_path, capsys):
+    model = classifier(STEMS[name])
+    assert model.get_layer("stem_norm").output.shape[-1] == 12
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0))
+    model.summary()
+    assert "stem" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", STEMS)
+def test_a_clone_has_the_same_kernels(name):
+    model = classifier(STEMS[name])
+    for before, after in zip(kernels_of(model), kernels_of(keras.models.clone_model(model)), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("name", STEMS)
+def test_training_moves_what_is_trainable_and_nothing_else(name):
+    model = training.compiled(classifier(STEMS[name]), 0.01)
+    before = kernels_of(model)
+    training.fit(model, IMAGES, LABELS, epochs=2, progress=False)
+    for layer, start in zip(stems.convolutions(model), before, strict=True):
+        assert np.array_equal(start, keras.ops.convert_to_numpy(layer.kernel)) != layer.trainable
+
+
+def test_the_body_starts_the_same_behind_every_stem_with_the_same_seed():
+    def body(name, seed):
+        return [weight for layer in classifier(STEMS[name], seed).layers[-8:] for weight in layer.get_weights()]
+
+    first = body("learned", 3)
+    assert len(first) > 4
+    for name in STEMS:
+        assert all(map(np.array_equal, first, body(name, 3)))
+    assert not all(map(np.array_equal, first, body("learned", 4)))
+
+
+# ---- banks
+
+
+@pytest.mark.parametrize("name", [*kernels.banks(), "lines+curves"])
+def test_a_bank_of_32_filters_has_no_filter_twice(name):
+    filters = stems.bank(name).reshape(-1, 32)
+    np.testing.assert_allclose(np.linalg.norm(filters, axis=0), 1, rtol=1e-5)
+    products = filters.T @ filters - np.eye(32)
+    assert products.max() < 0.99
+
+
+def test_a_bank_begins_with_the_filters_of_kernels_on_brightness():
+    expected = kernels.bank("gabor", 5, 3)
+    found = stems.bank("gabor", 8)
+    np.testing.assert_allclose(
+        found / np.linalg.norm(found[..., 0]), expected / np.linalg.norm(expected[..., 0]), atol=1e-6
+    )
+
+
+def test_after_brightness_come_filters_that_a_gray_image_does_not_excite():
+    coloured = stems.bank("gabor", 24)[..., 8:]
+    np.testing.assert_allclose(coloured.sum(axis=2), 0, atol=1e-6)
+
+
+def test_a_gray_bank_has_one_channel():
+    assert stems.bank("derivatives", 16, 5, channels=1).shape == (5, 5, 1, 16)
+
+
+def test_the_whole_dct_bank_spans_every_kernel():
+    assert np.linalg.matrix_rank(stems.bank("dct", 75).reshape(75, 75)) == 75
+
+
+def test_a_bank_that_is_too_small_says_how_many_it_has():
+    with pytest.raises(ValueError, match="filters must be at most 60, as many as there are in 'derivatives' at size 5"):
+        stems.bank("derivatives", 61)
+
+
+def test_principal_components_are_those_that_rebuild_patches_best():
+    smooth = np.cumsum(np.cumsum(rng.normal(size=(20, 12, 12, 3)), axis=1), axis=2)
+    components = stems.principal_components(smooth, 6, 3, patches=2000).reshape(27, 6)
+    np.testing.assert_allclose(components.T @ components, np.eye(6), atol=1e-5)
+    patches = np.lib.stride_tricks.sliding_window_view(smooth, (3, 3), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    patches = patches.reshape(-1, 27) - patches.reshape(-1, 27).mean(axis=0)
+    kept = np.square(patches @ components).sum(axis=0)
+    assert (np.diff(kept) < 0).all()
+    others, _ = np.linalg.qr(rng.normal(size=(27, 6)))
+    assert kept.sum() > 2 * np.square(patches @ others).sum()
+
+
+# ---- what each kind computes
+
+
+def test_a_fixed_stem_is_convolution_by_hand():
+    kernel = stems.bank("gabor", 8)
+    found = maps(stems.fixed("gabor", 8))
+    np.testing.assert_allclose(found, ops.conv2d(IMAGES, kernel, padding="same"), atol=1e-5)
+
+
+def test_an_array_may_stand_for_a_bank():
+    kernel = rng.normal(size=(3, 3, 3, 7)).astype(np.float32)
+    np.testing.assert_allclose(maps(stems.fixed(kernel)), ops.conv2d(IMAGES, kernel, padding="same"), atol=1e-5)
+    with pytest.raises(ValueError, match=r"bank must be a name or an array \(KH, KW, 3, filters\), got \(3, 3, 1, 7\)"):
+        maps(stems.fixed(kernel[:, :, :1]))
+
+
+@pytest.mark.parametrize(("share", "fixed"), [(0.25, 8), (0.5, 16), (0.75, 24)])
+def test_a_split_stem_has_its_share_of_fixed_filters(share, fixed):
+    first, second = stems.convolutions(classifier(stems.split("gabor", 32, share=share)))
+    assert (first.filters, first.trainable) == (fixed, False)
+    assert (second.filters, second.trainable) == (32 - fixed, True)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 1])
+def test_a_split_without_two_parts_says_so(share):
+    with pytest.raises(ValueError, match="share must leave both fixed and trained filters of the 32"):
+        stems.split("gabor", 32, share=share)
+
+
+def test_pass_through_hands_the_channels_on_with_both_signs():
+    found = maps(stems.pass_through("gabor", 12))
+    np.testing.assert_array_equal(found[..., -6:-3], IMAGES)
+    np.testing.assert_array_equal(found[..., -3:], -IMAGES)
+    with pytest.raises(ValueError, match="filters must be more than the 6 that pass the channels on, got 6"):
+        maps(stems.pass_through("gabor", 6))
+
+
+def test_a_basis_stem_computes_sums_of_the_bank_on_every_channel():
+    model = classifier(stems.basis("derivatives", 12))
+    parts, mixed = kernels_of(model)
+    assert parts.shape == (5, 5, 3, 15)
+    kernel = np.einsum("hwcf,fn->hwcn", parts, mixed[0, 0])
+    found = keras.Model(model.input, model.get_layer("stem").output).predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(found, ops.conv2d(IMAGES, kernel, padding="same"), atol=1e-4)
+
+
+def test_every_start_is_equally_long_on_average():
+    lengths = [
+        np.square(kernels_of(classifier(stem))[0]).sum() / 64
+        for stem in (stems.learned(64), stems.learned(64, start="dct"), stems.edge_biased(64))
+    ]
+    np.testing.assert_allclose(lengths, 2, rtol=0.15)
+
+
+def test_an_edge_biased_start_leans_towards_derivatives():
+    def likeness(stem):
+        filters = kernels_of(classifier(stem))[0].reshape(75, -1)
+        detectors = kernels.bank("derivatives", 5, 3).reshape(75, -1)
+        spanned, _ = np.linalg.qr(detectors)
+        return np.square(spanned.T @ filters).sum() / np.square(filters).sum()
+
+    assert likeness(stems.edge_biased(40, share=0.8)) > 0.7 > 0.3 > likeness(stems.edge_biased(40, share=0))
+
+
+def test_factorised_without_activation_is_one_linear_filter_of_its_size():
+    impulse = np.zeros((1, 9, 9, 1), np.float32)
+    impulse[0, 4, 4] = 1
+    found = maps(stems.factorised(6, size=5), impulse)
+    assert np.abs(found[0, 2:7, 2:7]).min() > 0
+    assert np.abs(found[0, [0, 1, 7, 8]]).max() == 0
+
+
+def test_resnet_c_sees_seven_pixels_and_takes_a_stride():
+    impulse = np.zeros((1, 13, 13, 1), np.float32)
+    impulse[0, 6, 6] = 1
+    seen = np.abs(maps(stems.resnet_c(6, activation=None), impulse)[0]).max(axis=(1, 2)) > 0
+    assert seen.sum() == 7
+    assert maps(stems.resnet_c(6, stride=2)).shape == (12, 8, 8, 6)
+
+
+def test_patches_do_not_overlap():
+    changed = IMAGES.copy()
+    changed[:, :4, :4] += 1
+    stem = stems.patchify(5, size=4)
+    difference = np.abs(maps(stem, changed) - maps(stem)).max(axis=(0, 3))
+    assert difference.shape == (4, 4)
+    assert difference[0, 0] > 0
+    assert difference.sum() == difference[0, 0]
