@@ -123,20 +123,22 @@ def _checked_seeds(seeds):
 def _finished(function, runs, jobs, scheduler):
     """Yield a row for each run as it is finished, in whatever order."""
     left = {_key(run): run for run in runs}
-    failures = 0
+    alone = 0  # runs to make one at a time, to find out which of them ends its process
     while left:
+        chosen = list(left.values())[: 1 if alone else None]
         try:
-            for run, row in _parallel(function, list(left.values()), jobs, scheduler):
+            for run, row in _parallel(function, chosen, jobs, scheduler):
                 del left[_key(run)]
-                failures = 0
                 yield row
-        except TerminatedWorkerError as error:  # a process was killed, for its memory perhaps: its run is made again
-            failures += 1
-            if failures == 3:
-                raise RuntimeError(
-                    "three times in a row a process that trains has died before a run was finished; if memory is "
-                    "short, ask for fewer jobs"
-                ) from error
+        except TerminatedWorkerError:  # killed, for its memory perhaps; whatever was in flight is made again
+            if len(chosen) == 1:
+                del left[_key(chosen[0])]
+                yield (
+                    chosen[0] | {FAILED: "the process that trained it died, perhaps for want of memory"} | _made_with()
+                )
+            else:
+                alone = 2 * (jobs or joblib.cpu_count()) + 1
+        alone = max(alone - 1, 0)
 
 
 def _parallel(function, runs, jobs, scheduler):

@@ -121,12 +121,14 @@ def test_a_run_that_fails_is_kept_with_its_error_and_tried_again(start, tmp_path
 
 
 def test_a_process_that_dies_costs_no_other_run(start, tmp_path):
-    process = start(DIE="b1")
-    process.communicate(timeout=200)
-    assert process.returncode != 0
+    finish(start(DIE="b1"))
     rows = rows_in(tmp_path)
-    assert len(rows) >= 4
-    assert not ((rows["setting"] == "b") & (rows["seed"] == 1)).any()
+    assert len(rows) == 6
+    (died,) = rows[rows["error"] != ""].itertuples()
+    assert (died.setting, died.seed) == ("b", 1)
+    assert died.error.startswith("the process that trained it died")
+    finish(start())
+    assert (rows_in(tmp_path)["error"] == "").all()
 
 
 @pytest.mark.parametrize(
