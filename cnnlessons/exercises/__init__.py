@@ -36,13 +36,25 @@ from cnnlessons.exercises import (
     lesson_06,
     lesson_07,
     lesson_08,
+    lesson_10,
 )
 from cnnlessons.exercises.cards import Hint, Result, Source
 from cnnlessons.exercises.feedback import Exercise, numbers
 
 __all__ = ["Result", "check", "compare", "hint", "names", "solution"]
 
-LESSONS = (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
+LESSONS = (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+    lesson_10,
+)
 _EXERCISES: dict[str, Exercise] = {exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES}
 _hints_given: dict[str, int] = {}
 
