@@ -34,7 +34,7 @@ import pandas as pd
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from cnnlessons import __version__, datasets, shapes
+from cnnlessons import __version__, atomic, datasets, shapes
 
 EVIDENCE = Path(__file__).parents[1] / "data" / "evidence"
 FAILED = "error"  # the column that is empty unless a run failed
@@ -280,12 +280,8 @@ class _Table:
             os.fsync(file.fileno())
 
     def _write_all(self):
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with draft.open("wb") as file:
+        with atomic.writing(self.path) as file:
             file.write(_csv(self.columns, self.rows, header=True))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path)
 
     def frame(self, wanted):
         rows = [self.rows_by_key[_key(run)] for run in wanted]

@@ -6,8 +6,6 @@ Taught in lesson 04.
 import copy
 import json
 import os
-import secrets
-import shutil
 import signal
 import sys
 import threading
@@ -21,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from cnnlessons import atomic, ops, optimizers, shapes
 from cnnlessons import layers as layer_kinds
-from cnnlessons import ops, optimizers, shapes
 
 
 class Evaluation(NamedTuple):
@@ -648,24 +646,14 @@ _FORMAT = 1  # goes up when a file can no longer be read by what is out
 
 
 def _write(path, arrays):
-    """Write an npz file beside `path` and put it in its place, so that nothing is lost if this fails midway."""
-    path = Path(os.path.realpath(path))  # a link keeps pointing to the file
+    """Write an npz file, so that nothing is lost if this fails midway."""
+    path = Path(os.path.realpath(path))  # the folder that counts is that of the file a link points to
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to save {path.name} in; make it first")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
-    try:
-        with unfinished.open("xb") as file:
-            np.savez_compressed(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())  # its content is on the disk before its name is
-        if path.exists():
-            shutil.copymode(path, unfinished)
-        os.replace(unfinished, path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with atomic.writing(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _read(path):

@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from cnnlessons import datasets, layers, optimizers
+from cnnlessons import atomic, datasets, layers, optimizers
 from cnnlessons.network import Sequential
 
 FOLDER = Path(__file__).parents[1] / "data" / "weights"
@@ -104,10 +104,8 @@ def data(recipe, seed):
     match recipe.task:
         case "lines":
             return datasets.load("lines", count=recipe.images * 5 // 4, seed=seed)
-        case "photo_patches":
-            return datasets.load("photo_patches", per_class=recipe.images // 10, seed=seed)
-        case "cifar10":
-            return datasets.load("cifar10", per_class=recipe.images // 10, seed=seed)
+        case "photo_patches" | "cifar10":
+            return datasets.load(recipe.task, per_class=recipe.images // 10, seed=seed)
     return datasets.load(recipe.task)
 
 
@@ -254,9 +252,8 @@ def _record_run(runs, recipe, seed):
     net.training = net.optimizer = None  # the file would be three times as large with them
     net.save(_run_file(runs, recipe, seed).with_suffix(".network"))
     arrays = {"trained": net.layers[0].kernel, "untrained": untrained, "accuracy": accuracy}
-    partly = _run_file(runs, recipe, seed).with_suffix(".part.npz")
-    np.savez(partly, **arrays)
-    partly.replace(_run_file(runs, recipe, seed))
+    with atomic.writing(_run_file(runs, recipe, seed)) as file:
+        np.savez(file, **arrays)
 
 
 def _gather(folder, runs, recipe):

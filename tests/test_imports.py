@@ -14,6 +14,7 @@ PACKAGE = ROOT / "cnnlessons"
 
 # The course's order. A module may import those above it and none below. Some are still to be written.
 ORDER = (
+    "atomic",
     "shapes",
     "kernels",
     "ops",
@@ -52,7 +53,7 @@ RESERVED = {
     "anywidget": {"panels"},
     "matplotlib": {"plots"},
 }
-STANDARD_LIBRARY_ONLY = {"shapes"}
+STANDARD_LIBRARY_ONLY = {"atomic", "shapes"}
 
 
 def modules():

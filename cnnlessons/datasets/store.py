@@ -2,11 +2,11 @@
 
 import os
 import sys
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+
+from cnnlessons import atomic
 
 VARIABLE = "CNNLESSONS_CACHE"
 
@@ -30,24 +30,12 @@ def file(key):
 
 
 def write(key, arrays):
-    """Write an npz file, complete or not at all; if that fails, say so and go on.
-
-    Each process writes a file of its own and then puts it in the place of the old one, in one step: who reads at the
-    same moment gets the old or the new one, never half of one.
-    """
+    """Write an npz file, complete or not at all; if that fails, say so and go on."""
     place = file(key)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{key}.", delete=False) as draft:
-            try:
-                np.savez(draft, **arrays)
-                draft.close()  # Windows moves closed files only
-                os.replace(draft.name, place)
-            except BaseException:
-                draft.close()
-                with suppress(FileNotFoundError):
-                    os.unlink(draft.name)
-                raise
+        with atomic.writing(place) as draft:
+            np.savez(draft, **arrays)
     except OSError as error:
         why = error.strerror or error
         print(f"The images could not be kept in {str(place.parent)!r} ({why}), so the next time takes as long.")
