@@ -13,6 +13,7 @@ import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +70,14 @@ class History(list):
         return np.array([getattr(row, name) for row in self], float)
 
 
+@lru_cache(maxsize=4)  # every step of an epoch asks for it
+def epoch_order(seed, epoch, images):
+    """Return the order in which an epoch takes the images: indices (images,), not to be written to."""
+    order = np.random.default_rng([seed, epoch]).permutation(images)
+    order.flags.writeable = False
+    return order
+
+
 @dataclass
 class Training:
     """Where a training stands: enough to go on as if it had never stopped."""
@@ -90,7 +99,7 @@ class Training:
 
     def batch(self):
         """Return the indices of the next batch. Each epoch has an order of its own, drawn from seed and epoch."""
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.images)
+        order = epoch_order(self.seed, self.epoch, self.images)
         return order[self.step * self.batch_size : (self.step + 1) * self.batch_size]
 
     def count(self, step, seconds):

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from cnnlessons import shapes
+from cnnlessons.network import epoch_order
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
@@ -253,7 +254,7 @@ def batches(images, labels, batch_size=32, seed=0, first_epoch=0):
     Taught in lesson 07.
     """
     for epoch in itertools.count(first_epoch):
-        order = np.random.default_rng([seed, epoch]).permutation(len(images))
+        order = epoch_order(seed, epoch, len(images))
         for start in range(0, len(images), batch_size):
             chosen = order[start : start + batch_size]
             yield images[chosen], labels[chosen]

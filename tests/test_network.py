@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from cnnlessons import layers, ops, optimizers
 from cnnlessons.gradcheck import numerical_gradient, relative_error
-from cnnlessons.network import Epoch, Evaluation, History, Sequential, Step
+from cnnlessons.network import Epoch, Evaluation, History, Sequential, Step, epoch_order
 
 INPUT = (6, 6, 1)
 IMAGES = np.random.default_rng(0).standard_normal((14, *INPUT)).astype(np.float32)
@@ -1396,3 +1396,11 @@ def test_a_network_that_could_not_be_built_can_be_built_for_another_shape():
     assert made.input_shape is None
     fit(made)
     assert_same_numbers(made, uninterrupted())
+
+
+def test_an_epoch_has_one_order_of_all_images_and_no_reader_can_change_it():
+    order = epoch_order(3, 1, 50)
+    assert sorted(order) == list(range(50))
+    assert not np.array_equal(order, epoch_order(3, 2, 50))
+    with pytest.raises(ValueError, match="read-only"):
+        order[0] = 7
