@@ -190,7 +190,8 @@ def learned(filters=32, size=5, start="random", stride=1, seed=0):
 
     def stem(images):
         kernel = _kernel(start, filters, size, images.shape[-1], seed)
-        return _convolution(kernel if start == "random" else _as_start(kernel), "stem", True, stride)(images)
+        drawn = isinstance(start, str) and start == "random"
+        return _convolution(kernel if drawn else _as_start(kernel), "stem", True, stride)(images)
 
     return stem
 

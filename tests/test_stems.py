@@ -218,3 +218,11 @@ def test_patches_do_not_overlap():
     assert difference.shape == (4, 4)
     assert difference[0, 0] > 0
     assert difference.sum() == difference[0, 0]
+
+
+def test_a_learned_stem_may_start_from_an_array_with_the_energy_of_a_random_one():
+    start = stems.principal_components(np.random.default_rng(0).random((4, 9, 9, 3)), filters=6, size=3)
+    model = models.classifier(stems.learned(6, 3, start=start), (9, 9, 3), 2)
+    kernel = keras.ops.convert_to_numpy(model.get_layer("stem").kernel)
+    np.testing.assert_allclose(kernel / np.linalg.norm(kernel), start / np.linalg.norm(start), atol=1e-6)
+    assert np.square(kernel).sum() == pytest.approx(2 * 6, rel=1e-5)  # 2 a filter, as He's have on average
