@@ -274,12 +274,11 @@ def experiment(options: argparse.Namespace) -> None:
     """
     from cnnlessons import experiments
 
-    if options.name not in experiments.EXPERIMENTS:
-        raise Problem(f"there is no experiment {options.name!r}; the names are: {', '.join(experiments.EXPERIMENTS)}")
-    if options.epochs and not options.store and options.verify is None:
-        raise Problem("runs with other epochs are another experiment: name a file for them with --store FILE")
-    store = options.store or experiments.evidence(options.name)
     try:
+        evidence = experiments.evidence(options.name)
+        if options.epochs and not options.store and options.verify is None:
+            raise Problem("runs with other epochs are another experiment: name a file for them with --store FILE")
+        store = options.store or evidence
         if options.verify is not None:
             _verify(experiments.verify(store, options.verify, options.jobs, scheduler=options.scheduler))
         else:

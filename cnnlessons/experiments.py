@@ -122,6 +122,7 @@ def _checked_seeds(seeds):
 
 def _finished(function, runs, jobs, scheduler):
     """Yield a row for each run as it is finished, in whatever order."""
+    jobs = shapes.whole_number(joblib.cpu_count() if jobs is None else jobs, "jobs", 1)
     left = {_key(run): run for run in runs}
     alone = 0  # runs to make one at a time, to find out which of them ends its process
     while left:
@@ -137,12 +138,11 @@ def _finished(function, runs, jobs, scheduler):
                     chosen[0] | {FAILED: "the process that trained it died, perhaps for want of memory"} | _made_with()
                 )
             else:
-                alone = 2 * (jobs or joblib.cpu_count()) + 1
+                alone = 2 * jobs + 1
         alone = max(alone - 1, 0)
 
 
 def _parallel(function, runs, jobs, scheduler):
-    jobs = shapes.whole_number(joblib.cpu_count() if jobs is None else jobs, "jobs", 1)
     # One job: still another process, so at least two for joblib, of which one at a time is given a run.
     options = {"backend": "loky", "n_jobs": max(2, jobs), "inner_max_num_threads": 1}
     ahead = jobs
@@ -331,6 +331,7 @@ def read(store):
 
 def evidence(name):
     """Return where the rows of an experiment of the course are kept. Taught in lesson 09."""
+    _settings(name)
     return EVIDENCE / f"{name}.csv"
 
 
@@ -437,7 +438,7 @@ def _bootstrap_t(differences, level, resamples):
     return mean - upper * error, mean - lower * error
 
 
-def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None, names=None):
+def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     """Run some rows of a store again, drawn at random, and compare the accuracy.
 
     Parameters
@@ -698,11 +699,16 @@ def grid(name, dataset=None, epochs=None):
     -----
     Taught in lesson 09.
     """
-    if name not in EXPERIMENTS:
-        raise ValueError(f"there is no experiment {name!r}; the names are: {', '.join(EXPERIMENTS)}")
-    chosen = [dict(setting) for setting in EXPERIMENTS[name] if dataset in (None, setting["dataset"])]
+    settings = _settings(name)
+    chosen = [dict(setting) for setting in settings if dataset in (None, setting["dataset"])]
     if not chosen:
-        used = dict.fromkeys(setting["dataset"] for setting in EXPERIMENTS[name])
+        used = dict.fromkeys(setting["dataset"] for setting in settings)
         raise ValueError(f"dataset must be one of {', '.join(used)}, got {dataset!r}")
     changed = {} if epochs is None else {"epochs": shapes.whole_number(epochs, "epochs", 1)}
     return [setting | changed for setting in chosen]
+
+
+def _settings(name):
+    if name not in EXPERIMENTS:
+        raise ValueError(f"there is no experiment {name!r}; the names are: {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
