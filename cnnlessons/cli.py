@@ -89,7 +89,7 @@ def _add_experiment(commands) -> None:
     command = commands.add_parser(
         "experiment", help="train what the evidence of the lessons rests on, or go on with it"
     )
-    command.add_argument("name", metavar="NAME", help="such as stems")
+    command.add_argument("name", metavar="NAME", help="stems or bakeoff")
     command.add_argument("--seeds", type=int, metavar="N", help="how many (10)")
     command.add_argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store")
@@ -284,7 +284,8 @@ def experiment(options: argparse.Namespace) -> None:
         else:
             grid = experiments.grid(options.name, options.dataset, options.epochs)
             seeds = experiments.SEEDS if options.seeds is None else options.seeds
-            _tell(experiments.run(grid, seeds, options.jobs, store, scheduler=options.scheduler), store)
+            function = experiments.experiment(options.name).function
+            _tell(experiments.run(grid, seeds, options.jobs, store, function, options.scheduler), store)
     except (OSError, TypeError, ValueError, ImportError) as error:
         raise Problem(str(error)) from error
 

@@ -3,10 +3,11 @@
 A stem is a function from a Keras tensor to a Keras tensor, such as those of `stems` or any Keras layer; the body and
 the head are the same for every stem, so that what differs between two models is the stem alone.
 
-Taught in lesson 07; stems in lesson 09.
+Taught in lesson 07; stems in lesson 09, costs in lesson 11.
 """
 
 import itertools
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from keras import layers
 from cnnlessons import shapes
 
 
-def classifier(stem, input_shape, classes, width=32, seed=None):
+def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth=1):
     """Return a small convolutional classifier around a first layer.
 
     The stem is followed by batch normalisation, ReLU and pooling, then two blocks of 3×3 convolution, batch
@@ -33,6 +34,10 @@ def classifier(stem, input_shape, classes, width=32, seed=None):
     seed : int, optional
         Of the body's and the head's starting weights: with the same one they are the same behind every stem that has as
         many filters. Without it, Keras's own seed decides.
+    pool : bool
+        Whether the stem's maps are halved; not needed after a stem that has a stride.
+    depth : int
+        Convolutions in each block, each with batch normalisation and ReLU; with 0 the stem is the only one.
 
     Returns
     -------
@@ -51,24 +56,27 @@ def classifier(stem, input_shape, classes, width=32, seed=None):
     if not callable(stem):
         raise TypeError(f"stem must be a function from a tensor to a tensor, got {stem!r}; a Keras layer is one")
     width, classes = shapes.whole_number(width, "width", 1), shapes.whole_number(classes, "classes", 2)
+    depth = shapes.whole_number(depth, "depth", 0)
     inputs = keras.Input(input_shape, name="images")
     maps = stem(inputs)
     if len(getattr(maps, "shape", ())) != 4:
         raise ValueError(f"stem must return feature maps (N, H, W, F), got {getattr(maps, 'shape', maps)!r}")
     maps = _normalised(maps, "stem")
-    maps = _pooled(maps, "stem_pool")
-    starts = _starts(seed)
-    maps = _normalised(_convolution(maps, width, "block1", next(starts)), "block1")
-    maps = _pooled(maps, "block1_pool")
-    maps = _normalised(_convolution(maps, 3 * width // 2, "block2", next(starts)), "block2")
+    maps = _pooled(maps, "stem_pool") if pool else maps
+    starts = _starts(seed, 2 * depth + 1)
+    for block, filters in (("block1", width), ("block2", 3 * width // 2)):
+        for name in [block, *(f"{block}_{place}" for place in range(2, depth + 1))][:depth]:
+            maps = _normalised(_convolution(maps, filters, name, next(starts)), name)
+        if depth and block == "block1":
+            maps = _pooled(maps, "block1_pool")
     features = layers.GlobalAveragePooling2D(name="features")(maps)
     logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
     return keras.Model(inputs, logits, name="classifier")
 
 
-def _starts(seed):
+def _starts(seed, count):
     """Yield an initializer for each layer, Keras's usual one."""
-    drawn = itertools.repeat(None) if seed is None else np.random.default_rng(seed).integers(2**31, size=3).tolist()
+    drawn = itertools.repeat(None) if seed is None else np.random.default_rng(seed).integers(2**31, size=count).tolist()
     return (keras.initializers.GlorotUniform(layer_seed) for layer_seed in drawn)
 
 
@@ -88,3 +96,49 @@ def _pooled(maps, name):
     """Halve the image, unless a stride has left no two pixels to choose from."""
     size = tuple(min(2, side) for side in maps.shape[1:3])
     return layers.MaxPooling2D(size, name=name)(maps)
+
+
+class Costs(NamedTuple):
+    """What layers hold and do for one image."""
+
+    parameters: int  #: weights and biases, trained or not, without the averages of batch normalisation
+    multiply_adds: int  #: of convolutions and dense layers, each a multiplication with its addition
+    activations: int  #: numbers that convolutions and dense layers put out
+
+
+def costs(layers_of_model):
+    """Add up what some layers of a model hold and do for one image.
+
+    Parameters
+    ----------
+    layers_of_model : sequence of keras layers
+        ``model.layers``, or `stems.convolutions`.
+
+    Returns
+    -------
+    Costs
+
+    Notes
+    -----
+    Pooling, normalisation and activations count nothing: they are few operations, though not few milliseconds.
+    *Activations* in the sense of I. Radosavovic et al., "Designing network design spaces" (2020), who found that they
+    tell the time on an accelerator better than the multiply-adds do.
+
+    Taught in lesson 11.
+    """
+    weights = [weight for layer in layers_of_model for weight in layer.weights if not weight.name.startswith("moving_")]
+    parameters = sum(int(np.prod(weight.shape)) for weight in weights)
+    counted = [_counted(layer) for layer in layers_of_model]
+    return Costs(parameters, sum(one for one, _ in counted), sum(other for _, other in counted))
+
+
+def _counted(layer):
+    """Return multiply-adds and activations of a layer, 0 and 0 if it neither convolves nor is dense."""
+    if isinstance(layer, layers.Conv2D):
+        found = shapes.conv2d_counts(
+            layer.input.shape[1:], layer.kernel.shape, layer.strides, layer.padding, layer.dilation_rate
+        )
+        return found.multiply_adds, found.activations
+    if isinstance(layer, layers.Dense):
+        return int(np.prod(layer.kernel.shape)), layer.units
+    return 0, 0

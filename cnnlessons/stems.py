@@ -12,7 +12,7 @@ Where a kernel comes from is said by the argument `bank`, one of
 - "random": the weights that `learned` would start with;
 - an array (KH, KW, C, filters), such as `principal_components` gives.
 
-Taught in lesson 09; `factorised`, `resnet_c` and `patchify` in lesson 11.
+Taught in lesson 09; `factorised`, `stacked`, `resnet_c`, `gradual` and `patchify` in lesson 11.
 """
 
 import keras
@@ -364,10 +364,20 @@ def basis(bank, filters=32, size=5, stride=1, seed=0):
 def factorised(filters=32, size=5, activation=None, stride=1, seed=0):
     """Return a stem of a column of weights, then a row: (size, 1) and (1, size), as Inception factorises.
 
-    `activation` stands between the two; without one they are together a linear filter with fewer weights. Taught in
-    lesson 11.
+    Each takes the stride along its own axis. `activation` stands between the two; without one they are together a
+    linear filter with fewer weights. C. Szegedy et al., "Rethinking the Inception architecture for computer vision"
+    (2016). Taught in lesson 11.
     """
-    return _chain([(filters, (size, 1), 1), (filters, (1, size), stride)], activation, seed)
+    return _chain([(filters, (size, 1), (stride, 1)), (filters, (1, size), (1, stride))], activation, seed)
+
+
+def stacked(filters=32, size=3, activation="relu", stride=1, seed=0):
+    """Return a stem of two convolutions of one size, such as two 3×3 that see as much as one 5×5.
+
+    The first takes the stride. K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image
+    recognition" (2015); without activation between them the two are one linear filter. Taught in lesson 11.
+    """
+    return _chain([(filters, (size, size), stride), (filters, (size, size), 1)], activation, seed)
 
 
 def resnet_c(filters=32, activation="relu", stride=1, seed=0):
@@ -378,6 +388,15 @@ def resnet_c(filters=32, activation="relu", stride=1, seed=0):
     """
     half = max(1, filters // 2)
     return _chain([(half, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed)
+
+
+def gradual(filters=32, activation="relu", stride=1, seed=0):
+    """Return a stem of three 3×3 convolutions whose filters double each time, 8-16-32, as the receptive field grows.
+
+    The first takes the stride. Taught in lesson 11.
+    """
+    quarter, half = max(1, filters // 4), max(1, filters // 2)
+    return _chain([(quarter, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed)
 
 
 def patchify(filters=32, size=4, seed=0):

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cnnlessons import cli, experiments
+from cnnlessons.experiments import intervals, running
 
 GRID = [{"setting": name, "size": size} for name, size in (("a", 3), ("b", 5))]
 RUNS = '''
@@ -194,7 +195,7 @@ def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(400):
-        low, high = experiments._bootstrap_t(rng.normal(0.3, 1, 10), 0.95, 999)
+        low, high = intervals._bootstrap_t(rng.normal(0.3, 1, 10), 0.95, 999)
         held += low <= 0.3 <= high
     assert 0.925 <= held / 400 <= 0.98
 
@@ -204,7 +205,7 @@ def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():
 
 def test_every_run_of_the_stems_is_a_possible_one():
     grid = experiments.grid("stems")
-    assert len(experiments._checked_grid(grid)) == len({(s["setting"], s["dataset"], s["per_class"]) for s in grid})
+    assert len(running.checked_grid(grid)) == len({(s["setting"], s["dataset"], s["per_class"]) for s in grid})
     assert {setting["epochs"] for setting in experiments.grid("stems", "cifar10", 2)} == {2}
     with pytest.raises(ValueError, match="dataset must be one of photo_patches, cifar10, got 'digits'"):
         experiments.grid("stems", "digits")
@@ -228,7 +229,7 @@ def test_the_same_seed_gives_every_stem_the_same_images_body_and_order(tmp_path)
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["nope"], "there is no experiment 'nope'; the names are: stems"),
+        (["nope"], "there is no experiment 'nope'; the names are: stems, bakeoff"),
         (["stems", "--epochs", "1"], "name a file for them with --store FILE"),
         (["stems", "--dataset", "digits"], "dataset must be one of photo_patches, cifar10"),
         (["stems", "--verify", "2", "--store", "none.csv"], "there are no rows in none.csv"),

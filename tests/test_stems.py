@@ -226,3 +226,28 @@ def test_a_learned_stem_may_start_from_an_array_with_the_energy_of_a_random_one(
     kernel = keras.ops.convert_to_numpy(model.get_layer("stem").kernel)
     np.testing.assert_allclose(kernel / np.linalg.norm(kernel), start / np.linalg.norm(start), atol=1e-6)
     assert np.square(kernel).sum() == pytest.approx(2 * 6, rel=1e-5)  # 2 a filter, as He's have on average
+
+
+def test_stems_of_equal_receptive_field_cost_what_their_layers_cost():
+    """Two 3×3 see as much as one 5×5: 2·9·C² weights against 25·C²; three see 7 pixels."""
+    made = {
+        "one": stems.learned(8, 5, stride=2),
+        "two": stems.stacked(8, 3, stride=2),
+        "three": stems.resnet_c(8, stride=2),
+        "grown": stems.gradual(8, stride=2),
+        "rows and columns": stems.factorised(8, 3, stride=2),
+    }
+    weights, multiply_adds = {}, {}
+    for name, stem in made.items():
+        layers = stems.convolutions(classifier(stem))
+        weights[name], multiply_adds[name], _ = models.costs(layers)
+        assert layers[-1].output.shape[1:] == (8, 8, 8)
+    assert weights == {
+        "one": 75 * 8,
+        "two": 27 * 8 + 72 * 8,
+        "three": 27 * 4 + 36 * 4 + 36 * 8,
+        "grown": 27 * 2 + 18 * 4 + 36 * 8,
+        "rows and columns": 9 * 8 + 24 * 8,
+    }
+    by_rows = 8 * 16 * 9 * 8 + 8 * 8 * 24 * 8  # the first halves the rows, the second the columns
+    assert multiply_adds == {name: 64 * count for name, count in weights.items()} | {"rows and columns": by_rows}

@@ -24,9 +24,10 @@ from cnnlessons.datasets.installed import (
 from cnnlessons.datasets.own import folder
 from cnnlessons.datasets.photos import PhotographSource, photograph, photograph_source, photographs
 from cnnlessons.datasets.records import Dataset, Skipped
-from cnnlessons.datasets.sounds import melody, spectrograms
+from cnnlessons.datasets.sounds import INSTRUMENTS, melody, spectrograms
 
 __all__ = [
+    "INSTRUMENTS",
     "Dataset",
     "DatasetSource",
     "PhotographSource",

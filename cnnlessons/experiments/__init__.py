@@ -1,0 +1,33 @@
+"""Many trainings, compared: settings × seeds, one row a run, and intervals for the differences.
+
+A *run* is one training: a setting and a seed. The same seed gives every setting the same images in the same order, the
+same noise and the same start of all that is not the setting itself, so two settings are compared seed by seed: runs are
+*paired*. Rows are kept in a CSV file at once, so that an experiment that is stopped, by whatever, goes on where it was.
+
+Rooms: *running* (a grid, in several processes), *rows* (the file), *intervals* (what the seeds resolve), and the
+experiments of the course, *handcrafted* (lesson 09) and *bakeoff* (lesson 11), which share *classification* and are
+listed in *course*. Their rows are in data/evidence; ``cnnlessons experiment`` makes them again.
+
+Taught in lessons 09 and 11.
+"""
+
+from cnnlessons.experiments.bakeoff import train_contestant
+from cnnlessons.experiments.course import EXPERIMENTS, SEEDS, Experiment, evidence, experiment, grid, read, verify
+from cnnlessons.experiments.handcrafted import train_stem
+from cnnlessons.experiments.intervals import interval
+from cnnlessons.experiments.running import run
+
+__all__ = [
+    "EXPERIMENTS",
+    "SEEDS",
+    "Experiment",
+    "evidence",
+    "experiment",
+    "grid",
+    "interval",
+    "read",
+    "run",
+    "train_contestant",
+    "train_stem",
+    "verify",
+]

@@ -1,0 +1,202 @@
+"""The experiment "bakeoff": first layers of different shape, at equal stride and at equal cost. Taught in lesson 11."""
+
+import time
+
+from cnnlessons.experiments import classification
+
+
+def train_contestant(
+    *,
+    stem,
+    size,
+    filters,
+    activation,
+    stride,
+    pool,
+    width,
+    depth,
+    dataset,
+    per_class,
+    epochs,
+    seed,
+    setting="",
+    group="",
+    batch_size=32,
+    learning_rate=0.003,
+    test_per_class=200,
+    test_noise=0.05,
+):
+    """Train a classifier with one stem, count what it costs, and measure it: a run of the experiment "bakeoff".
+
+    Parameters
+    ----------
+    stem : str
+        A function of `stems`: "learned" for one convolution, "stacked", "factorised", "resnet_c", "gradual" or
+        "patchify".
+    size : int or None
+        Of the kernels, where the stem takes one.
+    filters : int
+        Maps that the stem hands on.
+    activation : str or None
+        Between the convolutions of a stem of several: "relu" or "linear".
+    stride : int or None
+        Of the stem's first convolution, where the stem takes one.
+    pool : bool
+        Whether the stem's maps are halved by pooling.
+    width, depth : int
+        Of the body, see `models.classifier`.
+    dataset, per_class, test_per_class
+        See `datasets.load`.
+    epochs : int
+        The first half, rounded up, at `learning_rate`, the rest at a fifth of it.
+    seed : int
+        Of the images drawn, their order, the noise and all starting weights.
+    setting, group : str
+        What the row is called, and which rows it is compared with; they change nothing.
+    batch_size : int
+    learning_rate : float
+    test_noise : float
+        Standard deviation of the noise that is added to the test images, 0 to 1, for "noisy_accuracy".
+
+    Returns
+    -------
+    dict
+        "accuracy" on the test images, "noisy_accuracy", "train_accuracy" (on at most 2,000 of the training images);
+        "parameters", "multiply_adds" and "activations" of the model (see `models.costs`) and, with "stem_" before them,
+        of the stem; "receptive_field" of the stem, in pixels; "forward_ms" and "training_ms", the least time that
+        a batch took, the latter with gradients and update; "data", the checksum of all images.
+
+    Notes
+    -----
+    Taught in lesson 11.
+    """
+    import keras
+
+    from cnnlessons import models, shapes, stems, training
+
+    keras.utils.clear_session()
+    training.prepare(seed, precision="float32")
+    data, noise, checksum = classification.load(dataset, per_class, test_per_class, test_noise, seed)
+    options = {"size": size, "stride": stride, "activation": activation}
+    options = {name: value for name, value in options.items() if value is not None}
+    made = getattr(stems, stem)(filters=filters, seed=seed, **options)
+    model = models.classifier(
+        made, data.train_images.shape[1:], len(data.class_names), width, seed, pool=pool, depth=depth
+    )
+    training.fit_in_two_phases(
+        model,
+        data.train_images,
+        data.train_labels,
+        epochs,
+        -(-epochs // 2),
+        rates=(learning_rate, learning_rate / 5),
+        batch_size=batch_size,
+        seed=seed,
+        progress=False,
+    )
+    convolutions = stems.convolutions(model)
+    fields = [
+        shapes.receptive_field([(layer.kernel_size[axis], layer.strides[axis]) for layer in convolutions])
+        for axis in (0, 1)
+    ]
+    return (
+        classification.measured(model, data, noise)
+        | models.costs(model.layers)._asdict()
+        | {f"stem_{name}": count for name, count in models.costs(convolutions)._asdict().items()}
+        | {"receptive_field": max(field.size for field in fields)}
+        | _times(model, data.train_images[:batch_size], data.train_labels[:batch_size])
+        | {"data": checksum}
+    )
+
+
+def _times(model, images, labels):
+    """Return the milliseconds of a batch, the least of several: anything else on the machine only adds to them."""
+    return {
+        "forward_ms": _least_milliseconds(lambda: model.predict_on_batch(images)),
+        "training_ms": _least_milliseconds(lambda: model.train_on_batch(images, labels)),
+    }
+
+
+def _least_milliseconds(function, repeats=10):
+    seconds = []
+    for _ in range(repeats + 1):  # the first prepares
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return round(1000 * min(seconds[1:]), 3)
+
+
+# What a contestant is called, the function of `stems`, kernel size, filters, activation between its convolutions,
+# stride, whether a pooling follows, and the body's width and depth.
+_NAMES = ("group", "setting", "stem", "size", "filters", "activation", "stride", "pool", "width", "depth")
+
+
+def _one(group, size, filters, pool=False, width=32, depth=1, setting=None):
+    name = setting or f"{size}×{size}, {filters} filters"
+    return group, name, "learned", size, filters, None, 2, pool, width, depth
+
+
+def _several(group, name, stem, size, filters, activation, pool=False):
+    return group, f"{name}, {filters} filters", stem, size, filters, activation, 2, pool, 32, 1
+
+
+def _patches(group, size, filters):
+    name = f"{size}×{size} patches, {filters} filters"
+    return group, name, "patchify", size, filters, None, None, False, 32, 1
+
+
+# The body sees maps of half the image's height and width.
+_STRIDE_2 = [
+    *(_one("stride 2", size, filters) for size in (3, 5, 7) for filters in (8, 16, 32, 64)),
+    _several("stride 2", "3×3 twice, linear", "stacked", 3, 32, "linear"),
+    _several("stride 2", "3×3 twice, ReLU", "stacked", 3, 32, "relu"),
+    _several("stride 2", "3×1 and 1×3, linear", "factorised", 3, 32, "linear"),
+    _several("stride 2", "3×1 and 1×3, ReLU", "factorised", 3, 32, "relu"),
+    _several("stride 2", "ResNet-C, linear", "resnet_c", None, 32, "linear"),
+    _several("stride 2", "ResNet-C, ReLU", "resnet_c", None, 32, "relu"),
+    _several("stride 2", "gradual 8-16-32, ReLU", "gradual", None, 32, "relu"),
+    _patches("stride 2", 2, 32),
+]
+
+# A quarter of it: stride and pooling as in ResNet, or patches as in ConvNeXt.
+_STRIDE_4 = [
+    *(_one("stride 4", size, 32, True, setting=f"{size}×{size} and pooling, 32 filters") for size in (3, 5, 7)),
+    _several("stride 4", "ResNet-C, ReLU and pooling", "resnet_c", None, 32, "relu", True),
+    _several("stride 4", "gradual 8-16-32, ReLU and pooling", "gradual", None, 32, "relu", True),
+    _patches("stride 4", 4, 32),
+]
+
+# As many filters as make the whole model's multiply-adds those of "5×5, 32 filters", to within 3 %.
+_EQUAL_COST = [
+    _one("equal cost", 3, 37),
+    _one("equal cost", 7, 27),
+    _several("equal cost", "3×3 twice, ReLU", "stacked", 3, 22, "relu"),
+    _several("equal cost", "3×1 and 1×3, ReLU", "factorised", 3, 29, "relu"),
+    _several("equal cost", "ResNet-C, ReLU", "resnet_c", None, 25, "relu"),
+    _several("equal cost", "gradual, ReLU", "gradual", None, 27, "relu"),
+    _patches("equal cost", 2, 39),
+]
+
+# Twice the multiply-adds of "5×5, 32 filters", to within 3 %, spent on width or on depth of the body.
+_DEPTH = [
+    _one("wide or deep", 5, 400, depth=0, setting="no block, 400 filters in the stem"),
+    _one("wide or deep", 5, 32, width=58, setting="one convolution a block, width 58"),
+    _one("wide or deep", 5, 32, width=33, depth=2, setting="two convolutions a block, width 33"),
+    _one("wide or deep", 5, 32, width=22, depth=4, setting="four convolutions a block, width 22"),
+]
+
+# Data set, images a class, test images a class, epochs. In one channel only the equal strides: about 20 contestants.
+_DATA = (
+    ("photo_patches", 100, 200, 10, _STRIDE_2 + _STRIDE_4 + _EQUAL_COST + _DEPTH),
+    ("cifar10", 500, 200, 4, _STRIDE_2 + _STRIDE_4 + _EQUAL_COST + _DEPTH),
+    ("mnist", 50, 200, 8, _STRIDE_2),
+    ("spectrograms", 100, 25, 8, _STRIDE_2),
+)
+
+SETTINGS = [
+    dict(zip(_NAMES, contestant, strict=True))
+    | dict(zip(("dataset", "per_class", "test_per_class", "epochs"), data, strict=True))
+    | {"batch_size": 32, "learning_rate": 0.003, "test_noise": 0.05}
+    for *data, contestants in _DATA
+    for contestant in contestants
+]

@@ -1,0 +1,166 @@
+"""The experiments of the course by name: their settings, where their rows are kept, and runs made again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnlessons import shapes
+from cnnlessons.experiments import bakeoff, handcrafted
+from cnnlessons.experiments.rows import FAILED, key, read_csv
+from cnnlessons.experiments.running import finished
+
+EVIDENCE = Path(__file__).parents[2] / "data" / "evidence"
+SEEDS = 10
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment of the course.
+
+    Attributes
+    ----------
+    function : function
+        Makes a run, see `run`.
+    settings : list of dict
+        Its keyword arguments, without the seed.
+    """
+
+    function: Callable[..., dict]
+    settings: list[dict]
+
+
+EXPERIMENTS = {
+    "stems": Experiment(handcrafted.train_stem, handcrafted.SETTINGS),
+    "bakeoff": Experiment(bakeoff.train_contestant, bakeoff.SETTINGS),
+}
+
+
+def grid(name, dataset=None, epochs=None):
+    """Return the settings of an experiment of the course, for `run`.
+
+    Parameters
+    ----------
+    name : str
+        "stems" or "bakeoff".
+    dataset : str, optional
+        Only those on this data set.
+    epochs : int, optional
+        Instead of those of the experiment.
+
+    Returns
+    -------
+    list of dict
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment, or it does not use that data set.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    settings = experiment(name).settings
+    chosen = [dict(setting) for setting in settings if dataset in (None, setting["dataset"])]
+    if not chosen:
+        used = dict.fromkeys(setting["dataset"] for setting in settings)
+        raise ValueError(f"dataset must be one of {', '.join(used)}, got {dataset!r}")
+    changed = {} if epochs is None else {"epochs": shapes.whole_number(epochs, "epochs", 1)}
+    return [setting | changed for setting in chosen]
+
+
+def experiment(name):
+    """Return the `Experiment` of that name, "stems" or "bakeoff". Taught in lessons 09 and 11."""
+    if name not in EXPERIMENTS:
+        raise ValueError(f"there is no experiment {name!r}; the names are: {', '.join(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
+
+
+def read(store):
+    """Return the rows of an experiment as a table.
+
+    Parameters
+    ----------
+    store : str or path
+        The name of an experiment whose rows are in data/evidence, such as "stems", or a CSV file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a run, as from `run`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    path = evidence(store) if store in EXPERIMENTS else Path(store)
+    if not path.is_file():
+        raise FileNotFoundError(f"there are no rows in {path.name}; make them with: cnnlessons experiment {path.stem}")
+    return read_csv(path)
+
+
+def evidence(name):
+    """Return where the rows of an experiment of the course are kept. Taught in lesson 09."""
+    experiment(name)
+    return EVIDENCE / f"{name}.csv"
+
+
+def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
+    """Run some rows of a store again, drawn at random, and compare the accuracy.
+
+    Parameters
+    ----------
+    store : str or path
+        As in `read`.
+    count : int
+        How many.
+    jobs, scheduler
+        As in `run`.
+    seed : int, optional
+        Of the choice.
+    function : callable, optional
+        As in `run`; by default that of the course's experiment whose settings have these names.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each: the setting, "seed", "recorded", "again", "difference".
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    rows = read(store)
+    rows = rows[rows[FAILED] == ""]
+    rng = np.random.default_rng(seed)
+    chosen = rows.iloc[np.sort(rng.choice(len(rows), min(count, len(rows)), replace=False))]
+    names = list(rows.columns[: rows.columns.get_loc("seed")])
+    runs = [{name: _plain(row[name]) for name in [*names, "seed"]} for _, row in chosen.iterrows()]
+    work = finished(_function_for(names) if function is None else function, runs, jobs, scheduler)
+    again = {key({name: row[name] for name in runs[0]}): row for row in work}
+    compared = chosen[[*names, "seed"]].assign(
+        recorded=chosen["accuracy"],
+        again=[again[key(run)].get("accuracy", np.nan) for run in runs],
+        error=[again[key(run)][FAILED] for run in runs],
+    )
+    return compared.assign(difference=compared["again"] - compared["recorded"])
+
+
+def _function_for(names):
+    for known in EXPERIMENTS.values():
+        if set(known.settings[0]) == set(names):
+            return known.function
+    raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")
+
+
+def _plain(value):
+    """Turn what pandas reads into what a setting holds; an empty field is None."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and np.isnan(value) else value

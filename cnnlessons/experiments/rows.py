@@ -1,0 +1,92 @@
+"""The rows of an experiment: a CSV file to which each finished run is added at once. Taught in lesson 09."""
+
+import csv
+import io
+import itertools
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from cnnlessons import atomic
+
+FAILED = "error"  # the column that is empty unless a run failed
+
+
+def _text(value):
+    """What stands in the CSV file: floats so that they are read back as they were."""
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def key(run):
+    return tuple((name, _text(value)) for name, value in sorted(run.items()))
+
+
+class Table:
+    """The rows of a CSV file, to which rows are added one at a time, each complete or not at all."""
+
+    def __init__(self, path, names):
+        self.path, self.names = path and Path(path), names
+        self.columns, self.rows = list(names), []
+        if self.path and self.path.is_file():
+            self._take_over()
+        elif self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows_by_key = {self._key_of(row): row for row in self.rows}
+
+    def _take_over(self):
+        """Read what is there, without a last line that was cut off and without failed runs, which are made again."""
+        text = self.path.read_text(encoding="utf-8")
+        complete = text[: text.rfind("\n") + 1]
+        reader = csv.DictReader(io.StringIO(complete))
+        rows = list(reader)
+        if not set(self.names) <= set(reader.fieldnames or self.names):
+            absent = ", ".join(sorted(set(self.names) - set(reader.fieldnames)))
+            raise ValueError(f"store must be the rows of this experiment; {self.path.name} has no column {absent}")
+        self.columns = list(reader.fieldnames or self.columns)
+        self.rows = [row for row in rows if not row.get(FAILED)]
+        if complete != text or len(self.rows) < len(rows):
+            self._write_all()
+
+    def _key_of(self, row):
+        return tuple((name, row[name]) for name in sorted(self.names))
+
+    def holds(self, run):
+        return key(run) in self.rows_by_key
+
+    def add(self, row):
+        row = {name: _text(value) for name, value in row.items()}
+        self.rows.append(row)
+        self.rows_by_key[self._key_of(row)] = row
+        new = [name for name in row if name not in self.columns]
+        if self.path and (new or not self.path.is_file()):
+            self.columns += new
+            self._write_all()
+        elif self.path:
+            self._append(row)
+
+    def _append(self, row):
+        with self.path.open("ab", buffering=0) as file:  # one write of a whole line
+            file.write(_csv(self.columns, [row]))
+            os.fsync(file.fileno())
+
+    def _write_all(self):
+        with atomic.writing(self.path) as file:
+            file.write(_csv(self.columns, self.rows, header=True))
+
+    def frame(self, wanted):
+        rows = [self.rows_by_key[key(run)] for run in wanted]
+        return read_csv(io.BytesIO(_csv(dict.fromkeys(itertools.chain(self.columns, *rows)), rows, header=True)))
+
+
+def _csv(columns, rows, header=False):
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def read_csv(file):
+    return pd.read_csv(file, dtype={FAILED: str}).fillna({FAILED: ""})

@@ -1,0 +1,197 @@
+"""Every setting of a grid with every seed, several at once, each in a process that only trains. Taught in lesson 09."""
+
+# Keras is not imported here: the process that only hands out the runs needs none of it.
+
+import os
+import platform
+import sys
+import threading
+import time
+from contextlib import suppress
+from functools import lru_cache
+from importlib import metadata
+
+import joblib
+import numpy as np
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from tqdm import tqdm
+
+from cnnlessons import __version__, shapes
+from cnnlessons.experiments.handcrafted import train_stem
+from cnnlessons.experiments.rows import FAILED, Table, key
+
+
+def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None, progress=True):
+    """Run every setting of a grid with every seed, several at once, and return a row for each run.
+
+    Each run is made in another process with one thread; the processes are used again and again. All settings of the
+    first seed come first, then those of the second, so that whoever stops early has every setting. A run that fails
+    is kept with its error, and tried again the next time.
+
+    Parameters
+    ----------
+    grid : sequence of dict
+        Settings: keyword arguments of `function`, of the same names in each; strings, numbers, booleans or None.
+    seeds : int or sequence of int
+        How many, or which.
+    jobs : int, optional
+        Runs at once; as many as there are cores by default.
+    store : path of a CSV file, optional
+        Each finished run is added to it at once; runs that it holds already are not made again.
+    function : callable, optional
+        Takes the setting's arguments and ``seed`` and returns a dict of results; `train_stem` by default. Other
+        processes must be able to import it.
+    scheduler : str, optional
+        The address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers make the runs. They need this
+        package, one thread each (``dask worker ADDRESS --nthreads 1``), and the data.
+    progress : bool
+        Whether to show how many runs are done and how much time is left.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each run of this grid and these seeds: the setting, "seed", the results, "seconds", "error" (empty
+        unless it failed), and where it was made.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the settings have different names, or two are the same, or the store holds something else.
+    ImportError
+        If a scheduler is given and Dask is not installed.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    grid, seeds = checked_grid(grid), _checked_seeds(seeds)
+    wanted = [setting | {"seed": seed} for seed in seeds for setting in grid]
+    table = Table(store, tuple(wanted[0]))
+    missing = [run for run in wanted if not table.holds(run)]
+    bar = tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit="run", smoothing=0, disable=not progress)
+    with bar:
+        for row in finished(function, missing, jobs, scheduler):
+            table.add(row)
+            failed = sum(bool(row[FAILED]) for row in table.rows)
+            bar.set_postfix_str(f"{failed} failed" if failed else "", refresh=False)
+            bar.update()
+    return table.frame(wanted)
+
+
+def checked_grid(grid):
+    grid = [dict(setting) for setting in grid]
+    if not grid:
+        raise ValueError("grid must hold at least one setting, got none")
+    for setting in grid:
+        if setting.keys() != grid[0].keys() or "seed" in setting:
+            raise ValueError(f"each setting must have the names {', '.join(grid[0])}, and no seed, got {setting}")
+        for name, value in setting.items():
+            if not (value is None or isinstance(value, (str, bool, int, float))):
+                raise TypeError(f"{name} must be a string, a number, True, False or None, got {value!r}")
+    if len({key(setting) for setting in grid}) < len(grid):
+        raise ValueError("grid must hold each setting once")
+    return grid
+
+
+def _checked_seeds(seeds):
+    seeds = range(shapes.whole_number(seeds, "seeds", 1)) if isinstance(seeds, int) else list(seeds)
+    return [shapes.whole_number(seed, "seeds", 0) for seed in seeds]
+
+
+def finished(function, runs, jobs, scheduler):
+    """Yield a row for each run as it is finished, in whatever order."""
+    jobs = shapes.whole_number(joblib.cpu_count() if jobs is None else jobs, "jobs", 1)
+    left = {key(run): run for run in runs}
+    alone = 0  # runs to make one at a time, to find out which of them ends its process
+    while left:
+        chosen = list(left.values())[: 1 if alone else None]
+        try:
+            for run, row in _parallel(function, chosen, jobs, scheduler):
+                del left[key(run)]
+                yield row
+        except TerminatedWorkerError:  # killed, for its memory perhaps; whatever was in flight is made again
+            if len(chosen) == 1:
+                del left[key(chosen[0])]
+                yield (
+                    chosen[0] | {FAILED: "the process that trained it died, perhaps for want of memory"} | _made_with()
+                )
+            else:
+                alone = 2 * jobs + 1
+        alone = max(alone - 1, 0)
+
+
+def _parallel(function, runs, jobs, scheduler):
+    # One job: still another process, so at least two for joblib, of which one at a time is given a run.
+    options = {"backend": "loky", "n_jobs": max(2, jobs), "inner_max_num_threads": 1}
+    ahead = jobs
+    if scheduler is not None:
+        options, ahead = {"backend": "dask", "n_jobs": -1, "scheduler_host": scheduler}, "2*n_jobs"
+    with joblib.parallel_config(**options):
+        work = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=ahead)
+        yield from work(joblib.delayed(_one_run)(function, run, os.getpid()) for run in runs)
+
+
+# --------------------------------------------------------------------------- in the process that trains
+
+_ALONE = threading.Lock()  # a Dask worker may have several threads, Keras has one state
+
+
+def _one_run(function, run, parent):
+    """Return the run and its row: the setting and seed, the results or the error, and how it was made."""
+    with _ALONE:
+        _prepare_process(parent)
+        start = time.perf_counter()
+        results, error = {}, ""
+        try:
+            results = dict(function(**run))
+        except Exception as problem:  # whatever it is, it is kept, and the other runs go on
+            error = f"{type(problem).__name__}: {problem}"
+        seconds = round(time.perf_counter() - start, 2)
+        return run, run | results | {"seconds": seconds, FAILED: " ".join(error.split())} | _made_with()
+
+
+@lru_cache(maxsize=1)
+def _prepare_process(parent):
+    """Once in each process, before TensorFlow is loaded: one thread, last in the queue, and no life of its own."""
+    for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[variable] = "1"
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several processes share a GPU
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if hasattr(os, "nice"):
+        os.nice(5)
+    if os.getppid() == parent:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent):
+    """End this process when the one that gave it work is gone, even if that was killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _made_with():
+    """Return what a row says about where it was made."""
+    found = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "cnnlessons": __version__,
+        "device": platform.machine(),
+    }
+    if "keras" not in sys.modules:  # nothing was trained
+        return found
+    import keras
+
+    from cnnlessons import training
+
+    device = training.device()
+    if device.kind != device.name:
+        found["device"] = f"{device.kind} {device.name}"
+    return found | {"keras": keras.__version__, "backend": f"{device.backend} {_version(device.backend)}"}
+
+
+def _version(backend):
+    for name in (backend, f"{backend}-cpu"):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return ""
