@@ -11,8 +11,9 @@ import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import datasets, kernels, plots, spectra
+from cnnlessons.panels._drawings import legend, levels, scale_from_zero, signed_scale
 from cnnlessons.panels._parts import Panel, Pictures, Slider
-from cnnlessons.panels.kernel_editor import Scale, filtered, gain, legend, levels
+from cnnlessons.panels.kernel_editor import filtered, gain
 from cnnlessons.panels.kernel_reader import words
 
 SIZES = (3, 5, 7, 11)
@@ -185,7 +186,7 @@ def pictures(wave, photo):
     """
     kernel = wave.kernel.astype(np.float32)
     shown = {"kernel": kernel, "gain": gain(wave.kernel), "photograph": filtered(photo.astype(np.float32), kernel)}
-    scales = {name: _scale(name, values) for name, values in shown.items()}
+    scales = {name: (scale_from_zero if name == "gain" else signed_scale)(values) for name, values in shown.items()}
     notes = {
         "kernel": f"sum of the weights {plots.number_text(np.round(kernel.sum(dtype=float), 2))}",
         "gain": "zero frequency in the middle, edges ±½ cycle per pixel",
@@ -193,11 +194,6 @@ def pictures(wave, photo):
     }
     painted = {name: (levels(values, scales[name]), scales[name].colours) for name, values in shown.items()}
     return painted, {f"{name}_legend": legend(scales[name], note) for name, note in notes.items()}
-
-
-def _scale(name, values):
-    reach = float(np.abs(values).max()) or 1.0
-    return Scale(0.0, reach, plots.MAGNITUDE) if name == "gain" else Scale(-reach, reach, plots.SIGNED)
 
 
 def _canvas(title, name):

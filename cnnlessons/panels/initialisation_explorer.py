@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import initializers, ops, plots, shapes
+from cnnlessons.panels._drawings import svg, svg_text, write_size
 from cnnlessons.panels._parts import Panel
 
 INITIALIZERS = tuple(name for name in initializers.names() if name != "edge_biased")  # that one is lesson 09's
@@ -159,19 +160,11 @@ def _sentence(way, factor, arrives, where):
     if not arrives:
         return f"{way}: <b>nothing arrives</b> at {where}, every number there is 0."
     what = "fades" if factor < 0.8 else "explodes" if factor > 1.25 else "level"
-    return f"{way}: <b>{what}</b>, {_factor(factor)} a layer; of a size of 1, {_number(arrives)} arrives at {where}."
+    return f"{way}: <b>{what}</b>, {_factor(factor)} a layer; of a size of 1, {write_size(arrives)} arrives at {where}."
 
 
 def _factor(value):
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
-
-
-def _number(value):
-    """Write a number of any size with two digits: 0.71, 3.2·10⁻⁸."""
-    if 0.01 <= value < 1000:
-        return f"{value:.2g}" if value < 100 else f"{value:.0f}"
-    digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits}·10<sup>{int(exponent)}</sup>".replace("-", "−")
 
 
 # --------------------------------------------------------------------------- pictures
@@ -213,24 +206,22 @@ def _chart(sizes):
 
     step = -(-(high - low) // 6)  # at most seven numbers beside the axis
     decades = [_decade(power, place(1, 10.0**power)[1]) for power in range(-(-low // step) * step, high + 1, step)]
-    layers = [_text(place(layer, 1)[0], _HIGH - 22, "middle", layer) for layer in range(1, depth + 1, -(-depth // 10))]
+    layers = [
+        svg_text(place(layer, 1)[0], _HIGH - 22, "middle", layer) for layer in range(1, depth + 1, -(-depth // 10))
+    ]
     curves = [
         _curve([place(layer, size) for layer, size in enumerate(values, start=1) if size], name)
         for name, values in (("forward", sizes.forward), ("backward", sizes.backward))
     ]
-    inside = "".join([*decades, *layers, _text((_WIDE + _LEFT) / 2, _HIGH - 2, "middle", "layer"), *curves])
-    return _drawing(_WIDE, _HIGH, "Sizes of outputs and gradients by layer, on a logarithmic axis", inside) + _LEGEND
+    inside = "".join([*decades, *layers, svg_text((_WIDE + _LEFT) / 2, _HIGH - 2, "middle", "layer"), *curves])
+    return svg(_WIDE, _HIGH, "Sizes of outputs and gradients by layer, on a logarithmic axis", inside) + _LEGEND
 
 
 def _decade(power, down):
     exponent = str(power).replace("-", "−")
-    label = "1" if power == 0 else f'10<tspan dy="-6" font-size="11">{exponent}</tspan>'
+    number = "1" if power == 0 else f'10<tspan dy="-6" font-size="11">{exponent}</tspan>'
     line = f'<line class="{"decade" if power else "one"}" x1="{_LEFT}" x2="{_WIDE}" y1="{down:.1f}" y2="{down:.1f}"/>'
-    return line + _text(_LEFT - 8, down + 5, "end", label)
-
-
-def _text(across, down, anchor, text):
-    return f'<text x="{across:.1f}" y="{down:.1f}" text-anchor="{anchor}">{text}</text>'
+    return line + svg_text(_LEFT - 8, down + 5, "end", number)
 
 
 def _decades(sizes):
@@ -282,14 +273,14 @@ def _histogram(values):
         f'height="{top * share / shares.max():.1f}"/>'
         for index, share in enumerate(shares)
     )
-    ends = _text(5, top + 20, "start", "−") + _text(130, top + 20, "middle", "0") + _text(255, top + 20, "end", "+")
+    ends = (
+        svg_text(5, top + 20, "start", "−")
+        + svg_text(130, top + 20, "middle", "0")
+        + svg_text(255, top + 20, "end", "+")
+    )
     zero = np.mean(values == 0)
-    note = f"from −{_number(reach)} to {_number(reach)}; {zero:.0%} are exactly 0"
-    return f'{_drawing(260, 226, "Histogram of the last outputs", f"<g>{bars}</g>{ends}")}<p class="note">{note}</p>'
-
-
-def _drawing(width, height, words, inside):
-    return f'<svg viewBox="0 -8 {width} {height + 8}" role="img" aria-label="{words}">{inside}</svg>'
+    note = f"from −{write_size(reach)} to {write_size(reach)}; {zero:.0%} are exactly 0"
+    return f'{svg(260, 226, "Histogram of the last outputs", f"<g>{bars}</g>{ends}")}<p class="note">{note}</p>'
 
 
 _LEGEND = (

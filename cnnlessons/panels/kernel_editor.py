@@ -4,12 +4,12 @@ Taught in lesson 01.
 """
 
 import html
-from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import datasets, kernels, ops, plots, spectra
+from cnnlessons.panels._drawings import Scale, coloured, legend, levels, scale_from_zero, signed_scale, write_weight
 from cnnlessons.panels._parts import Panel, Pictures, Slider, Unusable, checked
 
 SIZES = (3, 5)
@@ -37,11 +37,6 @@ def read_weight(text):
     if not abs(weight) <= LARGEST_WEIGHT:
         raise Unusable(f"“{text}” is not a number between −1e9 and 1e9; type for example 2, −0.5 or 1/9")
     return weight
-
-
-def write_weight(weight):
-    """Write a weight in four digits, which a field has room for, with a true minus sign."""
-    return f"{weight + 0.0:.4g}".replace("-", "−")  # + 0.0 makes 0 of −0
 
 
 def resized(kernel, size):
@@ -86,14 +81,6 @@ def _sums_to_zero(kernel):
 # --------------------------------------------------------------------------- pictures
 
 
-class Scale(NamedTuple):
-    """Which number gets the first and which the last colour of a colour map."""
-
-    low: float
-    high: float
-    colours: str
-
-
 def scale_of(output, kernel, display="auto"):
     """Choose the colours for a filtered photograph.
 
@@ -114,14 +101,7 @@ def scale_of(output, kernel, display="auto"):
         display = "signed" if _sums_to_zero(kernel) else "brightness"
     if display == "brightness":
         return Scale(0.0, 1.0, "gray")
-    largest = float(abs(output).max()) or 1.0
-    return Scale(-largest, largest, "RdBu_r")
-
-
-def levels(values, scale):
-    """Return values as places in a table of 256 colours, uint8 of the same shape."""
-    places = (values - scale.low) * (255 / (scale.high - scale.low))
-    return np.clip(np.rint(places), 0, 255).astype(np.uint8)
+    return signed_scale(output)
 
 
 def picture(photo, kernel, display="auto"):
@@ -145,7 +125,7 @@ def picture(photo, kernel, display="auto"):
     """
     output = filtered(photo, kernel)
     scale = scale_of(output, kernel, display)
-    return plots.colour_table(scale.colours)[levels(output, scale)]
+    return coloured(output, scale)
 
 
 def gain(kernel):
@@ -156,19 +136,7 @@ def gain(kernel):
 def gain_picture(kernel):
     """Return `gain` in colours from 0 to its largest value, uint8 of shape (64, 64, 3). Taught in lesson 01."""
     response = gain(kernel)
-    return plots.colour_table("viridis")[levels(response, _scale_of_gain(response))]
-
-
-def _scale_of_gain(response):
-    return Scale(0.0, float(response.max()) or 1.0, "viridis")
-
-
-def legend(scale, note):
-    """Return a colour bar with the numbers at its ends, and a note beneath it, as HTML."""
-    stops = ", ".join(f"rgb({r},{g},{b})" for r, g, b in plots.colour_table(scale.colours)[::51])
-    bar = f'<span class="bar" style="background: linear-gradient(to right, {stops})"></span>'
-    ends = write_weight(scale.low), write_weight(scale.high)
-    return f'<div><div class="legend">{ends[0]}{bar}{ends[1]}</div><div class="note">{note}</div></div>'
+    return coloured(response, scale_from_zero(response))
 
 
 def caption(kernel, output, scale, scale_of_gain):
@@ -275,7 +243,7 @@ class KernelEditor(Panel):
         self.meaning.value = meaning(self.named.value)
         kernel = mixed(self._kernel, self.mix.value)
         output, response = filtered(self._photo, kernel), gain(kernel)
-        scale, scale_of_gain = scale_of(output, kernel, self.display.value), _scale_of_gain(response)
+        scale, scale_of_gain = scale_of(output, kernel, self.display.value), scale_from_zero(response)
         pictures = {
             "photograph": (levels(output, scale), scale.colours),
             "gain": (levels(response, scale_of_gain), scale_of_gain.colours),

@@ -3,18 +3,16 @@
 Taught in lesson 08.
 """
 
-import base64
 import html
-import io
 from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image
 
 from cnnlessons import datasets, ops, plots, recorded, spectra
+from cnnlessons.panels._drawings import Scale, coloured, data_uri, legend, levels, scale_from_zero, signed_scale
 from cnnlessons.panels._parts import Panel
-from cnnlessons.panels.kernel_editor import Scale, gain, legend, levels
+from cnnlessons.panels.kernel_editor import gain
 
 SIDE = 192  # of a photograph, in pixels: 11×11 weights in three colours take a tenth of a second
 LARGEST_PHOTO = 512
@@ -93,15 +91,15 @@ def mosaic(kernel, gap=1):
     Taught in lesson 08.
     """
     height, width, channels, filters = kernel.shape
-    reach = float(np.abs(kernel).max()) or 1.0
-    places = levels(kernel, Scale(-reach, reach, ""))  # (KH, KW, C, filters)
+    scale = signed_scale(kernel)
     columns = int(np.ceil(np.sqrt(filters)))
     rows = -(-filters // columns)
     tiles = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
     for number in range(filters):
         row, column = divmod(number, columns)
         top, left = gap + row * (height + gap), gap + column * (width + gap)
-        tile = plots.colour_table(plots.SIGNED)[places[:, :, 0, number]] if channels == 1 else places[..., number]
+        weights = kernel[..., number]
+        tile = coloured(weights[..., 0], scale) if channels == 1 else levels(weights, scale)
         tiles[top : top + height, left : left + width] = tile
     return tiles, columns
 
@@ -222,11 +220,10 @@ def page(kernel, index, photo):
 
 def _weights_and_fits(weights, description):
     in_colour = along_colour(description)
-    reach = float(np.abs(in_colour).max()) or 1.0
+    scale = signed_scale(in_colour)
     below = _channels(weights) if weights.shape[2] == 3 else ""
     title = "Its weights in its colour" if weights.shape[2] == 3 else "Its weights"
-    scale = "" if _numbered(in_colour) else legend(Scale(-reach, reach, plots.SIGNED), "")
-    own = _figure(title, cells(in_colour, reach) + below, scale)
+    own = _figure(title, cells(in_colour, scale.high) + below, "" if _numbered(in_colour) else legend(scale, ""))
     if description.kind == "zero":
         return [own, _figure("Nearest derivative", "none"), _figure("Nearest Gabor function", "none")]
     strength = description.norm * np.sqrt(description.colour_share)
@@ -234,7 +231,7 @@ def _weights_and_fits(weights, description):
         ("Nearest derivative", description.derivative, derivative_words(description.derivative)),
         ("Nearest Gabor function", description.gabor, gabor_words(description.gabor)),
     )
-    return [own, *(_figure(title, cells(fit.pattern * strength, reach), said) for title, fit, said in fits)]
+    return [own, *(_figure(title, cells(fit.pattern * strength, scale.high), said) for title, fit, said in fits)]
 
 
 def cells(values, reach):
@@ -258,7 +255,7 @@ def cells(values, reach):
     height, width = values.shape
     numbered = _numbered(values)
     pale = 1.6 if numbered else 1  # pale enough for black digits
-    table = plots.colour_table(plots.SIGNED)[levels(values, Scale(-pale * reach, pale * reach, ""))]
+    table = coloured(values, Scale(-pale * reach, pale * reach, plots.SIGNED))
     drawn = []
     for (row, column), weight in np.ndenumerate(values):
         red, green, blue = table[row, column]
@@ -291,37 +288,35 @@ def _mosaic(kernel, index):
     shown = f"All filters; filter {index} is framed, in row {row + 1}, column {column + 1}"
     return (
         f'<svg viewBox="0 0 {tiles.shape[1]} {tiles.shape[0]}" role="img" aria-label="{shown}">'
-        f'<image href="{_data(tiles)}" width="{tiles.shape[1]}" height="{tiles.shape[0]}"/>{frame}</svg>'
+        f'<image href="{data_uri(tiles)}" width="{tiles.shape[1]}" height="{tiles.shape[0]}"/>{frame}</svg>'
     )
 
 
 def _mosaic_note(kernel):
-    reach = float(np.abs(kernel).max()) or 1.0
+    scale = signed_scale(kernel)
     if kernel.shape[2] == 1:
-        return legend(Scale(-reach, reach, plots.SIGNED), "one scale for all")
-    return f"red, green and blue weights as on a screen, gray is 0; one scale for all, to ±{reach:.2g}"
+        return legend(scale, "one scale for all")
+    return f"red, green and blue weights as on a screen, gray is 0; one scale for all, to ±{scale.high:.2g}"
 
 
 def _channels(weights):
-    reach = float(np.abs(weights).max()) or 1.0
+    scale = signed_scale(weights)
     drawn = "".join(
-        f"<figure>{_png(plots.colour_table(plots.SIGNED)[levels(weights[..., c], Scale(-reach, reach, ''))], name)}"
-        f"<figcaption>{name}</figcaption></figure>"
+        f"<figure>{_png(coloured(weights[..., c], scale), name)}<figcaption>{name}</figcaption></figure>"
         for c, name in enumerate(("red", "green", "blue"))
     )
     return f'<div class="channels">{drawn}</div>'
 
 
 def _signed_picture(title, output):
-    reach = float(np.abs(output).max()) or 1.0
-    scale = Scale(-reach, reach, plots.SIGNED)
-    return _figure(title, _png(plots.colour_table(plots.SIGNED)[levels(output, scale)], title), legend(scale, ""))
+    scale = signed_scale(output)
+    return _figure(title, _png(coloured(output, scale), title), legend(scale, ""))
 
 
 def _gain_picture(weights, description):
     response = gain(along_colour(description)) if weights.any() else np.zeros((64, 64))
-    scale = Scale(0.0, float(response.max()) or 1.0, plots.MAGNITUDE)
-    picture = _png(plots.colour_table(plots.MAGNITUDE)[levels(response, scale)], "Gain at each frequency")
+    scale = scale_from_zero(response)
+    picture = _png(coloured(response, scale), "Gain at each frequency")
     return _figure("Gain at each frequency", picture, legend(scale, "zero in the middle, edges ±½ cycle per pixel"))
 
 
@@ -336,15 +331,7 @@ def _figure(title, drawing, note=""):
 
 def _png(picture, shown):
     """Return an image element: `picture` is brightness from 0 to 1, or colours as uint8."""
-    return f'<img src="{_data(picture)}" alt="{html.escape(shown)}">'
-
-
-def _data(picture):
-    if picture.dtype != np.uint8:
-        picture = np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
-    stored = io.BytesIO()
-    Image.fromarray(picture).save(stored, format="png", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(stored.getvalue()).decode()}"
+    return f'<img src="{data_uri(picture)}" alt="{html.escape(shown)}">'
 
 
 _STYLE = f"""

@@ -3,18 +3,15 @@
 Taught in lesson 10.
 """
 
-import base64
-import io
 from functools import lru_cache
 from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
-from PIL import Image
 
 from cnnlessons import capacity, datasets, ops, plots, shapes
+from cnnlessons.panels._drawings import as_bytes, data_uri, svg, svg_text, write_size
 from cnnlessons.panels._parts import Panel
-from cnnlessons.panels.initialisation_explorer import _drawing, _number, _text
 
 KERNEL_SIZES, STRIDES, CHANNELS, FILTERS = (1, 3, 5, 7), (1, 2, 4), (1, 3), (1, 64)
 SIDE = 48  # pixels of the photograph; a multiple of every stride
@@ -124,12 +121,13 @@ def facts(measured):
     """
     spectrum, counts = measured.spectrum, measured.spectrum.counts
     lost = f", <b>{spectrum.lost:,}</b> lost" if spectrum.lost else ", none lost"
+    left = " of what is left" if spectrum.lost else ""
     return {
         "Per patch": f"{counts.patch_inputs} → {counts.patch_outputs} = <b>× {counts.patch_ratio:.2f}</b>",
         "A pixel lies in": f"<b>{counts.windows_per_pixel:.3g}</b> windows on average",
         "Per image": f"{spectrum.inputs:,} → {spectrum.outputs:,} = <b>× {counts.image_ratio:.2f}</b>",
         "Rank": f"<b>{spectrum.rank:,}</b> of {spectrum.inputs:,}{lost}",
-        "Condition number": f"<b>{_number(spectrum.condition_number)}</b>{' of what is left' if spectrum.lost else ''}",
+        "Condition number": f"<b>{write_size(spectrum.condition_number)}</b>{left}",
     }
 
 
@@ -152,15 +150,15 @@ def verdict(setting, measured):
     """
     error, spectrum = measured.error, measured.spectrum
     if error < 1e-3:
-        said = f"The photograph <b>comes back</b>: the error is {_number(error)}."
+        said = f"The photograph <b>comes back</b>: the error is {write_size(error)}."
     else:
-        said = f"The photograph <b>does not come back</b>: the error is {_number(error)} (black to white is 1)."
+        said = f"The photograph <b>does not come back</b>: the error is {write_size(error)} (black to white is 1)."
     if not setting.relu:
         return f"<p>{said}</p>"
     share = measured.positive * spectrum.outputs / spectrum.inputs
     passed = f"ReLU lets {measured.positive:.0%} of the activations through: {share:.2f} for each number of the image."
     if measured.residual > 1e-3:
-        passed += f" After {ITERATIONS} iterations the activations still differ by {_number(measured.residual)}."
+        passed += f" After {ITERATIONS} iterations the activations still differ by {write_size(measured.residual)}."
     elif error >= 1e-3:
         passed += " Yet the image on the right has nearly the same activations as the photograph."
     return f"<p>{said}</p><p>{passed}</p>"
@@ -199,14 +197,11 @@ def page(setting):
 
 def pixels(image):
     """Return an image as bytes, (SIDE, SIDE, 3) of uint8; what leaves [0, 1] is clipped."""
-    return np.broadcast_to(np.rint(np.clip(image, 0, 1) * 255), (*image.shape[:2], 3)).astype(np.uint8)
+    return np.broadcast_to(as_bytes(image), (*image.shape[:2], 3))
 
 
 def _picture(title, image):
-    file = io.BytesIO()
-    Image.fromarray(pixels(image)).save(file, "PNG")
-    data = base64.b64encode(file.getvalue()).decode()
-    return f'<figure><figcaption>{title}</figcaption><img alt="{title}" src="data:image/png;base64,{data}"></figure>'
+    return f'<figure><figcaption>{title}</figcaption><img alt="{title}" src="{data_uri(pixels(image))}"></figure>'
 
 
 _WIDE, _HIGH, _LEFT, _BELOW, _DECADES = 420, 250, 46, 40, 4  # of the chart, in units of the drawing
@@ -249,19 +244,19 @@ def _chart(spectrum):
     labels = ["1", *(f'10<tspan dy="-6" font-size="11">−{power}</tspan>' for power in range(1, _DECADES + 1))]
     parts = [
         f'<line x1="{_LEFT}" x2="{_WIDE}" y1="{down(10.0**-power):.1f}" y2="{down(10.0**-power):.1f}"/>'
-        + _text(_LEFT - 6, down(10.0**-power) + 5, "end", label)
+        + svg_text(_LEFT - 6, down(10.0**-power) + 5, "end", label)
         for power, label in enumerate(labels)
     ]
     ends = ((0, "start"), (0.5, "middle"), (1, "end"))
-    parts += [_text(across(share), _HIGH - 22, anchor, f"{share:.0%}") for share, anchor in ends]
-    parts.append(_text(across(0.5), _HIGH - 2, "middle", "of the numbers in the image"))
+    parts += [svg_text(across(share), _HIGH - 22, anchor, f"{share:.0%}") for share, anchor in ends]
+    parts.append(svg_text(across(0.5), _HIGH - 2, "middle", "of the numbers in the image"))
     if spectrum.lost:
         left = across(spectrum.rank / spectrum.inputs)
         parts.append(f'<rect x="{left:.1f}" y="0" width="{_WIDE - left:.1f}" height="{bottom}"/>')
-        parts.append(_text((left + _WIDE) / 2, bottom / 2, "middle", "lost") if _WIDE - left > 40 else "")
+        parts.append(svg_text((left + _WIDE) / 2, bottom / 2, "middle", "lost") if _WIDE - left > 40 else "")
     places = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in zip(*curve(spectrum), strict=True))
     parts.append(f'<polyline points="{places}"/>')
-    return _drawing(_WIDE, _HIGH, "Singular values, the largest first, on a logarithmic axis", "".join(parts))
+    return svg(_WIDE, _HIGH, "Singular values, the largest first, on a logarithmic axis", "".join(parts))
 
 
 _STYLE = f"""

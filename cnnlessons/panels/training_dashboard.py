@@ -16,6 +16,7 @@ from cnnlessons import datasets, plots, shapes
 from cnnlessons.layers import Conv2D, Dense, Flatten, GlobalAveragePool2D, MaxPool2D, ReLU
 from cnnlessons.network import Sequential
 from cnnlessons.optimizers import SGD, Adam
+from cnnlessons.panels._drawings import coloured, signed_scale, svg, svg_text
 from cnnlessons.panels._parts import Panel, Unusable
 
 OPTIMIZERS = ("SGD", "momentum", "Adam")
@@ -246,9 +247,8 @@ def kernels_picture(kernel):
     """
     kernel = np.nan_to_num(kernel[:, :, 0], nan=0.0, posinf=0.0, neginf=0.0)  # (KH, KW, C_out); it may have diverged
     height, width, filters = kernel.shape
-    largest = float(np.abs(kernel).max()) or 1.0
-    places = np.clip(np.rint((kernel / largest + 1) * 127.5), 0, 255).astype(int)
-    colours = plots.colour_table(plots.SIGNED)[places]  # (KH, KW, C_out, 3)
+    scale = signed_scale(kernel)
+    colours = coloured(kernel, scale)  # (KH, KW, C_out, 3)
     cells = [
         f'<rect x="{column}" y="{row}" width="1.02" height="1.02" fill="rgb({red},{green},{blue})"/>'  # no seams
         for row, column, number in np.ndindex(kernel.shape)
@@ -260,8 +260,8 @@ def kernels_picture(kernel):
         down, across = divmod(number, columns)
         place = f"translate({across * _TILE} {down * _TILE}) scale({100 / width:.3f} {100 / height:.3f})"
         drawn.append(f'<g transform="{place}">{"".join(cells[number::filters])}</g>')
-    drawing = _drawing(columns * _TILE - 12, 2 * _TILE - 12, f"{filters} kernels", "".join(drawn))
-    return f'{drawing}<p class="note">blue −{largest:.2f}, white 0, red {largest:.2f}</p>'
+    picture = svg(columns * _TILE - 12, 2 * _TILE - 12, f"{filters} kernels", "".join(drawn))
+    return f'{picture}<p class="note">blue −{scale.high:.2f}, white 0, red {scale.high:.2f}</p>'
 
 
 _TILE = 112  # of a kernel with its margin, in units of the drawing
@@ -273,7 +273,7 @@ def _chart(series, last, axis):
     """Draw curves over steps 0 to `last`; `axis` says where a value lies from 0 to 1, and has ticks with labels."""
     place_of, ticks = axis
     inside = [_tick((1 - place_of(value)) * (_HIGH - _BELOW), label) for value, label in ticks]
-    inside += [_text(_LEFT, _HIGH - 6, "start", "0"), _text(_WIDE, _HIGH - 6, "end", f"step {last:,}")]
+    inside += [svg_text(_LEFT, _HIGH - 6, "start", "0"), svg_text(_WIDE, _HIGH - 6, "end", f"step {last:,}")]
     legend = []
     for (name, (steps, values)), colour, dash in zip(series.items(), _COLOURS, _DASHES, strict=False):
         across = _LEFT + np.asarray(steps) / last * (_WIDE - _LEFT)
@@ -281,7 +281,7 @@ def _chart(series, last, axis):
         inside.append(_curve(across, down, colour, _DASHES[dash]))
         legend.append(f'<span style="border-bottom: 3px {dash} {colour}">{name}</span>' if name else "")
     words = ", ".join(f"{name} {values[-1]:.3g}".strip() for name, (_, values) in series.items() if len(values))
-    return f'{_drawing(_WIDE, _HIGH, words or "empty", "".join(inside))}<p class="note">{"".join(legend)}</p>'
+    return f'{svg(_WIDE, _HIGH, words or "empty", "".join(inside))}<p class="note">{"".join(legend)}</p>'
 
 
 def _curve(across, down, colour, dashes):
@@ -319,15 +319,7 @@ _SMALLEST = 1e-8  # what is smaller, 0 above all, is drawn as this: 0 has no log
 
 def _tick(down, label):
     line = f'<line x1="{_LEFT}" x2="{_WIDE}" y1="{down:.1f}" y2="{down:.1f}"/>'
-    return line + _text(_LEFT - 6, down + 5, "end", label)
-
-
-def _text(across, down, anchor, text):
-    return f'<text x="{across}" y="{down:.1f}" text-anchor="{anchor}">{text}</text>'
-
-
-def _drawing(width, height, words, inside):
-    return f'<svg viewBox="0 -8 {width} {height + 8}" role="img" aria-label="{words}">{inside}</svg>'
+    return line + svg_text(_LEFT - 6, down + 5, "end", label)
 
 
 _STYLE = """

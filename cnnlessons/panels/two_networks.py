@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import gradcheck, plots
+from cnnlessons.panels._drawings import Scale, coloured, signed_scale
 from cnnlessons.panels._parts import Panel
 
 # --------------------------------------------------------------------------- numbers and pictures
@@ -68,14 +69,11 @@ def page(image, left, right, layer, channel=0, names=("NumPy", "Keras")):
     if not 0 <= channel < channels(pair[0]):
         raise ValueError(f"channel must be from 0 to {channels(pair[0]) - 1} in {layer!r}, got {channel}")
     maps = [map_of(activations, channel) for activations in pair]
-    largest = max(float(np.abs(maps).max()), 1e-30)
-    drawn = "".join(
-        _figure(title, _cells(values, -largest, largest, plots.SIGNED))
-        for title, values in zip(names, maps, strict=True)
-    )
+    scale = signed_scale(maps)
+    drawn = "".join(_figure(title, _cells(values, scale)) for title, values in zip(names, maps, strict=True))
     gray = np.asarray(image, float).mean(axis=-1)
     return (
-        f'{_STYLE}<div class="two">{_figure("the image", _cells(gray, 0.0, 1.0, plots.PHOTOGRAPH))}{drawn}</div>'
+        f'{_STYLE}<div class="two">{_figure("the image", _cells(gray, Scale(0.0, 1.0, plots.PHOTOGRAPH)))}{drawn}</div>'
         f'<p class="said">{html.escape(sentence(*pair, layer))}</p>'
     )
 
@@ -94,10 +92,9 @@ def _layer(activations, layer, name):
     return np.asarray(activations[layer])
 
 
-def _cells(values, low, high, colours):
+def _cells(values, scale):
     """Return small squares of colour, one a number, which shows when the mouse rests there."""
-    places = np.clip(np.rint((values - low) * (255 / (high - low))), 0, 255).astype(int)
-    table = plots.colour_table(colours)[places]  # (H, W, 3)
+    table = coloured(values, scale)  # (H, W, 3)
     squares = "".join(
         f'<i title="{number:.3g}" style="background: rgb({r},{g},{b})"></i>'
         for number, (r, g, b) in zip(values.ravel(), table.reshape(-1, 3).tolist(), strict=True)
