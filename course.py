@@ -245,7 +245,9 @@ def install(environment: Environment) -> None:
 def installation(environment: Environment, uv: str | None) -> list[list[str]]:
     """List the commands that make an environment, or bring an existing one up to date."""
     python = str(environment.program("python"))
-    pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    pip = [python, "-m", "pip", "install"]
+    if uv:  # pip compiles what it installs; else each import of TensorFlow takes seconds more where none may be written
+        pip = [uv, "pip", "install", "--compile-bytecode", "--python", python]
     return [
         *([] if environment.program("python").exists() else [creation(environment, uv)]),
         [*pip, "--require-hashes", "-r", str(environment.lock)],

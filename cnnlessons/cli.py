@@ -69,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("machine", help="say what this machine has: cores, GPU, versions, data sets")
     command.set_defaults(run=lambda options: print(machine_table(gpu=True)))
 
-    command = commands.add_parser("bench", help="measure how fast the course runs here (about three minutes)")
-    command.add_argument("--quick", action="store_true", help="few repetitions and no browser (about a minute)")
+    command = commands.add_parser("bench", help="measure how fast the course runs here (about six minutes)")
+    command.add_argument("--quick", action="store_true", help="few repetitions and no browser (about two minutes)")
     command.set_defaults(run=lambda options: bench(options.quick))
 
     command = commands.add_parser("store", help="run notebooks from top to bottom and save them with their outputs")
@@ -224,7 +224,7 @@ def bench(quick: bool = False) -> None:
     Problem
         If the scripts are not there, or one fails.
     """
-    scripts = ["imports.py", "convolution.py", "training.py", *([] if quick else ["slider.py"])]
+    scripts = ["imports.py", "convolution.py", "training.py", "experiments.py", *([] if quick else ["slider.py"])]
     if not BENCHMARKS.is_dir():
         raise Problem(
             "the benchmarks are part of the course's folder, not of the installed package; "

@@ -408,7 +408,11 @@ def patchify(filters=32, size=4, seed=0):
 
 
 def _chain(convolutions, activation, seed):
-    """Convolutions (filters, size, stride) one after another, the activation between them."""
+    """Convolutions (filters, size, stride) one after another, between them batch normalisation and the activation.
+
+    As behind the last one: the networks that made such stems known have it after every convolution. It adds nothing
+    that a linear chain could not do, since once trained it multiplies and adds constants.
+    """
 
     def stem(images):
         maps, rng = images, np.random.default_rng(seed)
@@ -416,6 +420,8 @@ def _chain(convolutions, activation, seed):
             last = index == len(convolutions)
             kernel = initializers.he_normal((*size, maps.shape[-1], filters), rng).astype(np.float32)
             maps = _convolution(kernel, "stem" if last else f"stem_{index}", True, stride)(maps)
+            if not last:
+                maps = layers.BatchNormalization(momentum=0.9, name=f"stem_{index}_norm")(maps)
             if activation and not last:
                 maps = layers.Activation(activation, name=f"stem_{index}_{activation}")(maps)
         return maps

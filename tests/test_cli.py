@@ -126,7 +126,7 @@ def test_the_command_machine_prints_the_table(run, monkeypatch):
 @pytest.fixture
 def scripts(monkeypatch, tmp_path):
     """A folder in the place of tests/benchmarks whose scripts only tell their name and options."""
-    for name in ("imports.py", "convolution.py", "training.py", "slider.py"):
+    for name in ("imports.py", "convolution.py", "training.py", "experiments.py", "slider.py"):
         (tmp_path / name).write_text("import os, sys; print(os.path.basename(sys.argv[0]), sys.argv[1:])")
     monkeypatch.setattr(cli, "BENCHMARKS", tmp_path)
     return tmp_path
@@ -135,7 +135,10 @@ def scripts(monkeypatch, tmp_path):
 def test_bench_describes_the_machine_and_then_measures(run, scripts):
     status, out, _ = run("bench")
     assert status == 0
-    names = ("usable cores", "imports.py []", "convolution.py []", "training.py []", "slider.py []")
+    names = (
+        "usable cores",
+        *(f"{name}.py []" for name in ("imports", "convolution", "training", "experiments", "slider")),
+    )
     places = [out.index(name) for name in names]
     assert places == sorted(places)
 
@@ -145,6 +148,7 @@ def test_a_quick_bench_starts_no_browser(run, scripts):
     assert status == 0
     assert "convolution.py ['--quick']" in out
     assert "training.py ['--quick']" in out
+    assert "experiments.py ['--quick']" in out
     assert "slider" not in out
 
 
@@ -213,6 +217,20 @@ def test_without_keras_numpys_speed_is_told_alone(training, capsys, monkeypatch)
     out = capsys.readouterr().out
     assert "÷" not in out
     assert "Keras or its backend is not installed" in out
+
+
+def test_the_grid_is_timed_against_a_loop_over_the_same_runs(capsys, monkeypatch):
+    script = runpy.run_path(str(BENCHMARKS / "experiments.py"))
+    grid = script["settings"](6)
+    assert [setting["setting"] for setting in grid] == ["learned", "fixed Gabor"]
+    assert {setting["epochs"] for setting in grid} == {6}
+    trained = []
+    for name in ("loop", "in_two_processes"):
+        monkeypatch.setitem(script["compare"].__globals__, name, lambda *runs: trained.append(runs))
+    assert script["compare"](epochs=6, seeds=4) > 0
+    warm_up = (script["settings"](1), [4])
+    assert trained == [warm_up, (grid, range(4)), warm_up, (grid, range(4))]
+    assert "grid ÷ loop (needs 1.7)" in capsys.readouterr().out
 
 
 # --------------------------------------------------------------------------- notebooks

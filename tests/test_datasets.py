@@ -14,6 +14,7 @@ import unicodedata
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlessons import datasets
-from cnnlessons.datasets import cifar, files, installed, photos, pictures, sounds, store
+from cnnlessons.datasets import cifar, copies, files, installed, photos, pictures, sounds, store
 from cnnlessons.kernels import ORIENTATIONS
 
 README = Path(__file__).parents[1] / "data" / "README.md"
@@ -442,9 +443,9 @@ def test_an_option_that_cannot_be_left_out_is_named():
         datasets.load("folder")
 
 
-def test_every_data_set_but_cifar10_is_always_available_offline():
+def test_every_data_set_but_two_is_always_available_offline():
     offline = {record.name: record.offline for record in datasets.available()}
-    assert [name for name, there in offline.items() if not there] == ["cifar10"]
+    assert [name for name, there in offline.items() if not there] == ["cifar10", "mnist"]
     assert {"digits", "lines", "photo_patches", "spectrograms", "folder"} < set(offline)
 
 
@@ -1433,12 +1434,163 @@ def test_a_damaged_npz_file_never_shows_an_error_of_the_inside(tmp_path_factory,
         assert read["train_images"].shape == (1, 32, 32, 3)
 
 
+# MNIST
+
+
+@cache
+def mnist_arrays():
+    """Return arrays like those of MNIST, every image another and classes of unlike size: the place is in the pixels."""
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(10), np.arange(910, 1100, 20))).astype(np.uint8)
+    images = np.zeros((10_000, 28, 28), np.uint8)
+    images[:, 0, 0], images[:, 0, 1] = np.divmod(np.arange(10_000), 256)
+    return {"images": images, "labels": labels}
+
+
+def places(images):
+    """Return which images of `mnist_arrays` these are."""
+    return np.round(images[:, 0, :2, 0] * 255).astype(int) @ [256, 1]
+
+
+@pytest.fixture
+def mnist_copy(tmp_path, monkeypatch):
+    """A folder that CNNLESSONS_DATA names, with an MNIST and other data sets."""
+    (tmp_path / "cifar10.npz").write_bytes(b"another data set")
+    (tmp_path / "fashion-mnist.npz").write_bytes(b"another data set")
+    monkeypatch.setenv("CNNLESSONS_DATA", str(tmp_path))
+    return saved(tmp_path / "mnist_t10k.npz", mnist_arrays())
+
+
+def test_mnist_is_split_so_that_every_image_is_in_one_part(mnist_copy):
+    data, there = datasets.load("mnist"), mnist_arrays()
+    assert data.train_images.shape == (8000, 28, 28, 1)
+    assert data.test_images.shape == (2000, 28, 28, 1)
+    assert data.train_images.dtype == data.test_images.dtype == np.float32
+    assert np.bincount(data.test_labels).tolist() == [200] * 10
+    for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
+        np.testing.assert_array_equal(labels, there["labels"][places(images)].astype(np.int64), strict=True)
+    both = np.concatenate([places(data.train_images), places(data.test_images)])
+    np.testing.assert_array_equal(np.sort(both), np.arange(10_000))
+    assert data.source.startswith("Y. LeCun")
+    checksum = hashlib.sha256(mnist_copy.read_bytes()).hexdigest()
+    assert f"from mnist_t10k.npz, sha256 {checksum}; split anew into 8,000 training and 2,000 test" in data.source
+    assert str(mnist_copy.parent) not in data.source
+
+
+def test_the_seed_decides_the_split_of_mnist_and_more_images_contain_the_fewer(mnist_copy):
+    few, more, other = (datasets.load("mnist", per_class=n, seed=seed) for n, seed in ((5, 1), (9, 1), (9, 2)))
+    assert np.bincount(few.train_labels).tolist() == [5] * 10
+    assert set(places(few.train_images)) < set(places(more.train_images))
+    np.testing.assert_array_equal(few.test_images, more.test_images)
+    assert set(places(more.test_images)) != set(places(other.test_images))
+
+
+@pytest.mark.parametrize("form", ["images and labels", "x_test and y_test", "floats"])
+def test_your_copy_of_mnist_is_read_in_each_form(form, tmp_path, monkeypatch):
+    images, labels = mnist_arrays().values()
+    arrays = {"x_test": images, "y_test": labels, "x_train": images[:1]} if form.startswith("x") else mnist_arrays()
+    if form == "floats":
+        arrays = {"images": images / 255, "labels": labels}
+    monkeypatch.setenv("CNNLESSONS_DATA", str(saved(tmp_path / "MNIST.npz", arrays)))
+    data = datasets.load("mnist", per_class=1)
+    np.testing.assert_array_equal(data.test_labels, labels[places(data.test_images)])
+    assert data.test_images.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"per_class": 711}, "per_class must be at most 710, the training images of '0', got 711"),
+        ({"test_per_class": 910}, "test_per_class must be at most 909, or no '0' is left, got 910"),
+        ({"test_per_class": 0}, "test_per_class must be"),
+        ({"per_class": 0}, "per_class must be"),
+        ({"seed": -1}, "seed must be"),
+    ],
+)
+def test_a_split_of_mnist_that_cannot_be_made_is_refused(mnist_copy, options, words):
+    refused(lambda: datasets.load("mnist", **options), ValueError, words)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"images": np.zeros((9, 28, 28), np.uint8)}, r"lacks the array labels \(or y_test\); it holds images"),
+        (
+            {"images": np.zeros((9, 28, 28), np.uint8), "labels": np.zeros(9, int)},
+            "mnist.npz' must hold all 10,000 images, got 9; take another copy",
+        ),
+        (
+            {"images": np.zeros((9, 784), np.uint8), "labels": np.zeros(9, int)},
+            r"images of .* must have the shape \(N, 28, 28\), got \(9, 784\)$",
+        ),
+        (
+            {"images": np.zeros((10_001, 28, 28), np.uint8), "labels": np.zeros(10_001, int)},
+            "images of .* must hold 1 to 10,000 images, got 10,001",
+        ),
+        ({"images": np.full((9, 28, 28), -1.0), "labels": np.zeros(9, int)}, "floats and must be in .*, got -1.0"),
+        ({"images": np.zeros((9, 28, 28)), "labels": np.full(9, 10)}, "labels of .* must be indices from 0 to 9"),
+    ],
+)
+def test_a_copy_of_mnist_that_is_not_all_right_is_refused(tmp_path, monkeypatch, arrays, words):
+    monkeypatch.setenv("CNNLESSONS_DATA", str(saved(tmp_path / "mnist.npz", arrays)))
+    refused(lambda: datasets.load("mnist"), ValueError, words)
+
+
+def offline(name):
+    (source,) = (source for source in datasets.available() if source.name == name)
+    return source.offline
+
+
+def test_mnist_is_here_if_your_copy_or_keras_has_it(mnist_copy, monkeypatch, tmp_path):
+    assert offline("mnist")
+    monkeypatch.setenv("CNNLESSONS_DATA", str(tmp_path / "cifar10.npz"))
+    assert not offline("mnist")
+    keras_home = tmp_path / "keras"
+    saved(keras_home / "datasets" / "mnist.npz", {})
+    monkeypatch.setenv("KERAS_HOME", str(keras_home))
+    for installed_or_not in (True, False):
+        monkeypatch.setattr(copies, "find_spec", lambda name, found=installed_or_not: found or None)
+        assert offline("mnist") == installed_or_not
+    monkeypatch.setenv("CNNLESSONS_DATA", "nowhere")
+    assert not offline("mnist")
+    refused(lambda: datasets.load("mnist"), FileNotFoundError, "CNNLESSONS_DATA must be a folder or a file that exists")
+
+
+def test_where_the_variable_names_another_data_set_keras_is_asked_for_mnist(fake_keras, copy):
+    data = datasets.load("mnist")
+    assert fake_keras.asked == 1
+    assert data.source.startswith("Y. LeCun")
+    assert "; downloaded by Keras; split anew" in data.source
+    np.testing.assert_array_equal(data.test_labels, mnist_arrays()["labels"][places(data.test_images)])
+
+
+def test_without_a_copy_of_mnist_the_error_says_how_to_get_one(fake_keras, monkeypatch):
+    def load_data():
+        raise Exception("URL fetch failure")
+
+    fake_keras.datasets.mnist.load_data = load_data
+    message = refused(lambda: datasets.load("mnist"), FileNotFoundError, "MNIST .* Keras could not get it .URL fetch")
+    assert "set CNNLESSONS_DATA to your copy (an .npz file whose name starts with mnist" in message
+    monkeypatch.setitem(sys.modules, "keras", None)
+    refused(lambda: datasets.load("mnist"), FileNotFoundError, "MNIST is not on this machine, nor is Keras")
+
+
 # CIFAR-10 from Keras
+
+
+def keras_mnist(keras):
+    """MNIST as Keras gives it: of the training part less here, since it is not read."""
+
+    def load_data():
+        keras.asked += 1
+        test = mnist_arrays()
+        return (test["images"][:1], test["labels"][:1]), (test["images"], test["labels"])
+
+    return types.SimpleNamespace(load_data=load_data)
 
 
 @pytest.fixture
 def fake_keras(monkeypatch):
-    """A Keras that has CIFAR-10 on its disk; ``asked`` counts how often it was asked."""
+    """A Keras that has CIFAR-10 and MNIST on its disk; ``asked`` counts how often it was asked."""
     arrays = small_arrays()
     keras = types.SimpleNamespace(__spec__="installed", asked=0, layout="channels_last")
 
@@ -1450,7 +1602,7 @@ def fake_keras(monkeypatch):
             parts.append((images if keras.layout == "channels_last" else images.transpose(0, 3, 1, 2), labels))
         return parts
 
-    keras.datasets = types.SimpleNamespace(cifar10=types.SimpleNamespace(load_data=load_data))
+    keras.datasets = types.SimpleNamespace(cifar10=types.SimpleNamespace(load_data=load_data), mnist=keras_mnist(keras))
     keras.config = types.SimpleNamespace(image_data_format=lambda: keras.layout)
     monkeypatch.setitem(sys.modules, "keras", keras)
     return keras
@@ -1500,7 +1652,7 @@ def test_what_keras_downloaded_for_others_counts_as_here(monkeypatch, tmp_path):
     archive.write_bytes(b"")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     for installed_or_not in (True, False):
-        monkeypatch.setattr(cifar, "find_spec", lambda name, found=installed_or_not: found or None)
+        monkeypatch.setattr(copies, "find_spec", lambda name, found=installed_or_not: found or None)
         assert cifar.here() == installed_or_not
 
 

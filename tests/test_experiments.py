@@ -1,21 +1,25 @@
 """Experiments: nothing finished is lost, pairs are pairs, and an interval holds what it says."""
 
+import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cnnlessons import cli, experiments
-from cnnlessons.experiments import intervals, running
+from cnnlessons.experiments import course, intervals, rows, running
 
 GRID = [{"setting": name, "size": size} for name, size in (("a", 3), ("b", 5))]
 RUNS = '''
-import os, time
+import os, sys, time
 from cnnlessons import experiments
 
 def quick(setting, size, seed):
@@ -26,11 +30,11 @@ def quick(setting, size, seed):
     if os.environ.get("DIE") == f"{setting}{seed}":
         os._exit(1)
     return {"accuracy": size / 10 + seed / 100, "process": os.getpid(), "parent": os.getppid(),
-            "threads": os.environ["OMP_NUM_THREADS"]}
+            "threads": os.environ["OMP_NUM_THREADS"], "loaded": "tensorflow" in sys.modules}
 
-def run(store, seeds=3, jobs=2):
+def run(store, seeds=3, jobs=2, scheduler=None):
     grid = [{"setting": name, "size": size} for name, size in (("a", 3), ("b", 5))]
-    return experiments.run(grid, seeds, jobs, store, quick, progress=False)
+    return experiments.run(grid, seeds, jobs, store, quick, scheduler, progress=False)
 '''
 
 
@@ -38,10 +42,10 @@ def run(store, seeds=3, jobs=2):
 def start(tmp_path, monkeypatch):
     """Start an experiment in a program of its own, which can be killed."""
     (tmp_path / "runs.py").write_text(RUNS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
-    def start(program="", **environment):
-        program = f"import runs\nif __name__ == '__main__':\n    rows = runs.run('rows.csv')\n    {program}"
+    def start(program="", options="", **environment):
+        program = f"import runs\nif __name__ == '__main__':\n    rows = runs.run('rows.csv'{options})\n    {program}"
         (tmp_path / "program.py").write_text(program)
         environment = os.environ | environment
         return subprocess.Popen(
@@ -52,7 +56,7 @@ def start(tmp_path, monkeypatch):
 
 
 def finish(process):
-    out, _ = process.communicate(timeout=200)
+    out, _ = process.communicate(timeout=280)
     assert process.returncode == 0
     return out
 
@@ -85,6 +89,7 @@ def test_every_setting_meets_every_seed_in_other_processes_with_one_thread(start
     rows = rows_in(tmp_path)
     assert len(rows) == 6
     assert set(rows["threads"]) == {1}
+    assert not rows["loaded"].any()  # TensorFlow would have been loaded before its threads were counted
     assert set(rows["parent"]) == {process.pid}
     assert len(set(rows["process"])) <= 2
     np.testing.assert_allclose(rows["accuracy"], rows["size"] / 10 + rows["seed"] / 100)
@@ -155,6 +160,164 @@ def test_a_store_of_another_experiment_is_not_touched(tmp_path):
     assert store.read_text() == "name,seed\nx,1\n"
 
 
+def test_a_store_that_another_process_writes_is_left_to_it(start, tmp_path):
+    store = tmp_path / "rows.csv"
+    process = start(RUN_SECONDS="1")
+    wait_for(store.is_file)
+    words = rf"another run is writing rows.csv \(process {process.pid}\): wait for it, or name another store"
+    with pytest.raises(BlockingIOError, match=words):
+        experiments.run(GRID, 3, store=store)
+    finish(process)
+    assert len(rows_in(tmp_path)) == 6
+    assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_a_store_whose_writer_was_killed_is_free_at_once(tmp_path):
+    store = tmp_path / "rows.csv"
+    program = "import sys, time; from cnnlessons.experiments import rows; lock = rows.sole_writer(sys.argv[1])\n"
+    program += "with lock:\n    print(flush=True)\n    time.sleep(100)"
+    process = subprocess.Popen([sys.executable, "-c", program, store], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    with pytest.raises(BlockingIOError, match=f"process {process.pid}"), rows.sole_writer(store):
+        pass
+    process.kill()
+    process.communicate()
+    with rows.sole_writer(store):
+        with pytest.raises(BlockingIOError, match=f"process {os.getpid()}"), rows.sole_writer(store):
+            pass
+        with rows.sole_writer(tmp_path / "others.csv"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_no_lock_is_named(tmp_path):
+    (tmp_path / ".rows.csv.lock").write_text("not a lock\n" * 100)
+    words = r"rows.csv cannot be kept from others \(.*\): delete '.*rows\.csv\.lock', or name another store"
+    with pytest.raises(OSError, match=words), rows.sole_writer(tmp_path / "rows.csv"):
+        pass
+
+
+@pytest.mark.skipif(not find_spec("keras"), reason="Keras is not installed")
+def test_training_writes_nothing_but_the_bar(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    program = """
+from cnnlessons import experiments
+stem = {"stem": "learned", "bank": "random", "share": None, "frozen": False, "filters": 2, "size": 3, "width": 2}
+grid = [stem | {"dataset": "photo_patches", "per_class": 1, "test_per_class": 1, "epochs": 1}]
+if __name__ == "__main__":
+    print(experiments.run(grid, 1, 1)["error"].tolist())
+"""
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, "program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "['']\n"
+    lines = [line for line in re.split(r"[\r\n]+", done.stderr) if line]
+    assert lines
+    assert [line for line in lines if not re.match(r" *\d+%\|.*run", line)] == []
+
+
+# ---- on other machines
+
+
+@pytest.fixture
+def dask(tmp_path, start):
+    """Start a Dask scheduler and workers, each a process of its own: its address and the workers' processes."""
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    started, place = [], tmp_path / "scheduler.json"
+
+    def begin(command, *options, **environment):
+        command = [sys.executable, "-m", f"distributed.cli.{command}", "--no-dashboard", "--scheduler-file", str(place)]
+        with (tmp_path / "dask.log").open("a") as log:
+            environment = os.environ | environment
+            process = subprocess.Popen([*command, *options], cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        started.append(process)
+        return process
+
+    def cluster(*options, **environment):
+        begin("dask_scheduler", "--host", "127.0.0.1", "--port", "0", **environment)
+        wait_for(place.is_file)
+        address = json.loads(place.read_text())["address"]
+        return address, [begin("dask_worker", "--nthreads", "1", *options, **environment) for _ in range(2)]
+
+    yield cluster
+    for process in reversed(started):
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_a_worker_of_dask_that_is_killed_costs_no_run(dask, start, tmp_path):
+    store = tmp_path / "rows.csv"
+    address, workers = dask("--no-nanny", RUN_SECONDS="1")
+    process = start("print(len(rows))", f", seeds=6, scheduler={address!r}")
+    wait_for(lambda: store.is_file() and len(set(rows_in(tmp_path)["process"])) == 2)
+    workers[0].kill()
+    assert finish(process) == "12\n"
+    found = rows_in(tmp_path)
+    assert len(found) == 12
+    assert not found.duplicated(["setting", "seed"]).any()
+    assert (found["error"] == "").all()
+    assert set(found["threads"]) == {1}
+    by_worker = found["process"].value_counts()
+    assert set(by_worker.index) == {worker.pid for worker in workers}
+    assert by_worker[workers[0].pid] < by_worker[workers[1].pid]
+    assert workers[1].poll() is None  # the workers are not ours to end
+
+
+def test_a_run_that_ends_its_worker_is_kept_with_its_error(dask, start, tmp_path):
+    # At its first death, and no other run waits for the same worker: by default a run may end three workers.
+    once = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0", "DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION": "1"}
+    address, _ = dask("--no-nanny", DIE="b1", **once)
+    assert finish(start("print(len(rows))", f", scheduler={address!r}")) == "6\n"
+    found = rows_in(tmp_path)
+    (died,) = found[found["error"] != ""].itertuples()
+    assert (died.setting, died.seed) == ("b", 1)
+    assert died.error.startswith("the process that trained it died")
+    assert sorted(zip(found["setting"], found["seed"], strict=True)) == [(s, n) for s in "ab" for n in range(3)]
+
+
+def test_a_scheduler_that_does_not_answer_is_named():
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    start = time.monotonic()
+    with pytest.raises(ConnectionError, match=f"no Dask scheduler answers at '{address}'; start one there with: dask"):
+        experiments.run(GRID, 1, scheduler=address)
+    assert time.monotonic() - start < 60
+
+
+def test_a_scheduler_without_workers_says_how_to_start_them(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+
+    class Lonely:
+        """A client of a scheduler to which no worker comes."""
+
+        closed = False
+
+        def __init__(self, address, **options):
+            pass
+
+        def wait_for_workers(self, count, timeout):
+            raise TimeoutError(f"Only 0/{count} workers arrived after {timeout}")
+
+        def close(self):
+            Lonely.closed = True
+
+    monkeypatch.setattr(distributed, "Client", Lonely)
+    words = "the Dask scheduler at 'tcp://a:1' has no worker; start some with: dask worker tcp://a:1 --nthreads 1"
+    with pytest.raises(ConnectionError, match=words):
+        experiments.run(GRID, 1, scheduler="tcp://a:1")
+    assert Lonely.closed
+
+
+def test_without_dask_a_scheduler_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)  # an import of it now raises ImportError
+    with pytest.raises(ImportError, match=r"a scheduler needs Dask, which is not installed .* pip install distributed"):
+        experiments.run(GRID, 1, scheduler="tcp://127.0.0.1:8786")
+
+
 # ---- intervals
 
 
@@ -191,6 +354,45 @@ def test_a_run_without_its_pair_is_left_out():
     assert compare(rows.iloc[1:])["seeds"] == 7
 
 
+def test_each_combination_is_compared_by_its_own_pairs():
+    steady = np.full(9, 0.1) + np.arange(9) / 1000
+    one, other = paired(steady).assign(task="one"), paired(-steady[:7], seeds=range(3, 10)).assign(task="other")
+    one = one[(one["setting"] == "learned") | (one["seed"] > 0)]  # a pair less
+    absent = paired(steady).assign(task="absent").query("setting == 'learned'")
+    alone = paired(steady).assign(task="alone").query("setting == 'other'")
+    rows = pd.concat([one, other, absent, alone]).sample(frac=1, random_state=0)
+    found = experiments.interval(rows, within=["task"]).set_index("task")
+    assert sorted(found.index) == ["one", "other"]
+    assert found["seeds"].to_dict() == {"one": 8, "other": 7}
+    assert found["verdict"].to_dict() == {"one": "higher", "other": "lower"}
+    assert found.loc["one", "difference"] == pytest.approx(steady[1:].mean())
+    assert found.loc["other", "difference"] == pytest.approx(-steady[:7].mean())
+
+
+def test_a_setting_that_is_missing_somewhere_is_compared_where_it_is():
+    steady = np.full(8, 0.1) + np.arange(8) / 1000
+    everywhere = pd.concat([paired(steady).assign(task=task) for task in "xy"])
+    only_there = paired(2 * steady).query("setting == 'other'").assign(task="y", setting="third")
+    found = experiments.interval(pd.concat([everywhere, only_there]), within=["task"])
+    assert sorted(zip(found["task"], found["setting"], strict=True)) == [("x", "other"), ("y", "other"), ("y", "third")]
+    third = found[found["setting"] == "third"].iloc[0]
+    assert third["difference"] == pytest.approx(2 * steady.mean())
+
+
+def test_an_empty_field_is_a_combination_as_any_other():
+    steady = np.full(8, 0.1) + np.arange(8) / 1000
+    rows = pd.concat([paired(steady).assign(share=None), paired(-steady).assign(share=0.5)])
+    found = experiments.interval(rows, within=["share"])
+    assert found["verdict"].tolist() == ["higher", "lower"]
+    assert found["share"].isna().tolist() == [True, False]
+
+
+def test_two_rows_for_one_run_are_refused_not_averaged():
+    rows = paired(np.full(8, 0.1) + np.arange(8) / 1000)
+    with pytest.raises(ValueError, match="rows must have one row for each setting, seed and task"):
+        compare(pd.concat([rows, rows.head(1)]))
+
+
 def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():
     rng = np.random.default_rng(0)
     held = 0
@@ -224,6 +426,187 @@ def test_the_same_seed_gives_every_stem_the_same_images_body_and_order(tmp_path)
     assert len(other["drift_by_epoch"].split()) == 2
     fixed = experiments.train_stem(stem="fixed", bank="components", share=None, **common)
     assert fixed["drift"] == 0
+
+
+RECORDED = {"dataset": "x", "per_class": 5, "size": None, "share": 0.25, "frozen": False, "setting": "1/4 of it"}
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """A store of three settings and two seeds, and a run that failed."""
+    (tmp_path / "recorded.py").write_text("""
+def again(seed, **setting):
+    text = " ".join(f"{name}={value!r}" for name, value in setting.items())
+    return {"accuracy": seed / 10 + (setting["size"] or 0) / 100, "text": text}
+
+def worse(seed, **setting):
+    return {"accuracy": again(seed, **setting)["accuracy"] - 0.03 * seed}
+
+def broken(seed, **setting):
+    if seed == 1:
+        raise ValueError("no luck")
+    return again(seed, **setting)
+""")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    import recorded
+
+    grid = [RECORDED | {"size": size, "frozen": size == 3} for size in (None, 3, 5)]
+    table = rows.Table(tmp_path / "rows.csv", (*RECORDED, "seed"))
+    for run in [setting | {"seed": seed} for seed in range(2) for setting in grid]:
+        table.add(run | recorded.again(**run) | {"seconds": 0.5, "error": ""})
+    table.add(RECORDED | {"seed": 2, "error": "ValueError: no luck"})
+    yield tmp_path / "rows.csv", recorded
+    sys.modules.pop("recorded")
+
+
+def in_this_process(function, runs, jobs, scheduler):
+    for run in runs:
+        yield running._one_run(function, run, None)[1]
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Make runs in this process, without what prepares another."""
+    monkeypatch.setattr(running, "_prepare_process", lambda parent: None)
+    monkeypatch.setattr(course, "finished", in_this_process)
+
+
+def test_runs_that_are_made_again_get_the_settings_that_were_recorded(recorded, here):
+    store, functions = recorded
+    given = []
+
+    def again(**run):
+        given.append(run)
+        return functions.again(**run)
+
+    found = experiments.verify(store, count=100, function=again)
+    assert len(found) == 6  # not the one that failed
+    assert (found["difference"] == 0).all()
+    assert (found["error"] == "").all()
+    read = experiments.read(store)["text"].tolist()[:6]
+    assert [functions.again(**run)["text"] for run in given] == read  # None, 3 rather than 3.0, False rather than 0
+    assert [run["seed"] for run in given] == [0, 0, 0, 1, 1, 1]
+
+
+def test_runs_made_again_are_drawn_by_the_seed(recorded, here):
+    store, functions = recorded
+    picks = [
+        experiments.verify(store, 3, seed=seed, function=functions.again).index.tolist() for seed in (0, 0, 1, 2, 3)
+    ]
+    assert picks[0] == picks[1]
+    assert len({tuple(pick) for pick in picks}) > 1
+
+
+def test_a_number_that_does_not_come_back_is_reported(recorded, here):
+    store, functions = recorded
+    found = experiments.verify(store, 6, function=functions.worse).set_index("seed")
+    np.testing.assert_allclose(found["difference"], -0.03 * found.index)
+    np.testing.assert_allclose(found["again"], found["recorded"] - 0.03 * found.index)
+    found = experiments.verify(store, 6, function=functions.broken).set_index("seed")
+    assert set(found.loc[1, "error"]) == {"ValueError: no luck"}
+    assert found.loc[1, "difference"].isna().all()
+    assert (found.loc[0, "difference"] == 0).all()
+
+
+def test_nothing_to_make_again_is_no_success(tmp_path, recorded):
+    store, functions = recorded
+    lines = store.read_text().splitlines()
+    store.write_text("\n".join([lines[0], lines[-1], ""]))
+    with pytest.raises(ValueError, match=r"at least one finished run; rows.csv holds none"):
+        experiments.verify(store, function=functions.again)
+    with pytest.raises(ValueError, match="count must be"):
+        experiments.verify(store, 0, function=functions.again)
+
+
+def test_the_function_is_that_of_the_experiment_with_these_settings(recorded):
+    for known in experiments.EXPERIMENTS.values():
+        assert course._function_for(known.settings[0]) is known.function
+    with pytest.raises(ValueError, match="rows of none of the course's experiments, stems, bakeoff: pass the function"):
+        experiments.verify(recorded[0])
+
+
+@pytest.mark.parametrize(("function", "status"), [("again", 0), ("worse", 1), ("broken", 1)])
+def test_the_command_fails_if_a_run_comes_out_otherwise(recorded, here, monkeypatch, capsys, function, status):
+    store, functions = recorded
+    made = experiments.Experiment(getattr(functions, function), [RECORDED])
+    monkeypatch.setitem(experiments.EXPERIMENTS, "stems", made)
+    assert cli.main(["experiment", "stems", "--verify", "6", "--store", str(store)]) == status
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 6
+    assert "1/4 of it, x, 5 a class, seed 0: recorded 3.0%, again 3.0%\n" in out
+    if function == "worse":
+        assert "1/4 of it, x, 5 a class, seed 1: recorded 13.0%, again 10.0%\n" in out
+    assert ("not every run came out within 2 points" in err) == bool(status)
+
+
+def test_rows_that_are_not_there_are_made_only_by_a_command_that_exists(tmp_path, monkeypatch):
+    monkeypatch.setattr(course, "EVIDENCE", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no rows in stems.csv; make them with: cnnlessons experiment stems$"):
+        experiments.read("stems")
+    for path in (tmp_path / "stems.csv", "mine"):
+        with pytest.raises(FileNotFoundError, match=r"name another file, or one of .*: stems, bakeoff$") as caught:
+            experiments.read(path)
+        assert "cnnlessons experiment" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "setting", [None, True, False, 3, -2, 0.1 + 0.2, 1e-7, 3.0, "relu", "1/4 Gabor", "3, 4", "None"]
+)
+def test_a_setting_is_read_from_its_text_as_it_was(setting):
+    read = rows.value(rows._text(setting))
+    assert (type(read), read) == (type(setting), setting)
+
+
+@pytest.fixture(scope="module")
+def bakery():
+    """Return a function that makes the model of a contestant of the bake-off, for small colour images."""
+    pytest.importorskip("keras", reason="Keras is not installed")
+    from cnnlessons import models, stems
+
+    def made(setting):
+        options = {name: setting[name] for name in ("size", "stride", "activation") if setting[name] is not None}
+        stem = getattr(stems, setting["stem"])(filters=setting["filters"], seed=0, **options)
+        body = {"pool": setting["pool"], "depth": setting["depth"]}
+        return models.classifier(stem, (32, 32, 3), 10, setting["width"], 0, **body)
+
+    def counted(setting):
+        model = made(setting)
+        of_stem = models.costs(stems.convolutions(model))._asdict()
+        return models.costs(model.layers)._asdict() | {f"stem_{name}": count for name, count in of_stem.items()}
+
+    return counted
+
+
+def test_every_contestant_of_the_bake_off_is_a_possible_one():
+    grid = running.checked_grid(experiments.grid("bakeoff"))
+    assert len(grid) == len({(setting["dataset"], setting["setting"]) for setting in grid})
+    assert {setting["dataset"] for setting in grid} == {"photo_patches", "cifar10", "mnist", "spectrograms"}
+
+
+def test_contestants_at_equal_cost_have_it_and_the_wide_and_the_deep_have_twice_as_much(bakery):
+    grid = experiments.grid("bakeoff", "photo_patches")
+    (middle,) = (setting for setting in grid if setting["setting"] == "5×5, 32 filters")
+    cost = bakery(middle)["multiply_adds"]
+    for group, times, within in (("equal cost", 1, 0.03), ("wide or deep", 2, 0.05)):
+        settings = [setting for setting in grid if setting["group"] == group]
+        off = {setting["setting"]: bakery(setting)["multiply_adds"] / (times * cost) - 1 for setting in settings}
+        assert len(off) >= 4
+        assert {name: share for name, share in off.items() if abs(share) > within} == {}
+        assert not any(setting["pool"] for setting in settings)
+
+
+def test_a_contestant_trained_twice_is_the_same_and_costs_what_its_model_does(bakery):
+    grid = experiments.grid("bakeoff", "photo_patches", epochs=2)
+    (setting,) = (one for one in grid if one["setting"] == "3×3 twice, ReLU, 22 filters")
+    setting |= {"per_class": 3, "test_per_class": 3}
+    first, again = (experiments.train_contestant(**setting, seed=1) for _ in range(2))
+    times = [(run.pop("forward_ms"), run.pop("training_ms")) for run in (first, again)]
+    assert first == again
+    assert np.min(times) > 0
+    counted = bakery(setting)
+    assert {name: first[name] for name in counted} == counted
+    assert first["receptive_field"] == 3 + 2 * 2  # the second 3×3 steps over two pixels at a time
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Training Keras models: the device report, seeds, batches, speed; and gradients by Keras's backend."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -177,3 +179,138 @@ def test_labels_that_are_too_few_say_so():
 
 def test_watched_training_runs_line_by_line():
     assert training.compiled(small(), watch=True).run_eagerly
+
+
+# ---- two phases, and how far kernels move
+
+
+def two_phases(epochs, first_phase, model=None, **options):
+    """Train a small classifier in two phases; return it, its history, and the stem's kernel and rate by epoch."""
+    model = small(name="stem") if model is None else model
+    stem, seen = model.get_layer("stem"), []
+
+    def see(epoch, logs):
+        seen.append((epoch, stem.kernel.numpy().copy(), float(model.optimizer.learning_rate.numpy())))
+
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=see)
+    options = {"callbacks": [watch], "progress": False, "batch_size": 8} | options
+    history = training.fit_in_two_phases(model, IMAGES, LABELS, epochs, first_phase, **options)
+    return model, history, seen
+
+
+def test_a_frozen_layer_stays_in_the_first_phase_and_moves_in_the_second():
+    model = small(name="stem")
+    start, body = model.get_layer("stem").kernel.numpy(), model.get_layer("block1_conv").kernel.numpy()
+    trained, history, seen = two_phases(5, 3, model, frozen=["stem"], rates=(0.01, 0.002))
+    assert trained.get_layer("stem").trainable
+    assert [epoch for epoch, _, _ in seen] == [0, 1, 2, 3, 4]
+    assert [np.array_equal(kernel, start) for _, kernel, _ in seen] == [True, True, True, False, False]
+    np.testing.assert_allclose([rate for _, _, rate in seen], [0.01, 0.01, 0.01, 0.002, 0.002], rtol=1e-6)
+    assert not np.array_equal(model.get_layer("block1_conv").kernel.numpy(), body)
+    assert {len(values) for values in history.values()} == {5}
+
+
+def test_without_frozen_layers_the_first_phase_moves_all():
+    model = small(name="stem")
+    start = model.get_layer("stem").kernel.numpy()
+    _, _, seen = two_phases(2, 1, model)
+    assert not np.array_equal(seen[0][1], start)
+    np.testing.assert_allclose([rate for _, _, rate in seen], [0.003, 0.0006], rtol=1e-6)
+
+
+@pytest.mark.parametrize("first_phase", [0, 2])
+def test_a_phase_may_be_empty(first_phase):
+    model = small(name="stem")
+    start = model.get_layer("stem").kernel.numpy()
+    model, history, seen = two_phases(2, first_phase, model, frozen=["stem"])
+    assert len(history["loss"]) == 2
+    assert model.get_layer("stem").trainable
+    assert np.array_equal(seen[-1][1], start) == (first_phase == 2)
+
+
+def test_phases_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="first_phase must be at most epochs, 2, got 3"):
+        two_phases(2, 3)
+    with pytest.raises(ValueError, match="No such layer: nope"):
+        two_phases(2, 1, frozen=["nope"])
+
+
+def test_training_that_goes_on_sees_the_batches_of_the_epochs_that_are_left():
+    whole, second = (list(itertools.islice(training.batches(IMAGES, LABELS, 8, 1, n), 6 - 3 * n)) for n in (0, 1))
+    for (images, labels), (again, labels_again) in zip(whole[3:], second, strict=True):
+        np.testing.assert_array_equal(images, again)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_training_that_is_interrupted_ends_with_the_same_weights():
+    model, twin = small(), small()
+    twin.set_weights(model.get_weights())
+    for each in (model, twin):
+        training.compiled(each, 0.01)
+    training.fit(model, IMAGES, LABELS, 3, 8, progress=False)
+    training.fit(twin, IMAGES, LABELS, 1, 8, progress=False)
+    history = training.fit(twin, IMAGES, LABELS, 3, 8, progress=False, first_epoch=1)
+    assert {len(values) for values in history.values()} == {2}
+    for ours, theirs in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_drift_is_measured_in_lengths_of_the_start():
+    start = np.zeros((1, 2, 1, 3))
+    start[0, :, 0] = [[3, 1, 2], [4, 0, 0]]  # of lengths 5, 1 and 2
+    kernel = start.copy()
+    kernel[0, :, 0, 1] = 0  # gone: 1
+    kernel[0, 1, 0, 2] = 3  # moved by 3: 3 / 2
+    np.testing.assert_allclose(training.drift(start, kernel), [0, 1, 1.5])
+    with pytest.raises(ValueError, match=r"start and kernel must both be .*, got \(1, 2, 1, 3\) and \(1, 2, 1, 2\)"):
+        training.drift(start, kernel[..., :2])
+
+
+def test_drift_is_told_for_every_filter_after_every_epoch():
+    model = small(name="stem")
+    layers = [model.get_layer(name) for name in ("stem", "block1_conv")]
+    starts = [layer.kernel.numpy().copy() for layer in layers]
+    watched = training.Drift(layers)
+    two_phases(3, 1, model, frozen=["stem"], callbacks=[watched])
+    assert [drift.shape for drift in watched.by_epoch] == [(8,)] * 3
+    np.testing.assert_array_equal(watched.by_epoch[0][:4], 0)  # frozen
+    assert (watched.by_epoch[0][4:] > 0).all()
+    assert (watched.by_epoch[-1] > 0).all()
+    last = [training.drift(start, layer.kernel.numpy()) for start, layer in zip(starts, layers, strict=True)]
+    np.testing.assert_array_equal(watched.by_epoch[-1], np.concatenate(last))
+
+
+# ---- what a model costs
+
+
+@pytest.mark.parametrize(
+    ("depth", "names"),
+    [
+        (0, ["stem"]),
+        (1, ["stem", "block1_conv", "block2_conv"]),
+        (2, ["stem", "block1_conv", "block1_2_conv", "block2_conv", "block2_2_conv"]),
+    ],
+)
+def test_depth_is_the_number_of_convolutions_in_each_block(depth, names):
+    model = models.classifier(keras.layers.Conv2D(3, 3, name="stem"), (10, 10, 1), 3, width=4, depth=depth, pool=False)
+    found = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.name for layer in found] == names
+    assert [layer.filters for layer in found] == [3, *[4] * depth, *[6] * depth]
+    assert {layer.output.shape[1:3] for layer in found[: 1 + depth]} == {(8, 8)}  # no pooling after the stem
+    assert {layer.output.shape[1:3] for layer in found[1 + depth :]} <= {(4, 4)}
+    assert "stem_pool" not in {layer.name for layer in model.layers}
+    assert model.output_shape == (None, 3)
+
+
+def test_costs_are_those_counted_by_hand():
+    stem = keras.layers.Conv2D(2, 3, strides=2, padding="same", name="stem")
+    model = models.classifier(stem, (8, 8, 3), classes=5, width=4, pool=False)
+    places = {"stem": 4 * 4, "block1": 4 * 4, "block2": 2 * 2}
+    weights = {"stem": 3 * 3 * 3 * 2, "block1": 3 * 3 * 2 * 4, "block2": 3 * 3 * 4 * 6, "dense": 6 * 5}
+    normalised = 2 * (2 + 4 + 6)  # a scale and a shift for each map
+    costs = models.costs(model.layers)
+    assert costs.parameters == sum(weights.values()) + 2 + 5 + normalised  # two layers have a bias
+    assert costs.multiply_adds == sum(weights[name] * places.get(name, 1) for name in weights)
+    assert costs.activations == 2 * 4 * 4 + 4 * 4 * 4 + 6 * 2 * 2 + 5
+    assert models.costs([model.get_layer("stem")]) == (weights["stem"] + 2, weights["stem"] * 16, 2 * 16)
+    assert models.costs([]) == (0, 0, 0)

@@ -1,9 +1,9 @@
-"""Images to look at and images to learn from. Only `load("cifar10")` may ever download, and only where no copy is.
+"""Images to look at and images to learn from. Only CIFAR-10 and MNIST may ever be downloaded, where no copy is.
 
 The photographs are the files that scikit-image and scikit-learn install with themselves; data/README.md lists each
 with source, licence and checksum. `load` gives data sets with training and test part in one form, `Dataset`.
 
-Taught in lessons 00 and 04; spectrograms in lesson 10; your own images in lesson 15.
+Taught in lessons 00 and 04; spectrograms in lesson 10; MNIST in lesson 11; your own images in lesson 15.
 """
 
 import inspect
@@ -21,6 +21,9 @@ from cnnlessons.datasets.installed import (
     digits,
     photo_patches,
 )
+from cnnlessons.datasets.mnist import SOURCE as MNIST_SOURCE
+from cnnlessons.datasets.mnist import here as mnist_is_here
+from cnnlessons.datasets.mnist import mnist
 from cnnlessons.datasets.own import folder
 from cnnlessons.datasets.photos import PhotographSource, photograph, photograph_source, photographs
 from cnnlessons.datasets.records import Dataset, Skipped
@@ -39,6 +42,7 @@ __all__ = [
     "lines",
     "load",
     "melody",
+    "mnist",
     "photo_patches",
     "photograph",
     "photograph_source",
@@ -83,7 +87,7 @@ def load(name, **options):
     Parameters
     ----------
     name : str
-        "digits", "lines", "photo_patches", "spectrograms", "cifar10" or "folder", which reads your own images.
+        "digits", "lines", "photo_patches", "spectrograms", "cifar10", "mnist" or "folder", which reads your own images.
     **options
         The parameters of the function of that name in this module.
 
@@ -148,6 +152,13 @@ _SOURCES = (
         cifar.SOURCE,
         cifar10,
         here=cifar.here,
+    ),
+    DatasetSource(
+        "mnist",
+        "10,000 handwritten digits, 28 × 28 × 1; which digit is it?",
+        MNIST_SOURCE,
+        mnist,
+        here=mnist_is_here,
     ),
     DatasetSource("folder", "your own images; which sub-folder do they lie in?", "a folder or zip of yours", folder),
 )

@@ -1,4 +1,4 @@
-"""A data set in one npz file: four arrays, checked before they are believed. No code in a file is run."""
+"""A data set in one npz file: its arrays, checked before they are believed. No code in a file is run."""
 
 import struct
 import tokenize
@@ -10,10 +10,10 @@ import numpy as np
 
 # As this course writes them, and as Keras's own files do.
 NAMES = {
-    "train_images": "x_train",
-    "train_labels": "y_train",
-    "test_images": "x_test",
-    "test_labels": "y_test",
+    "train_images": ("train_images", "x_train"),
+    "train_labels": ("train_labels", "y_train"),
+    "test_images": ("test_images", "x_test"),
+    "test_labels": ("test_labels", "y_test"),
 }
 _DAMAGED = (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError)
 _DAMAGED += (zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, AttributeError)
@@ -23,23 +23,27 @@ class Wrong(Exception):
     """An array that is not what it should be; the message is for the reader."""
 
 
-def read(path, image_shape, classes, most):
-    """Return the four arrays of an npz file.
+def read(path, image_shape, classes, most, names=NAMES):
+    """Return the arrays of an npz file.
 
     Parameters
     ----------
     path : Path
-    image_shape : (int, int, int)
+    image_shape : (int, int, int) or (int, int)
         Height, width and channels that each image must have.
     classes : int
         Labels must be below.
     most : dict of str to int
-        How many images "train" and "test" may have, so that a forged file cannot claim the whole memory.
+        How many images "train" and "test", or one of them, may have, so that a forged file cannot claim the whole
+        memory.
+    names : dict of str to (str, str)
+        What each array may be called in the file.
 
     Returns
     -------
     dict of str to ndarray
-        "train_images" and "test_images" (N, H, W, C), uint8 or float32; "train_labels" and "test_labels" (N,), int64.
+        "train_images" and "test_images" (N, *image_shape), uint8 or float32; "train_labels" and "test_labels" (N,),
+        int64. Only those in `names`.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def read(path, image_shape, classes, most):
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return _checked(file, path, image_shape, classes, most)
+            return _checked(file, path, image_shape, classes, most, names)
     except PermissionError:
         raise PermissionError(f"{str(path)!r} may not be read; ask for the right, or copy it") from None
     except Wrong as error:
@@ -61,13 +65,13 @@ def read(path, image_shape, classes, most):
         ) from None
 
 
-def _checked(file, path, image_shape, classes, most):
-    keys = {name: next((key for key in (name, other) if key in file.files), None) for name, other in NAMES.items()}
-    lacking = [f"{name} (or {NAMES[name]})" for name, key in keys.items() if key is None]
+def _checked(file, path, image_shape, classes, most, names):
+    keys = {name: next((key for key in either if key in file.files), None) for name, either in names.items()}
+    lacking = [" (or ".join(names[name]) + ")" for name, key in keys.items() if key is None]
     if lacking:
         raise Wrong(f"{str(path)!r} lacks the array {lacking[0]}; it holds {', '.join(file.files) or 'none'}")
     arrays = {}
-    for part in ("train", "test"):
+    for part in most:
         images, labels = f"{part}_images", f"{part}_labels"
         count = _check_image_header(file, keys[images], path, image_shape, most[part])
         _check_label_header(file, keys[labels], path, count)
@@ -104,9 +108,10 @@ def _check_image_header(file, key, path, image_shape, most):
     rule = f"{key} of {str(path)!r} must"
     if dtype != np.uint8 and dtype.kind != "f":
         raise Wrong(f"{rule} be uint8, 0 to 255, or floats in [0, 1], got {dtype}; save images.astype(np.uint8)")
-    if len(shape) != 4 or shape[1:] != image_shape:
+    if len(shape) != 1 + len(image_shape) or shape[1:] != image_shape:
         expected = f"(N, {', '.join(map(str, image_shape))})"
-        remedy = "; channels come last: save images.transpose(0, 2, 3, 1)" if shape[1:2] == image_shape[2:] else ""
+        channels_first = len(image_shape) == 3 and shape[1:2] == image_shape[2:]
+        remedy = "; channels come last: save images.transpose(0, 2, 3, 1)" if channels_first else ""
         raise Wrong(f"{rule} have the shape {expected}, got {shape}{remedy}")
     if not 1 <= shape[0] <= most:
         raise Wrong(f"{rule} hold 1 to {most:,} images, got {shape[0]:,}")

@@ -7,18 +7,17 @@ import hashlib
 import os
 import re
 from collections import defaultdict
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.datasets import arrays, files, pictures, store
+from cnnlessons.datasets import arrays, copies, files, pictures, store
+from cnnlessons.datasets.copies import VARIABLE
 from cnnlessons.datasets.records import Dataset, as_floats, mixed
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SOURCE = "A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
-VARIABLE = "CNNLESSONS_DATA"
 COMPLETE = {"train": 50_000, "test": 10_000}
 
 _SHAPE = (32, 32, 3)
@@ -30,7 +29,7 @@ _REMEDY = (
 )
 _KERAS_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"  # keras.datasets.cifar10 checks it
 _KERAS_KEY = f"cifar10-keras-{_KERAS_SHA256[:16]}"
-_KERAS_FILE = "datasets/cifar-10-batches-py-target_archive"
+_KERAS_FILE = "cifar-10-batches-py-target_archive"
 
 
 def cifar10(per_class=None, test_per_class=None, seed=0):
@@ -82,8 +81,7 @@ def here():
             return bool(_find(os.environ[VARIABLE]))
         except (OSError, TypeError, ValueError):
             return False
-    keras_home = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
-    return store.file(_KERAS_KEY).is_file() or bool(find_spec("keras") and (keras_home / _KERAS_FILE).is_file())
+    return store.file(_KERAS_KEY).is_file() or copies.downloaded_before(_KERAS_FILE)
 
 
 def _chosen(data, part, per_class, seed):
@@ -165,13 +163,8 @@ def _find(given):
 
 def _given(path):
     if path.suffix.casefold() == ".npz" and path.is_file():
-        return _read(path), f"{SOURCE}; from {path.name}, sha256 {_sha256(path)}"
+        return _read(path), f"{SOURCE}; from {path.name}, sha256 {copies.sha256(path)}"
     return _kept(f"cifar10-{_fingerprint(path)}", lambda: _from_class_folders(path))
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fingerprint(path):
@@ -197,7 +190,7 @@ def _from_class_folders(path):
         labels = np.array([label for _, label in entries], dtype=np.int64)
         order = mixed(labels)
         data |= {f"{part}_images": np.stack(images)[order], f"{part}_labels": labels[order]}
-    checksum = f", sha256 {_sha256(path)}" if path.is_file() else ""
+    checksum = f", sha256 {copies.sha256(path)}" if path.is_file() else ""
     return data, f"{SOURCE}; from {path.name}, {' and '.join(kinds)} files in class folders{checksum}"
 
 
@@ -244,18 +237,8 @@ def _pixels(file, path):
 
 def _downloaded():
     """Return the arrays as Keras downloads and checks them, or finds them where it put them before."""
-    try:
-        import keras  # takes seconds, and is not installed everywhere: only who has no copy needs it
-
-        (train, train_labels), (test, test_labels) = keras.datasets.cifar10.load_data()
-        channels_first = keras.config.image_data_format() == "channels_first"
-    except ImportError as error:
-        raise FileNotFoundError(f"CIFAR-10 is not on this machine, nor is Keras ({error}); {_REMEDY}") from None
-    except Exception as error:  # Keras raises a bare one if the network fails, and others if its files are damaged
-        raise FileNotFoundError(
-            f"CIFAR-10 is not on this machine and Keras could not get it ({error}); {_REMEDY}. If Keras has a damaged "
-            "copy, delete datasets/cifar-10-batches-py-target* in its folder, ~/.keras"
-        ) from None
+    file = "cifar-10-batches-py-target*"
+    ((train, train_labels), (test, test_labels)), channels_first = copies.download("cifar10", "CIFAR-10", file, _REMEDY)
     if channels_first:
         train, test = (np.ascontiguousarray(images.transpose(0, 2, 3, 1)) for images in (train, test))
     labels = [array.reshape(-1).astype(np.int64) for array in (train_labels, test_labels)]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cnnlessons import shapes
 from cnnlessons.experiments import bakeoff, handcrafted
-from cnnlessons.experiments.rows import FAILED, key, read_csv
+from cnnlessons.experiments.rows import FAILED, key, read_csv, value
 from cnnlessons.experiments.running import finished
 
 EVIDENCE = Path(__file__).parents[2] / "data" / "evidence"
@@ -100,10 +101,18 @@ def read(store):
     -----
     Taught in lesson 09.
     """
+    return read_csv(_rows_of(store))
+
+
+def _rows_of(store):
+    """Return the CSV file, which is there."""
     path = evidence(store) if store in EXPERIMENTS else Path(store)
     if not path.is_file():
-        raise FileNotFoundError(f"there are no rows in {path.name}; make them with: cnnlessons experiment {path.stem}")
-    return read_csv(path)
+        remedy = f"name another file, or one of the course's experiments: {', '.join(EXPERIMENTS)}"
+        if store in EXPERIMENTS:
+            remedy = f"make them with: cnnlessons experiment {store}"
+        raise FileNotFoundError(f"there are no rows in {path.name}; {remedy}")
+    return path
 
 
 def evidence(name):
@@ -131,7 +140,12 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     Returns
     -------
     pandas.DataFrame
-        A row for each: the setting, "seed", "recorded", "again", "difference".
+        A row for each: the setting, "seed", "recorded", "again", "error" (empty unless the run failed), "difference".
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, it holds no finished run, or the function is not known.
 
     Notes
     -----
@@ -139,13 +153,16 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     """
     rows = read(store)
     rows = rows[rows[FAILED] == ""]
-    rng = np.random.default_rng(seed)
-    chosen = rows.iloc[np.sort(rng.choice(len(rows), min(count, len(rows)), replace=False))]
-    names = list(rows.columns[: rows.columns.get_loc("seed")])
-    runs = [{name: _plain(row[name]) for name in [*names, "seed"]} for _, row in chosen.iterrows()]
-    work = finished(_function_for(names) if function is None else function, runs, jobs, scheduler)
-    again = {key({name: row[name] for name in runs[0]}): row for row in work}
-    compared = chosen[[*names, "seed"]].assign(
+    count = min(shapes.whole_number(count, "count", 1), len(rows))
+    if not count:
+        raise ValueError(f"store must hold at least one finished run; {_rows_of(store).name} holds none")
+    names = [*rows.columns[: rows.columns.get_loc("seed")], "seed"]
+    chosen = rows.loc[np.sort(np.random.default_rng(seed).choice(rows.index, count, replace=False))]
+    texts = pd.read_csv(_rows_of(store), dtype=str, keep_default_na=False).loc[chosen.index, names]
+    runs = [{name: value(text) for name, text in row.items()} for row in texts.to_dict("records")]
+    function = _function_for(names[:-1]) if function is None else function
+    again = {key({name: row[name] for name in names}): row for row in finished(function, runs, jobs, scheduler)}
+    compared = chosen[names].assign(
         recorded=chosen["accuracy"],
         again=[again[key(run)].get("accuracy", np.nan) for run in runs],
         error=[again[key(run)][FAILED] for run in runs],
@@ -158,9 +175,3 @@ def _function_for(names):
         if set(known.settings[0]) == set(names):
             return known.function
     raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")
-
-
-def _plain(value):
-    """Turn what pandas reads into what a setting holds; an empty field is None."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and np.isnan(value) else value

@@ -41,7 +41,7 @@ def interval(
     Raises
     ------
     ValueError
-        If a column or the setting `against` is not there, or `level` is no such number.
+        If a column or the setting `against` is not there, a run is there twice, or `level` is no such number.
 
     Notes
     -----
@@ -59,19 +59,20 @@ def interval(
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
     rows = rows[rows[value].notna()]
-    wide = rows.pivot_table(value, [*within, "seed"], name, sort=False)  # a pair a row
+    if rows.duplicated([*within, "seed", name]).any():
+        raise ValueError(f"rows must have one row for each {name}, seed and {', '.join(within)}: others differ in more")
+    wide = rows.pivot_table(value, [*within, "seed"], name, sort=False, dropna=False)  # a pair a row
     differences = wide.drop(columns=against).sub(wide[against], axis=0)
-    found = []
-    for setting in differences:
-        for place, pairs in (
-            differences[setting].dropna().groupby(level=list(within), sort=False)
-            if within
-            else [((), differences[setting].dropna())]
-        ):
-            found.append(
-                dict(zip(within, place, strict=True)) | {name: setting} | _compared(pairs.to_numpy(), level, resamples)
-            )
+    found = [
+        dict(zip(within, place, strict=True)) | {name: setting} | _compared(pairs.to_numpy(), level, resamples)
+        for setting in differences
+        for place, pairs in _by_place(differences[setting].dropna(), within)
+    ]
     return pd.DataFrame(found)
+
+
+def _by_place(pairs, within):
+    return pairs.groupby(level=list(within), sort=False, dropna=False) if within else [((), pairs)]
 
 
 def _compared(differences, level, resamples):

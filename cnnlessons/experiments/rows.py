@@ -1,9 +1,12 @@
 """The rows of an experiment: a CSV file to which each finished run is added at once. Taught in lesson 09."""
 
+import ast
 import csv
 import io
 import itertools
 import os
+import sqlite3
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -18,8 +21,51 @@ def _text(value):
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
+def value(text):
+    """What a field of a setting stood for: a number, True, False, None or a string."""
+    with suppress(ValueError, SyntaxError):
+        found = ast.literal_eval(text)
+        if isinstance(found, (bool, int, float)):
+            return found
+    return text or None
+
+
 def key(run):
     return tuple((name, _text(value)) for name, value in sorted(run.items()))
+
+
+@contextmanager
+def sole_writer(path):
+    """Let no other process write the rows in the meantime: two would lose, or repeat, each other's.
+
+    The lock is that of SQLite on a file beside the rows, which holds the number of the process. It is the same on
+    every system, and ends with the process, however that ends.
+    """
+    if path is None:
+        yield
+        return
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place = path.with_name(f".{path.name}.lock")
+    with closing(sqlite3.connect(place, timeout=0, isolation_level=None)) as lock:
+        try:
+            lock.execute(f"PRAGMA user_version = {os.getpid()}")
+            lock.execute("BEGIN IMMEDIATE")  # others may read the number, and write nothing
+        except sqlite3.Error as error:
+            raise _not_alone(error, lock, path, place) from None
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows deletes no open file
+                place.unlink()
+
+
+def _not_alone(error, lock, path, place):
+    remedy = "name another store"
+    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+        return OSError(f"{path.name} cannot be kept from others ({error}): delete {str(place)!r}, or {remedy}")
+    (process,) = lock.execute("PRAGMA user_version").fetchone()
+    return BlockingIOError(f"another run is writing {path.name} (process {process}): wait for it, or {remedy}")
 
 
 class Table:
@@ -30,8 +76,6 @@ class Table:
         self.columns, self.rows = list(names), []
         if self.path and self.path.is_file():
             self._take_over()
-        elif self.path:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
         self.rows_by_key = {self._key_of(row): row for row in self.rows}
 
     def _take_over(self):

@@ -4,7 +4,9 @@
 
 import os
 import platform
+import re
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -14,11 +16,14 @@ from importlib import metadata
 import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from cnnlessons import __version__, shapes
 from cnnlessons.experiments.handcrafted import train_stem
-from cnnlessons.experiments.rows import FAILED, Table, key
+from cnnlessons.experiments.rows import FAILED, Table, key, sole_writer
+
+DIED = "the process that trained it died, perhaps for want of memory"
 
 
 def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None, progress=True):
@@ -37,7 +42,8 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
     jobs : int, optional
         Runs at once; as many as there are cores by default.
     store : path of a CSV file, optional
-        Each finished run is added to it at once; runs that it holds already are not made again.
+        Each finished run is added to it at once; runs that it holds already are not made again. One process at a time
+        may write it.
     function : callable, optional
         Takes the setting's arguments and ``seed`` and returns a dict of results; `train_stem` by default. Other
         processes must be able to import it.
@@ -59,6 +65,8 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
         If the settings have different names, or two are the same, or the store holds something else.
     ImportError
         If a scheduler is given and Dask is not installed.
+    OSError
+        If another process is writing the store, or the scheduler does not answer, has no worker, or is lost.
 
     Notes
     -----
@@ -66,15 +74,16 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
     """
     grid, seeds = checked_grid(grid), _checked_seeds(seeds)
     wanted = [setting | {"seed": seed} for seed in seeds for setting in grid]
-    table = Table(store, tuple(wanted[0]))
-    missing = [run for run in wanted if not table.holds(run)]
-    bar = tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit="run", smoothing=0, disable=not progress)
-    with bar:
-        for row in finished(function, missing, jobs, scheduler):
-            table.add(row)
-            failed = sum(bool(row[FAILED]) for row in table.rows)
-            bar.set_postfix_str(f"{failed} failed" if failed else "", refresh=False)
-            bar.update()
+    with sole_writer(store):
+        table = Table(store, tuple(wanted[0]))
+        missing = [run for run in wanted if not table.holds(run)]
+        done = len(wanted) - len(missing)
+        with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=not progress) as bar:
+            for row in finished(function, missing, jobs, scheduler):
+                table.add(row)
+                failed = sum(bool(row[FAILED]) for row in table.rows)
+                bar.set_postfix_str(f"{failed} failed" if failed else "", refresh=False)
+                bar.update()
     return table.frame(wanted)
 
 
@@ -99,36 +108,85 @@ def _checked_seeds(seeds):
 
 
 def finished(function, runs, jobs, scheduler):
-    """Yield a row for each run as it is finished, in whatever order."""
-    jobs = shapes.whole_number(joblib.cpu_count() if jobs is None else jobs, "jobs", 1)
+    """Return an iterator over a row for each run as it is finished, in whatever order."""
+    if scheduler is not None:
+        return _finished_by_dask(function, runs, scheduler)
+    return _finished_here(function, runs, shapes.whole_number(joblib.cpu_count() if jobs is None else jobs, "jobs", 1))
+
+
+def _finished_here(function, runs, jobs):
     left = {key(run): run for run in runs}
     alone = 0  # runs to make one at a time, to find out which of them ends its process
     while left:
         chosen = list(left.values())[: 1 if alone else None]
         try:
-            for run, row in _parallel(function, chosen, jobs, scheduler):
+            for run, row in _parallel(function, chosen, jobs):
                 del left[key(run)]
                 yield row
         except TerminatedWorkerError:  # killed, for its memory perhaps; whatever was in flight is made again
             if len(chosen) == 1:
                 del left[key(chosen[0])]
-                yield (
-                    chosen[0] | {FAILED: "the process that trained it died, perhaps for want of memory"} | _made_with()
-                )
+                yield _failed(chosen[0], DIED)
             else:
                 alone = 2 * jobs + 1
         alone = max(alone - 1, 0)
 
 
-def _parallel(function, runs, jobs, scheduler):
+def _parallel(function, runs, jobs):
     # One job: still another process, so at least two for joblib, of which one at a time is given a run.
-    options = {"backend": "loky", "n_jobs": max(2, jobs), "inner_max_num_threads": 1}
-    ahead = jobs
-    if scheduler is not None:
-        options, ahead = {"backend": "dask", "n_jobs": -1, "scheduler_host": scheduler}, "2*n_jobs"
-    with joblib.parallel_config(**options):
-        work = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=ahead)
+    with joblib.parallel_config("loky", n_jobs=max(2, jobs), inner_max_num_threads=1):
+        work = joblib.Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
         yield from work(joblib.delayed(_one_run)(function, run, os.getpid()) for run in runs)
+
+
+def _failed(run, error):
+    return run | {FAILED: error} | _made_with()
+
+
+# --------------------------------------------------------------------------- on the workers of Dask
+
+# Not by joblib's backend for Dask: it waits without end for a run whose worker died (joblib 1.6).
+
+
+def _finished_by_dask(function, runs, scheduler):
+    """Yield a row for each run. Dask gives the runs of a worker that is gone to the others."""
+    with _client(scheduler) as client:
+        from distributed import CancelledError, KilledWorker, as_completed
+
+        work = {client.submit(_one_run, function, run, None, pure=False): run for run in runs}
+        for future in as_completed(work, loop=client.loop):
+            try:
+                _, row = future.result()
+            except CancelledError:
+                raise ConnectionError(f"the Dask scheduler at {scheduler!r} is gone") from None
+            except KilledWorker:
+                row = _failed(work[future], DIED)
+            except Exception as problem:  # of the worker: the run keeps its own
+                row = _failed(work[future], " ".join(f"{type(problem).__name__}: {problem}".split()))
+            yield row
+
+
+def _client(scheduler):
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError(
+            f"a scheduler needs Dask, which is not installed ({error}); install it with: pip install distributed"
+        ) from None
+    try:
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except OSError:
+        raise ConnectionError(
+            f"no Dask scheduler answers at {scheduler!r}; start one there with: dask scheduler"
+        ) from None
+    try:
+        client.wait_for_workers(1, timeout=30)
+    except OSError:
+        client.close()
+        raise ConnectionError(
+            f"the Dask scheduler at {scheduler!r} has no worker; start some with: dask worker {scheduler} --nthreads 1"
+        ) from None
+    return client
 
 
 # --------------------------------------------------------------------------- in the process that trains
@@ -143,6 +201,8 @@ def _one_run(function, run, parent):
         start = time.perf_counter()
         results, error = {}, ""
         try:
+            if function.__module__.startswith(__package__):
+                _load_keras()
             results = dict(function(**run))
         except Exception as problem:  # whatever it is, it is kept, and the other runs go on
             error = f"{type(problem).__name__}: {problem}"
@@ -152,15 +212,41 @@ def _one_run(function, run, parent):
 
 @lru_cache(maxsize=1)
 def _prepare_process(parent):
-    """Once in each process, before TensorFlow is loaded: one thread, last in the queue, and no life of its own."""
+    """Once in each process, before TensorFlow is loaded: one thread, last in the queue, and no life of its own.
+
+    A worker of Dask has no `parent` here: its place in the queue and its end are not ours to decide.
+    """
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[variable] = "1"
+    threadpool_limits(1)  # NumPy is loaded already, and has read its variables
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several processes share a GPU
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if hasattr(os, "nice"):
+    if parent is not None and hasattr(os, "nice"):
         os.nice(5)
     if os.getppid() == parent:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+# TensorFlow (2.21) logs that it uses oneDNN before it reads TF_CPP_MIN_LOG_LEVEL, which asks it not to.
+_TOO_EARLY = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog")
+
+
+@lru_cache(maxsize=1)
+def _load_keras():
+    """Import Keras; of what its backend writes on standard error, only such lines of information are left out."""
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            said.seek(0)
+            os.write(2, b"".join(line for line in said if not _TOO_EARLY.match(line)))
 
 
 def _end_with(parent):
