@@ -109,18 +109,26 @@ def tidy(notebook: NotebookNode) -> None:
             output.get("data", {}).pop(WIDGET_VIEW, None)
 
 
+def headings(cell: NotebookNode) -> list[str]:
+    """The headings in a Markdown cell, without their marks for code and emphasis."""
+    if cell.cell_type != "markdown":
+        return []
+    prose = re.sub(r"^```.*?^```", "", cell.source, flags=re.MULTILINE | re.DOTALL)
+    return [re.sub(r"[`*]", "", found).strip() for found in re.findall(r"^#{1,6} +(.+)", prose, re.MULTILINE)]
+
+
 def heading(cell: NotebookNode) -> str | None:
-    """The heading that opens a Markdown cell, without its marks for code and emphasis."""
-    opening = re.match(r"#{1,6} +(.+)", cell.source) if cell.cell_type == "markdown" else None
-    return re.sub(r"[`*]", "", opening[1]).strip() if opening else None
+    """The heading that opens a Markdown cell."""
+    return headings(cell)[0] if cell.source.startswith("#") and headings(cell) else None
 
 
 def sections(notebook: NotebookNode) -> list[str]:
-    """For every cell, the nearest heading: its own, or else the last above it; "" above the first."""
-    names = [""]
+    """For every cell, the nearest heading: the one that opens it, or else the last above it; "" above the first."""
+    names, above = [], ""
     for cell in notebook.cells:
-        names.append(heading(cell) or names[-1])
-    return names[1:]
+        names.append(heading(cell) or above)
+        above = (headings(cell) or [above])[-1]
+    return names
 
 
 def anchor(section: str) -> str:

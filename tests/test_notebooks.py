@@ -118,7 +118,7 @@ def test_a_question_is_found_under_the_nearest_heading_above():
     notebook = new_notebook(
         cells=[
             tagged(new_code_cell("0"), "setup", "Q-A1"),
-            new_markdown_cell("# The *first* `kernel`\nText.\n## Not at the top of its cell"),
+            new_markdown_cell("# The *first* `kernel`\nText."),
             tagged(new_code_cell("1"), "Q-A1", "Q-B2"),
             tagged(new_markdown_cell("### Border"), "Q-B2"),
             tagged(new_code_cell("# comment"), "Q-B2"),
@@ -126,3 +126,13 @@ def test_a_question_is_found_under_the_nearest_heading_above():
     )
     assert notebooks.questions(notebook) == {"A1": ["", "The first kernel"], "B2": ["The first kernel", "Border"]}
     assert notebooks.anchor("The first kernel") == "The-first-kernel"
+
+
+def test_a_heading_within_a_cell_is_that_of_the_cells_below_it():
+    cells = [
+        new_markdown_cell("# One\ntext\n```\n# no heading\n```"),
+        new_code_cell("# no heading"),
+        new_markdown_cell("What was found.\n\n## Two `x`"),
+        new_code_cell("1"),
+    ]
+    assert notebooks.sections(new_notebook(cells=cells)) == ["One", "One", "One", "Two x"]
