@@ -4,6 +4,7 @@
 functions beside it, such as ``from cnnlessons.panels.stepper import step``.
 """
 
+from cnnlessons.panels.bakeoff_browser import bakeoff_browser
 from cnnlessons.panels.columns_stepper import columns_stepper
 from cnnlessons.panels.gabor_explorer import gabor_explorer
 from cnnlessons.panels.gradient_stepper import gradient_stepper
@@ -11,12 +12,14 @@ from cnnlessons.panels.initialisation_explorer import initialisation_explorer
 from cnnlessons.panels.kernel_editor import kernel_editor
 from cnnlessons.panels.kernel_reader import kernel_reader
 from cnnlessons.panels.shape_explorer import shape_explorer
+from cnnlessons.panels.stem_builder import stem_builder
 from cnnlessons.panels.stem_explorer import stem_explorer
 from cnnlessons.panels.stepper import stepper
 from cnnlessons.panels.training_dashboard import training_dashboard
 from cnnlessons.panels.two_networks import two_networks
 
 __all__ = [
+    "bakeoff_browser",
     "columns_stepper",
     "gabor_explorer",
     "gradient_stepper",
@@ -24,6 +27,7 @@ __all__ = [
     "kernel_editor",
     "kernel_reader",
     "shape_explorer",
+    "stem_builder",
     "stem_explorer",
     "stepper",
     "training_dashboard",

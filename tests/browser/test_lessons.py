@@ -28,7 +28,9 @@ BUTTONS = {
     "cnnlessons-initialisation-explorer": "Other starting weights, the same rule",
     "cnnlessons-kernel-reader": "One filter forward",
     "cnnlessons-gabor-explorer": "A quarter of a wavelength further",
+    "cnnlessons-stem-builder": "One step forward",
     "cnnlessons-stem-explorer": "Other weights, the same layer",
+    "cnnlessons-bakeoff-browser": "The other way round",
 }
 
 

@@ -1,0 +1,363 @@
+"""Bake-off browser: two first layers side by side, what they cost, and what their pairs of runs say.
+
+Taught in lesson 11.
+"""
+
+import html
+from typing import NamedTuple
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+
+from cnnlessons import experiments, plots
+from cnnlessons.panels._drawings import svg, svg_text
+from cnnlessons.panels._parts import Panel
+
+MEASURES = {
+    "test images": "accuracy",
+    "noisy test images": "noisy_accuracy",
+    "training images": "train_accuracy",
+}
+COUNTS = {
+    "Stem: weights": "stem_parameters",
+    "Stem: multiply-adds": "stem_multiply_adds",
+    "Stem: activations": "stem_activations",
+    "Stem: sees, pixels in a row": "receptive_field",
+    "Network: multiply-adds": "multiply_adds",
+}
+TIMES = {"Forward, ms": "forward_ms", "Training, ms": "training_ms"}
+_NEEDED = ("dataset", "group", "setting", "seed", "error", *MEASURES.values(), *COUNTS.values(), *TIMES.values())
+
+# --------------------------------------------------------------------------- numbers
+
+
+class Compared(NamedTuple):
+    """Two contestants on one data set."""
+
+    seeds: np.ndarray  # of the pairs
+    values: np.ndarray  # (pairs, 2), per cent: the one, the other
+    low: float  # of the interval of the mean difference, in points
+    high: float
+    verdict: str  # "higher", "lower", "unresolved"; "" without pairs
+
+
+def compare(rows, dataset, one, other, measure="test images"):
+    """Compare two contestants pair by pair.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        From `experiments.run` or `experiments.read`; runs that failed are left out.
+    dataset, one, other : str
+        Values of the columns "dataset" and "setting".
+    measure : str
+        A key of `MEASURES`.
+
+    Returns
+    -------
+    Compared
+        The interval is that of `experiments.interval`; with fewer than six pairs nothing is resolved, and the panel
+        does not show it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set, contestant or measure.
+
+    Notes
+    -----
+    Taught in lesson 11.
+    """
+    rows = _checked(rows)
+    _known("dataset", dataset, datasets_in(rows))
+    _known("measure", measure, tuple(MEASURES))
+    for name, setting in (("one", one), ("other", other)):
+        _known(name, setting, contestants(rows, dataset))
+    value = MEASURES[measure]
+    here = rows[(rows.dataset == dataset) & rows.setting.isin([one, other])]
+    wide = here.pivot_table(value, "seed", "setting").reindex(columns=[one, other])
+    pairs = wide.dropna()
+    values = 100 * pairs.to_numpy().reshape(-1, 2)
+    if one == other or not len(pairs):
+        return Compared(pairs.index.to_numpy(), values, -np.inf, np.inf, "")
+    (found,) = experiments.interval(here, other, value, within=()).itertuples()
+    return Compared(pairs.index.to_numpy(), values, 100 * found.low, 100 * found.high, found.verdict)
+
+
+def datasets_in(rows):
+    """Return the data sets that have rows, in their order. Taught in lesson 11."""
+    return tuple(dict.fromkeys(rows.dataset))
+
+
+def contestants(rows, dataset):
+    """Return the settings that have rows on a data set, in their order. Taught in lesson 11."""
+    return tuple(dict.fromkeys(rows[rows.dataset == dataset].setting))
+
+
+def _known(name, value, known):
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
+def _checked(rows):
+    if not isinstance(rows, pd.DataFrame):
+        raise TypeError(f"rows must be a table as from experiments.read, got {type(rows).__name__}")
+    absent = [name for name in _NEEDED if name not in rows]
+    if absent:
+        raise ValueError(f"rows must be those of the bake-off; there is no column {absent[0]!r}")
+    rows = rows[rows.error.isna() | (rows.error == "")]
+    if rows.empty:
+        raise ValueError("rows must hold at least one run that did not fail; there is none")
+    return rows
+
+
+# --------------------------------------------------------------------------- words
+
+
+def verdict(compared, one, other):
+    """Say in plain sentences what the pairs say.
+
+    Parameters
+    ----------
+    compared : Compared
+    one, other : str
+        What the contestants are called.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Notes
+    -----
+    Taught in lesson 11.
+    """
+    one, other, count = html.escape(one), html.escape(other), len(compared.seeds)
+    if one == other:
+        return "<p>This is the same contestant twice: choose another one.</p>"
+    if not count:
+        return f"<p><b>No pairs</b>: no seed has a run of both {one} and {other}.</p>"
+    difference = np.subtract(*compared.values.T).mean()
+    pairs = f"{count} pair{'s' * (count > 1)}"
+    said = f"<b>{one}</b> less <b>{other}</b>: <b>{_minus(f'{difference:+.1f}')}</b> points"
+    if count >= 6:
+        said += f", 95 % interval {_minus(f'{compared.low:+.1f} to {compared.high:+.1f}')}"
+    why = {
+        "higher": f"<b>Higher</b>: the interval of {pairs} lies above zero.",
+        "lower": f"<b>Lower</b>: the interval of {pairs} lies below zero.",
+        "unresolved": f"<b>Unresolved</b>: the interval of {pairs} holds zero. That does not make them equal.",
+    }[compared.verdict]
+    if count < 6:
+        why = f"<b>Unresolved</b>: {pairs}, and fewer than six settle nothing."
+    return f"<p>{said}.</p><p>{why}</p>"
+
+
+def _minus(text):
+    """Write true minus signs."""
+    return text.replace("-", "−")
+
+
+def facts(rows, dataset, setting, measure="test images"):
+    """Return what a contestant costs and how well it does: name → text.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+    dataset, setting, measure : str
+        As in `compare`.
+
+    Returns
+    -------
+    dict of str to str
+        Contestants are built to be compared within one contest. Times, of a batch, are the least of all seeds; the
+        accuracy is the mean of all seeds.
+
+    Notes
+    -----
+    Taught in lesson 11.
+    """
+    rows = _checked(rows)
+    here = rows[(rows.dataset == dataset) & (rows.setting == setting)]
+    counted = {"Contest": html.escape(str(here.group.iloc[0]))}
+    counted |= {name: f"{int(here[column].iloc[0]):,}" for name, column in COUNTS.items()}
+    timed = {name: f"{here[column].min():.1f}" for name, column in TIMES.items()}
+    mean = here[MEASURES[measure]].mean()
+    return counted | timed | {f"Right on {measure}": f"{mean:.1%}", "Seeds": str(here.seed.nunique())}
+
+
+# --------------------------------------------------------------------------- pictures
+
+_WIDE, _LEFT, _BELOW, _ROW = 460, 64, 44, 22  # of the chart, in units of the drawing
+
+
+def page(rows, dataset, one, other, measure="test images"):
+    """Draw what two contestants cost, every pair, the interval and the verdict.
+
+    Parameters
+    ----------
+    rows, dataset, one, other, measure
+        As in `compare`.
+
+    Returns
+    -------
+    str
+        HTML that fits the width it is given, in light and dark themes.
+
+    Notes
+    -----
+    Taught in lesson 11.
+    """
+    compared = compare(rows, dataset, one, other, measure)
+    columns = [facts(rows, dataset, setting, measure) for setting in (one, other)]
+    listed = "".join(
+        f"<tr><th>{name}</th><td>{columns[0][name]}</td><td>{columns[1][name]}</td></tr>" for name in columns[0]
+    )
+    heads = "".join(f"<th>{html.escape(setting)}</th>" for setting in (one, other))
+    return (
+        f'{_STYLE}<div class="around"><div class="bakeoff">'
+        f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{listed}</tbody></table>"
+        f"<div>{_chart(compared, one, other)}"
+        f'<div class="verdict">{verdict(compared, one, other)}</div></div></div></div>'
+    )
+
+
+def _chart(compared, one, other):
+    """Draw a dot for each pair's difference, and the interval of their mean below them."""
+    if one == other or not len(compared.seeds):
+        return ""
+    differences = np.subtract(*compared.values.T)
+    ends = (compared.low, compared.high) if len(differences) >= 6 else ()  # fewer would say too much
+    reach = 1.1 * max(1.0, np.abs([*differences, *ends]).max())
+    bottom = (len(differences) + 2) * _ROW
+
+    def across(points):
+        return _LEFT + (1 + points / reach) * (_WIDE - _LEFT) / 2
+
+    parts = [f'<line x1="{across(0):.1f}" x2="{across(0):.1f}" y1="0" y2="{bottom}"/>']
+    for row, (seed, difference) in enumerate(zip(compared.seeds, differences, strict=True)):
+        down = (row + 0.6) * _ROW
+        said = f"<title>seed {seed}: {difference:+.2f}</title>"
+        parts.append(f'<circle cx="{across(difference):.1f}" cy="{down:.1f}" r="6">{said}</circle>')
+        parts.append(svg_text(2, down + 5, "start", f"seed {seed}"))
+    if ends:
+        left, right = (f"{across(value):.1f}" for value in ends)
+        down = f"{bottom - 0.7 * _ROW:.1f}"
+        parts.append(f'<line class="interval" x1="{left}" x2="{right}" y1="{down}" y2="{down}"/>')
+    step = next(step for step in (0.5, 1, 2, 5, 10, 20, 50, 100) if reach / step < 4)
+    for tick in np.arange(-np.floor(reach / step), np.floor(reach / step) + 1) * step:
+        parts.append(svg_text(across(tick), bottom + 16, "middle", _minus(f"{tick:+g}") if tick else "0"))
+    parts.append(svg_text(across(0), bottom + 36, "middle", "points more than the other"))
+    return svg(_WIDE, bottom + _BELOW, "The difference of every pair, and the interval of their mean", "".join(parts))
+
+
+_STYLE = f"""
+<style>
+.cnnlessons-panel .around {{ container-type: inline-size; width: 100%; }}
+.cnnlessons-panel .bakeoff {{
+  display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px 32px; padding-right: 4px;
+}}
+@container (max-width: 700px) {{ .cnnlessons-panel .bakeoff {{ grid-template-columns: minmax(0, 1fr); }} }}
+.cnnlessons-panel .bakeoff table {{ border-collapse: collapse; font-size: 15px; align-self: start; margin: 0; }}
+.cnnlessons-panel .bakeoff tr:nth-child(n) {{ background: none; }}
+.cnnlessons-panel .bakeoff th, .cnnlessons-panel .bakeoff td {{
+  padding: 4px 8px; text-align: right; border-bottom: 1px solid var(--jp-border-color2, #ccc);
+  font-variant-numeric: tabular-nums; vertical-align: top; white-space: normal;
+}}
+.cnnlessons-panel .bakeoff tbody th {{ text-align: left; font-weight: normal; }}
+.cnnlessons-panel .bakeoff svg {{ width: 100%; overflow: visible; }}
+.cnnlessons-panel .bakeoff text {{ font-size: 14px; fill: var(--jp-ui-font-color1, #222); }}
+.cnnlessons-panel .bakeoff line {{ stroke: var(--jp-border-color1, #999); }}
+.cnnlessons-panel .bakeoff line.interval {{ stroke: {plots.VERMILLION}; stroke-width: 6; }}
+.cnnlessons-panel .bakeoff circle {{ fill: {plots.BLUE}; fill-opacity: 0.75; }}
+.cnnlessons-panel .bakeoff .verdict p {{ font-size: 16px; margin: 12px 0 0; }}
+</style>
+"""
+
+# --------------------------------------------------------------------------- widgets
+
+
+class BakeoffBrowser(Panel):
+    """The panel that `bakeoff_browser` makes; its controls are attributes and can be set from code."""
+
+    def __init__(self, rows, dataset, one, other):
+        self.rows = rows
+        self.dataset = widgets.Dropdown(options=datasets_in(rows), value=dataset)
+        self.measure = widgets.Dropdown(options=tuple(MEASURES))
+        self.one, self.other = (widgets.Dropdown(options=contestants(rows, dataset)) for _ in range(2))
+        self.one.value, self.other.value = one, other
+        self.swap = widgets.Button(description="Swap", tooltip="The other way round")
+        self.page = widgets.HTML(layout={"width": "100%"})
+        super().__init__([self._controls(), self.page], "cnnlessons-bakeoff-browser")
+        self.on(self.dataset, self._change_dataset)
+        for control in (self.measure, self.one, self.other):
+            self.on(control)
+        self.on(self.swap, self._exchange)
+        self.act()
+
+    def __repr__(self):
+        where = f"{self.measure.value} of {self.dataset.value}"
+        return f"Bake-off browser: {self.one.value} against {self.other.value}, {where}"
+
+    def draw(self):
+        self.page.value = page(self.rows, self.dataset.value, self.one.value, self.other.value, self.measure.value)
+
+    def _change_dataset(self):
+        """Offer the contestants of the data set, and keep the chosen ones where it has them."""
+        offered = contestants(self.rows, self.dataset.value)
+        for place, control in enumerate((self.one, self.other)):
+            kept = control.value
+            control.options = offered
+            control.value = kept if kept in offered else offered[min(place, len(offered) - 1)]
+
+    def _exchange(self):
+        self.one.value, self.other.value = self.other.value, self.one.value
+
+    def _controls(self):
+        for control, name in zip(
+            (self.dataset, self.one, self.measure, self.other), ("Data set", "One", "Right on", "Other"), strict=True
+        ):
+            control.description, control.style.description_width, control.layout.width = name, "66px", "400px"
+        self.swap.layout.width = "90px"
+        rows = [self.dataset, self.one, self.measure, self.other, self.swap]
+        return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(2, max-content)",
+                                             "grid_gap": "4px 28px", "margin": "4px 0 12px"})  # fmt: skip
+
+
+def bakeoff_browser(rows=None, dataset=None, one="3×3 twice, ReLU, 32 filters", other="7×7, 32 filters"):
+    """Make a panel that compares two first layers of the bake-off: costs, every pair of runs, interval and verdict.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame, optional
+        Of your own bake-off, as from ``experiments.run``; by default the recorded ones.
+    dataset : str, optional
+        By default the first in the rows.
+    one, other : str
+        Contestants, values of the column "setting"; where the data set has no such one, its first and second.
+
+    Returns
+    -------
+    BakeoffBrowser
+        An ipywidgets box.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the rows are not those of a bake-off, or do not hold the data set.
+    FileNotFoundError
+        If no rows are given and none are recorded.
+
+    Notes
+    -----
+    Taught in lesson 11. What the panel shows is made by `compare`, `facts`, `verdict` and `page` of
+    ``cnnlessons.panels.bakeoff_browser``.
+    """
+    rows = _checked(experiments.read("bakeoff") if rows is None else rows)
+    dataset = datasets_in(rows)[0] if dataset is None else dataset
+    _known("dataset", dataset, datasets_in(rows))
+    offered = contestants(rows, dataset)
+    one, other = (
+        name if name in offered else offered[min(place, len(offered) - 1)] for place, name in enumerate((one, other))
+    )
+    return BakeoffBrowser(rows, dataset, one, other)

@@ -1,0 +1,64 @@
+"""The recorded evidence is complete, paired, of the experiments as they are now, and listed in data/README.md."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from cnnlessons import experiments
+from cnnlessons.experiments.rows import key
+
+README = Path(__file__).parents[1] / "data" / "README.md"
+ROW = re.compile(r"^\| `(\w+)\.csv` \| (\w+) \| ([\d,]+) \| (\d+) \| (0|0 to (\d+)) \|$")
+RECORDED = [name for name in experiments.EXPERIMENTS if experiments.evidence(name).is_file()]
+PLACE = ["dataset", "per_class"]
+
+
+@pytest.fixture(params=RECORDED)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def rows(name):
+    return experiments.read(name)
+
+
+def test_no_run_failed_and_none_is_there_twice(rows):
+    assert (rows["error"] == "").all()
+    assert not rows.duplicated([*PLACE, "setting", "seed"]).any()
+
+
+def test_every_row_is_a_run_of_the_experiment_as_it_is_now(name):
+    known = {key(setting) for setting in experiments.grid(name)}
+    names = sorted(experiments.grid(name)[0])
+    with experiments.evidence(name).open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            assert tuple((column, row[column]) for column in names) in known
+
+
+def test_the_runs_of_a_seed_saw_the_same_images(rows):
+    assert (rows.groupby([*PLACE, "seed"])["data"].nunique() == 1).all()
+    assert rows["data"].nunique() == len(rows.groupby([*PLACE, "seed"]))
+
+
+def test_every_place_has_all_settings_with_all_its_seeds(name, rows):
+    """A pair needs both of its runs."""
+    for (dataset, per_class), place in rows.groupby(PLACE):
+        settings = [s for s in experiments.grid(name, dataset) if s["per_class"] == per_class]
+        assert len(place) == len(settings) * place["seed"].nunique()
+
+
+def test_the_readme_lists_the_rows():
+    listed = [match.groups() for line in README.open(encoding="utf-8") if (match := ROW.match(line.rstrip()))]
+    listed = {
+        (name, dataset, int(count.replace(",", "")), int(settings), int(last or 0) + 1)
+        for name, dataset, count, settings, _, last in listed
+    }
+    there = {
+        (name, dataset, count, place["setting"].nunique(), place["seed"].nunique())
+        for name in RECORDED
+        for (dataset, count), place in experiments.read(name).groupby(PLACE)
+    }
+    assert listed == there
