@@ -393,7 +393,7 @@ def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
 
 
 @_styled
-def intervals(groups, label, title=None, width=8.5):
+def intervals(groups, label, title=None, width=8.5, reference=None):
     """Show several runs of each setting: every run a dot, and the interval of their mean a bar below them.
 
     Parameters
@@ -405,12 +405,16 @@ def intervals(groups, label, title=None, width=8.5):
     title : str, optional
     width : float
         In inches.
+    reference : float, optional
+        Where to draw a line that says "no difference".
 
     Returns
     -------
     Picture
     """
     picture, (axis,) = _picture(1, 1, width, 1.1 + 0.65 * len(groups))
+    if reference is not None:
+        axis.axvline(reference, color="0.6", linewidth=1.5, zorder=0)
     for row, (values, (low, high)) in enumerate(groups.values()):
         axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
         axis.plot([low, high], [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)

@@ -10,9 +10,9 @@ from cnnlessons import experiments
 from cnnlessons.experiments.rows import key
 
 README = Path(__file__).parents[1] / "data" / "README.md"
-ROW = re.compile(r"^\| `(\w+)\.csv` \| (\w+) \| ([\d,]+) \| (\d+) \| (0|0 to (\d+)) \|$")
+ROW = re.compile(r"^\| `(\w+)\.csv` \| (\w+) \| ([\d,]+) \| ([^|]*) \| (\d+) \| (0|0 to (\d+)) \|$")
 RECORDED = [name for name in experiments.EXPERIMENTS if experiments.evidence(name).is_file()]
-PLACE = ["dataset", "per_class"]
+PLACE = ["dataset", "per_class", "group"]
 
 
 @pytest.fixture(params=RECORDED)
@@ -20,9 +20,15 @@ def name(request):
     return request.param
 
 
+def recorded(name):
+    """Return the rows; those of the stems are one group."""
+    rows = experiments.read(name)
+    return rows if "group" in rows else rows.assign(group="all")
+
+
 @pytest.fixture
 def rows(name):
-    return experiments.read(name)
+    return recorded(name)
 
 
 def test_no_run_failed_and_none_is_there_twice(rows):
@@ -39,26 +45,28 @@ def test_every_row_is_a_run_of_the_experiment_as_it_is_now(name):
 
 
 def test_the_runs_of_a_seed_saw_the_same_images(rows):
-    assert (rows.groupby([*PLACE, "seed"])["data"].nunique() == 1).all()
-    assert rows["data"].nunique() == len(rows.groupby([*PLACE, "seed"]))
+    seen = rows.groupby(["dataset", "per_class", "seed"])["data"]
+    assert (seen.nunique() == 1).all()
+    assert rows["data"].nunique() == len(seen)
 
 
 def test_every_place_has_all_settings_with_all_its_seeds(name, rows):
     """A pair needs both of its runs."""
-    for (dataset, per_class), place in rows.groupby(PLACE):
-        settings = [s for s in experiments.grid(name, dataset) if s["per_class"] == per_class]
+    for (dataset, per_class, group), place in rows.groupby(PLACE):
+        grid = [s for s in experiments.grid(name, dataset) if s["per_class"] == per_class]
+        settings = [s for s in grid if s.get("group", "all") == group]
         assert len(place) == len(settings) * place["seed"].nunique()
 
 
 def test_the_readme_lists_the_rows():
     listed = [match.groups() for line in README.open(encoding="utf-8") if (match := ROW.match(line.rstrip()))]
     listed = {
-        (name, dataset, int(count.replace(",", "")), int(settings), int(last or 0) + 1)
-        for name, dataset, count, settings, _, last in listed
+        (name, dataset, int(count.replace(",", "")), group, int(settings), int(last or 0) + 1)
+        for name, dataset, count, group, settings, _, last in listed
     }
     there = {
-        (name, dataset, count, place["setting"].nunique(), place["seed"].nunique())
+        (name, *group, place["setting"].nunique(), place["seed"].nunique())
         for name in RECORDED
-        for (dataset, count), place in experiments.read(name).groupby(PLACE)
+        for group, place in recorded(name).groupby(PLACE)
     }
     assert listed == there

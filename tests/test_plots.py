@@ -294,6 +294,8 @@ def test_each_run_is_a_dot_and_the_interval_a_bar_of_its_row():
     assert [label.get_text() for label in axis.get_yticklabels()] == list(groups)
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first group stands on top
     assert (axis.get_xlabel(), axis.get_title()) == ("accuracy", "two networks")
+    (compared,) = plots.intervals(groups, "points", reference=0.5).axes
+    assert [list(line.get_xdata()) for line in compared.lines].count([0.5, 0.5]) == 1
 
 
 def test_a_row_of_a_mosaic_has_one_scale_and_a_name():

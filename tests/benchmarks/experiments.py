@@ -15,12 +15,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from cnnlessons import experiments
 
-STEMS = ("learned", "fixed Gabor")
+STEMS = ("learned", "fixed Gabor", "fixed DCT", "1/2 Gabor", "Gabor start", "edge-biased start")
 JOBS, NEEDED = 2, 1.7
 
 
 def settings(epochs):
-    """Two settings of the experiment "stems", on as few images as it has."""
+    """Some settings of the experiment "stems", on as few images as it has: several a seed, as there."""
     grid = experiments.grid("stems", "photo_patches", epochs)
     return [setting for setting in grid if setting["setting"] in STEMS and setting["per_class"] == 25]
 
@@ -57,7 +57,7 @@ def compare(epochs, seeds):
 def main(quick):
     print("experiments: small classifiers trained and tested, runs a minute\n")
     if find_spec("keras"):
-        compare(epochs=1 if quick else 6, seeds=1 if quick else 4)
+        compare(epochs=1 if quick else 12, seeds=1)
     else:
         print("Keras is not installed, so nothing is trained.")
 
