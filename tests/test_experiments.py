@@ -22,6 +22,8 @@ RUNS = '''
 import os, sys, time
 from cnnlessons import experiments
 
+held = []
+
 def quick(setting, size, seed):
     """A run without training, of a given length."""
     time.sleep(float(os.environ.get("RUN_SECONDS", 0)))
@@ -29,6 +31,8 @@ def quick(setting, size, seed):
         raise ValueError("no\\nluck")
     if os.environ.get("DIE") == f"{setting}{seed}":
         os._exit(1)
+    if "GROW" in os.environ and seed > 0:
+        held[:] = [b"x" * 400_000_000]
     return {"accuracy": size / 10 + seed / 100, "process": os.getpid(), "parent": os.getppid(),
             "threads": os.environ["OMP_NUM_THREADS"], "loaded": "tensorflow" in sys.modules}
 
@@ -135,6 +139,11 @@ def test_a_process_that_dies_costs_no_other_run(start, tmp_path):
     assert died.error.startswith("the process that trained it died")
     finish(start())
     assert (rows_in(tmp_path)["error"] == "").all()
+
+
+def test_a_process_that_grows_trains_on(start, tmp_path):
+    finish(start(GROW="", RUN_SECONDS="1.1"))
+    assert len(set(rows_in(tmp_path)["process"])) == 2
 
 
 @pytest.mark.parametrize(

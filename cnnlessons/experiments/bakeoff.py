@@ -70,12 +70,9 @@ def train_contestant(
     -----
     Taught in lesson 11.
     """
-    import keras
+    from cnnlessons import models, shapes, stems
 
-    from cnnlessons import models, shapes, stems, training
-
-    keras.utils.clear_session()
-    training.prepare(seed, precision="float32")
+    classification.begin(seed)
     data, noise, checksum = classification.load(dataset, per_class, test_per_class, test_noise, seed)
     options = {"size": size, "stride": stride, "activation": activation}
     options = {name: value for name, value in options.items() if value is not None}
@@ -83,17 +80,7 @@ def train_contestant(
     model = models.classifier(
         made, data.train_images.shape[1:], len(data.class_names), width, seed, pool=pool, depth=depth
     )
-    training.fit_in_two_phases(
-        model,
-        data.train_images,
-        data.train_labels,
-        epochs,
-        -(-epochs // 2),
-        rates=(learning_rate, learning_rate / 5),
-        batch_size=batch_size,
-        seed=seed,
-        progress=False,
-    )
+    classification.train(model, data, epochs, learning_rate, batch_size=batch_size, seed=seed)
     convolutions = stems.convolutions(model)
     fields = [
         shapes.receptive_field([(layer.kernel_size[axis], layer.strides[axis]) for layer in convolutions])

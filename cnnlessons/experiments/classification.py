@@ -9,6 +9,35 @@ import numpy as np
 from cnnlessons import datasets
 
 
+def begin(seed):
+    """Start a run anew: nothing is left of the one before it in this process, and all that Keras draws is seeded."""
+    import keras
+
+    from cnnlessons import training
+
+    keras.utils.clear_session()
+    training.prepare(seed, precision="float32")
+
+
+def train(model, data, epochs, learning_rate, **options):
+    """Train for half of the epochs, rounded up, at `learning_rate` and for the rest at a fifth of it.
+
+    The options are those of `training.fit_in_two_phases`.
+    """
+    from cnnlessons import training
+
+    training.fit_in_two_phases(
+        model,
+        data.train_images,
+        data.train_labels,
+        epochs,
+        -(-epochs // 2),
+        rates=(learning_rate, learning_rate / 5),
+        progress=False,
+        **options,
+    )
+
+
 def load(dataset, per_class, test_per_class, test_noise, seed):
     """Return standardised images, noise for the test images on the same scale, and the checksum of the images.
 

@@ -65,12 +65,9 @@ def train_stem(
     -----
     Taught in lesson 09.
     """
-    import keras
-
     from cnnlessons import models, stems, training
 
-    keras.utils.clear_session()
-    training.prepare(seed, precision="float32")
+    classification.begin(seed)
     data, noise, checksum = classification.load(dataset, per_class, test_per_class, test_noise, seed)
     kernel = stems.principal_components(data.train_images, filters, size) if bank == "components" else bank
     options = {"filters": filters, "size": size, "seed": seed} | ({} if share is None else {"share": share})
@@ -79,19 +76,8 @@ def train_stem(
     model = models.classifier(made, data.train_images.shape[1:], len(data.class_names), width, seed)
     convolutions = stems.convolutions(model)
     drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
-    training.fit_in_two_phases(
-        model,
-        data.train_images,
-        data.train_labels,
-        epochs,
-        -(-epochs // 2),
-        frozen=["stem"] if frozen else [],
-        rates=(learning_rate, learning_rate / 5),
-        callbacks=[drift],
-        batch_size=batch_size,
-        seed=seed,
-        progress=False,
-    )
+    options = {"frozen": ["stem"] if frozen else [], "callbacks": [drift], "batch_size": batch_size, "seed": seed}
+    classification.train(model, data, epochs, learning_rate, **options)
     return classification.measured(model, data, noise) | {
         "drift": round(float(drift.by_epoch[-1].mean()), 4),
         "drift_by_epoch": _numbers(moved.mean() for moved in drift.by_epoch),

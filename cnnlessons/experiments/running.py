@@ -15,7 +15,7 @@ from importlib import metadata
 
 import joblib
 import numpy as np
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky import process_executor
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -123,7 +123,7 @@ def _finished_here(function, runs, jobs):
             for run, row in _parallel(function, chosen, jobs):
                 del left[key(run)]
                 yield row
-        except TerminatedWorkerError:  # killed, for its memory perhaps; whatever was in flight is made again
+        except process_executor.TerminatedWorkerError:  # killed, for its memory perhaps; what was begun is made again
             if len(chosen) == 1:
                 del left[key(chosen[0])]
                 yield _failed(chosen[0], DIED)
@@ -223,6 +223,9 @@ def _prepare_process(parent):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if parent is not None and hasattr(os, "nice"):
         os.nice(5)
+    # A worker that has grown by more than this is replaced, and the next one loads TensorFlow and the images anew; by
+    # 0.3 GB, as loky has it, one that trains may grow.
+    process_executor._MAX_MEMORY_LEAK_SIZE = 2 * 10**9
     if os.getppid() == parent:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
-import pandas as pd
 
-from cnnlessons import experiments, plots
+from cnnlessons import plots
 from cnnlessons.panels._drawings import svg, svg_text
 from cnnlessons.panels._parts import Panel
 
@@ -69,6 +68,8 @@ def compare(rows, dataset, one, other, measure="test images"):
     -----
     Taught in lesson 11.
     """
+    from cnnlessons import experiments  # here, since it takes a second to load and the other panels need none of it
+
     rows = _checked(rows)
     _known("dataset", dataset, datasets_in(rows))
     _known("measure", measure, tuple(MEASURES))
@@ -101,6 +102,8 @@ def _known(name, value, known):
 
 
 def _checked(rows):
+    import pandas as pd
+
     if not isinstance(rows, pd.DataFrame):
         raise TypeError(f"rows must be a table as from experiments.read, got {type(rows).__name__}")
     absent = [name for name in _NEEDED if name not in rows]
@@ -353,6 +356,8 @@ def bakeoff_browser(rows=None, dataset=None, one="3×3 twice, ReLU, 32 filters",
     Taught in lesson 11. What the panel shows is made by `compare`, `facts`, `verdict` and `page` of
     ``cnnlessons.panels.bakeoff_browser``.
     """
+    from cnnlessons import experiments
+
     rows = _checked(experiments.read("bakeoff") if rows is None else rows)
     dataset = datasets_in(rows)[0] if dataset is None else dataset
     _known("dataset", dataset, datasets_in(rows))

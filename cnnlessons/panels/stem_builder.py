@@ -3,7 +3,6 @@
 Taught in lesson 09.
 """
 
-from collections import deque
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,13 +11,10 @@ import numpy as np
 
 from cnnlessons import datasets, shapes
 from cnnlessons.panels._drawings import data_uri
-from cnnlessons.panels._parts import Panel
 from cnnlessons.panels.training_dashboard import (
     _PERCENT,
     _STYLE,
-    EPOCHS,
-    TrainingDashboard,
-    _button,
+    TrainingPanel,
     _chart,
     _choice,
     _up_to,
@@ -266,14 +262,10 @@ _PICTURES = """
 # --------------------------------------------------------------------------- widgets
 
 
-class StemBuilder(TrainingDashboard):
-    """The panel that `stem_builder` makes; its controls are attributes and can be set from code.
-
-    It starts, pauses and steps as the training dashboard does, and stops that one when it starts.
-    """
+class StemBuilder(TrainingPanel):
+    """The panel that `stem_builder` makes; its controls are attributes and can be set from code."""
 
     def __init__(self, setting):
-        self._going, self._task, self._waiting = None, None, deque()
         self.bank = _choice("Bank", BANKS, setting.bank)
         self.share = _choice(
             "From the bank", list(zip(("none", "1/4", "1/2", "3/4", "all"), SHARES, strict=True)), setting.share
@@ -282,17 +274,9 @@ class StemBuilder(TrainingDashboard):
             "Frozen", list(zip(("never", "3 epochs", "6 epochs", "always"), FROZEN, strict=True)), setting.frozen
         )
         self.seed = widgets.IntSlider(setting.seed, *SEEDS, description="Seed", continuous_update=False)
-        self.start = _button("Start", "play", f"Train for {EPOCHS} epochs, or until Pause")
-        self.pause = _button("Pause", "pause", "Stop after the step being made; Start goes on from there")
-        self.forward = _button("Step", "step-forward", "One step forward")
-        self.again = _button("Reset", "undo", "Back to the untrained networks; the settings stay")
-        self.page = widgets.HTML(layout={"width": "100%"})
-        Panel.__init__(self, [self._controls(), self.page], "cnnlessons-stem-builder")  # not the dashboard's controls
-        for control in (self.bank, self.share, self.frozen, self.seed, self.again):
+        super().__init__("cnnlessons-stem-builder")
+        for control in (self.bank, self.share, self.frozen, self.seed):
             self.on(control, self._reset)
-        self.on(self.start, self._start)
-        self.on(self.pause, self._pause)
-        self.on(self.forward, self._advance)
         self.act(self._reset)
 
     def __repr__(self):

@@ -340,39 +340,28 @@ _STYLE = """
 
 # --------------------------------------------------------------------------- widgets
 
-_training = None  # the dashboard that was started last: two at once would share the processor
+_training = None  # the panel that was started last: two at once would share the processor
 
 
-class TrainingDashboard(Panel):
-    """The panel that `training_dashboard` makes; its controls are attributes and can be set from code."""
+class TrainingPanel(Panel):
+    """A panel in which something trains while its controls can be used: Start, Pause, Step and Reset.
 
-    def __init__(self, data, optimizer, learning_rate, batch_size, seed):
-        self._seed, self._task, self._going, self._waiting = seed, None, None, deque()
-        self.data = _choice("Data", DATA, data)
-        self.optimizer = _choice("Optimiser", OPTIMIZERS, optimizer)
-        self.batch_size = _choice("Batch size", BATCH_SIZES, batch_size)
-        self.learning_rate = widgets.SelectionSlider(
-            options=[(f"{rate:g}", rate) for rate in LEARNING_RATES], value=learning_rate, description="Learning rate"
-        )
-        self.learning_rate.style.description_width = "initial"
+    A subclass makes its own controls before it calls this constructor and places all in `_controls`; it makes
+    ``self.run`` anew in `_reset`, makes steps in `_advance`, and shows the run in `draw`.
+    """
+
+    def __init__(self, name):
+        self._task, self._going, self._waiting = None, None, deque()
         self.start = _button("Start", "play", f"Train for {EPOCHS} epochs, or until Pause")
         self.pause = _button("Pause", "pause", "Stop after the step being made; Start goes on from there")
         self.forward = _button("Step", "step-forward", "One step forward")
         self.again = _button("Reset", "undo", "Back to the untrained network; the settings stay")
         self.page = widgets.HTML(layout={"width": "100%"})
-        super().__init__([self._controls(), self.page], "cnnlessons-training-dashboard")
-        for control in (self.optimizer, self.learning_rate, self.batch_size):
-            self.on(control, self._use)
-        self.on(self.data, self._reset)
+        super().__init__([self._controls(), self.page], name)
         self.on(self.start, self._start)
         self.on(self.pause, self._pause)
         self.on(self.forward, self._advance)
         self.on(self.again, self._reset)
-        self.act(self._reset)
-
-    def __repr__(self):
-        optimizer, rate, batch_size = self._settings()
-        return f"Training dashboard: {self.data.value}, {optimizer}, learning rate {rate:g}, batches of {batch_size}"
 
     def step(self, steps=1):
         """Make some steps, here and now, and show where they led. Taught in lesson 04."""
@@ -389,30 +378,6 @@ class TrainingDashboard(Panel):
         self._waiting.append(action)
         if self._going is None:  # the training came to rest just now, and may not have seen it
             super().act(self._do_waiting)
-
-    def draw(self):
-        self.page.value = page(self.run)
-        self.start.disabled, self.pause.disabled = self._going is not None, self._going is None
-
-    # ----- what it does
-
-    def _use(self):
-        self.run.use(*self._settings())
-
-    def _reset(self):
-        self._pause()
-        self.run = Run(self.data.value, *self._settings(), self._seed)
-
-    def _settings(self):
-        return self.optimizer.value, self.learning_rate.value, self.batch_size.value
-
-    def _advance(self, steps=1):
-        try:
-            self.run.advance(steps)
-        except FloatingPointError as diverged:
-            self._pause()
-            self.draw()
-            raise Unusable(f"Diverged: {diverged}. Choose a lower rate and press Reset.") from None
 
     def _start(self):
         """Let the training go on in the loop that also brings the clicks, between them: no thread is needed."""
@@ -456,6 +421,53 @@ class TrainingDashboard(Panel):
     def _do_waiting(self):
         while self._waiting:
             self._waiting.popleft()()
+
+
+class TrainingDashboard(TrainingPanel):
+    """The panel that `training_dashboard` makes; its controls are attributes and can be set from code."""
+
+    def __init__(self, data, optimizer, learning_rate, batch_size, seed):
+        self._seed = seed
+        self.data = _choice("Data", DATA, data)
+        self.optimizer = _choice("Optimiser", OPTIMIZERS, optimizer)
+        self.batch_size = _choice("Batch size", BATCH_SIZES, batch_size)
+        self.learning_rate = widgets.SelectionSlider(
+            options=[(f"{rate:g}", rate) for rate in LEARNING_RATES], value=learning_rate, description="Learning rate"
+        )
+        self.learning_rate.style.description_width = "initial"
+        super().__init__("cnnlessons-training-dashboard")
+        for control in (self.optimizer, self.learning_rate, self.batch_size):
+            self.on(control, self._use)
+        self.on(self.data, self._reset)
+        self.act(self._reset)
+
+    def __repr__(self):
+        optimizer, rate, batch_size = self._settings()
+        return f"Training dashboard: {self.data.value}, {optimizer}, learning rate {rate:g}, batches of {batch_size}"
+
+    def draw(self):
+        self.page.value = page(self.run)
+        self.start.disabled, self.pause.disabled = self._going is not None, self._going is None
+
+    # ----- what it does
+
+    def _use(self):
+        self.run.use(*self._settings())
+
+    def _reset(self):
+        self._pause()
+        self.run = Run(self.data.value, *self._settings(), self._seed)
+
+    def _settings(self):
+        return self.optimizer.value, self.learning_rate.value, self.batch_size.value
+
+    def _advance(self, steps=1):
+        try:
+            self.run.advance(steps)
+        except FloatingPointError as diverged:
+            self._pause()
+            self.draw()
+            raise Unusable(f"Diverged: {diverged}. Choose a lower rate and press Reset.") from None
 
     def _controls(self):
         buttons = widgets.HBox([self.start, self.pause, self.forward, self.again])

@@ -57,7 +57,7 @@ def compare(epochs, seeds):
 def main(quick):
     print("experiments: small classifiers trained and tested, runs a minute\n")
     if find_spec("keras"):
-        compare(epochs=1 if quick else 12, seeds=1)
+        compare(epochs=1 if quick else 24, seeds=1)
     else:
         print("Keras is not installed, so nothing is trained.")
 
