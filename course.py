@@ -375,7 +375,9 @@ def surroundings(environment: Environment, inherited: dict[str, str]) -> dict[st
 def command_line(command: str, rest: list[str], environment: Environment, path: str) -> list[str]:
     python = str(environment.program("python"))
     if command == "test":
-        return [python, "-m", "pytest", "--nbval", *rest]
+        # Cells of a notebook need those before them, hence a file to each process; -n 0 takes none, as for a debugger.
+        several = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile"]
+        return [python, "-m", "pytest", "--nbval", *several, *rest]
     if command == "lab":
         address = [] if option_value(rest, "--ip", "--ServerApp.ip") is not None else ["--ip=127.0.0.1"]
         # Containers run as root; JupyterLab, which refuses that by default, demands a token there, too.
