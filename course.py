@@ -375,8 +375,9 @@ def surroundings(environment: Environment, inherited: dict[str, str]) -> dict[st
 def command_line(command: str, rest: list[str], environment: Environment, path: str) -> list[str]:
     python = str(environment.program("python"))
     if command == "test":
-        # Cells of a notebook need those before them, hence a file to each process; -n 0 takes none, as for a debugger.
-        several = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile"]
+        # Cells of a notebook need those before them, hence a file to each process, the notebooks first, for they take
+        # longest. With -n 0 all are run in one, as a debugger needs it.
+        several = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"]
         return [python, "-m", "pytest", "--nbval", *several, *rest]
     if command == "lab":
         address = [] if option_value(rest, "--ip", "--ServerApp.ip") is not None else ["--ip=127.0.0.1"]
