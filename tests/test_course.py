@@ -84,9 +84,9 @@ def test_the_start_page_exists():
 
 def test_the_test_command_runs_notebooks_and_tests(environment):
     words = course.command_line("test", ["-x"], environment, path="")
-    assert words[1:4] == ["-m", "pytest", "--nbval"]
-    assert "--dist=loadfile" in words  # the cells of a notebook stay in one process
-    assert words[-1] == "-x"
+    # The cells of a notebook stay in one process.
+    several = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"]
+    assert words[1:] == ["-m", "pytest", "--nbval", *several, "-x"]
 
 
 def test_an_unknown_program_is_named(environment):

@@ -76,8 +76,16 @@ def train_stem(
     model = models.classifier(made, data.train_images.shape[1:], len(data.class_names), width, seed)
     convolutions = stems.convolutions(model)
     drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
-    options = {"frozen": ["stem"] if frozen else [], "callbacks": [drift], "batch_size": batch_size, "seed": seed}
-    classification.train(model, data, epochs, learning_rate, **options)
+    classification.train(
+        model,
+        data,
+        epochs,
+        learning_rate,
+        frozen=["stem"] if frozen else [],
+        callbacks=[drift],
+        batch_size=batch_size,
+        seed=seed,
+    )
     return classification.measured(model, data, noise) | {
         "drift": round(float(drift.by_epoch[-1].mean()), 4),
         "drift_by_epoch": _numbers(moved.mean() for moved in drift.by_epoch),

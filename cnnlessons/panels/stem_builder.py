@@ -275,6 +275,7 @@ class StemBuilder(TrainingPanel):
         )
         self.seed = widgets.IntSlider(setting.seed, *SEEDS, description="Seed", continuous_update=False)
         super().__init__("cnnlessons-stem-builder")
+        self.again.tooltip = "Back to the untrained networks; the settings stay"
         for control in (self.bank, self.share, self.frozen, self.seed):
             self.on(control, self._reset)
         self.act(self._reset)
@@ -291,7 +292,7 @@ class StemBuilder(TrainingPanel):
 
     def draw(self):
         self.page.value = page(self.run)
-        self.start.disabled, self.pause.disabled = self._going is not None, self._going is None
+        super().draw()
 
     def _reset(self):
         self._pause()
@@ -303,8 +304,7 @@ class StemBuilder(TrainingPanel):
         self.run.advance(steps)
 
     def _controls(self):
-        buttons = widgets.HBox([self.start, self.pause, self.forward, self.again])
-        rows = [buttons, self.bank, self.share, self.frozen, self.seed]
+        rows = [self.buttons, self.bank, self.share, self.frozen, self.seed]
         return widgets.VBox(rows, layout={"grid_gap": "4px", "margin": "4px 0 12px"})
 
 

@@ -346,8 +346,8 @@ _training = None  # the panel that was started last: two at once would share the
 class TrainingPanel(Panel):
     """A panel in which something trains while its controls can be used: Start, Pause, Step and Reset.
 
-    A subclass makes its own controls before it calls this constructor and places all in `_controls`; it makes
-    ``self.run`` anew in `_reset`, makes steps in `_advance`, and shows the run in `draw`.
+    A subclass makes its own controls before it calls this constructor and places them below ``self.buttons`` in
+    `_controls`; it makes ``self.run`` anew in `_reset`, makes steps in `_advance`, and shows the run in `draw`.
     """
 
     def __init__(self, name):
@@ -356,6 +356,7 @@ class TrainingPanel(Panel):
         self.pause = _button("Pause", "pause", "Stop after the step being made; Start goes on from there")
         self.forward = _button("Step", "step-forward", "One step forward")
         self.again = _button("Reset", "undo", "Back to the untrained network; the settings stay")
+        self.buttons = widgets.HBox([self.start, self.pause, self.forward, self.again])
         self.page = widgets.HTML(layout={"width": "100%"})
         super().__init__([self._controls(), self.page], name)
         self.on(self.start, self._start)
@@ -378,6 +379,9 @@ class TrainingPanel(Panel):
         self._waiting.append(action)
         if self._going is None:  # the training came to rest just now, and may not have seen it
             super().act(self._do_waiting)
+
+    def draw(self):
+        self.start.disabled, self.pause.disabled = self._going is not None, self._going is None
 
     def _start(self):
         """Let the training go on in the loop that also brings the clicks, between them: no thread is needed."""
@@ -447,7 +451,7 @@ class TrainingDashboard(TrainingPanel):
 
     def draw(self):
         self.page.value = page(self.run)
-        self.start.disabled, self.pause.disabled = self._going is not None, self._going is None
+        super().draw()
 
     # ----- what it does
 
@@ -470,8 +474,7 @@ class TrainingDashboard(TrainingPanel):
             raise Unusable(f"Diverged: {diverged}. Choose a lower rate and press Reset.") from None
 
     def _controls(self):
-        buttons = widgets.HBox([self.start, self.pause, self.forward, self.again])
-        rows = [buttons, self.learning_rate, self.data, self.optimizer, self.batch_size]
+        rows = [self.buttons, self.learning_rate, self.data, self.optimizer, self.batch_size]
         return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(2, max-content)",
                                              "grid_gap": "4px 28px", "margin": "4px 0 12px"})  # fmt: skip
 
