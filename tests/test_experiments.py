@@ -13,6 +13,8 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cnnlessons import cli, experiments
 from cnnlessons.experiments import course, intervals, rows, running
@@ -409,6 +411,14 @@ def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():
         low, high = intervals._bootstrap_t(rng.normal(0.3, 1, 10), 0.95, 999)
         held += low <= 0.3 <= high
     assert 0.925 <= held / 400 <= 0.98
+
+
+@given(st.lists(st.integers(-20, 20), min_size=6, max_size=10).filter(lambda counts: len(set(counts)) > 1))
+@example([-8, 3, -8, -5, -8, -8])  # many draws hold one difference only, which rounding hides in shares
+def test_the_unit_and_the_zero_of_the_differences_do_not_matter(counts):
+    ends = np.array(intervals._bootstrap_t(np.array(counts, float), 0.95, 999))  # whole numbers: without rounding
+    in_shares = intervals._bootstrap_t((0.9 + np.array(counts) / 150) - 0.7, 0.95, 999)
+    assert in_shares == pytest.approx(0.2 + ends / 150, abs=1e-6)
 
 
 # ---- the course's experiments

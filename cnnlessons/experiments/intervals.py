@@ -97,7 +97,7 @@ def _bootstrap_t(differences, level, resamples):
     drawn = np.random.default_rng(0).choice(differences, (resamples, count))
     error, errors = (values.std(axis=-1, ddof=1) / np.sqrt(count) for values in (differences, drawn))
     mean, means = differences.mean(), drawn.mean(axis=1)
-    usable = errors > 0  # not a draw of the same seed every time
+    usable = errors > 1e-9 * error  # not, to rounding, a draw of the same difference every time
     if error == 0 or not usable.any():
         return mean, mean
     t = (means[usable] - mean) / errors[usable]
