@@ -359,6 +359,10 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
         axis.set_xticks(*x_ticks)
     if log:
         axis.set_yscale("log")
+        drawn = np.concatenate([np.asarray(values) for values in series.values()])
+        if drawn.max() < 100 * drawn.min():  # hardly two powers of ten would be named
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_minor_formatter(lambda value, _: "")
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # the usual one writes mathematics, which is off
     else:
         axis.axhline(0, color=GREY, linewidth=1)
@@ -394,7 +398,7 @@ def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
 
 @_styled
 def intervals(groups, label, title=None, width=8.5, reference=None):
-    """Show several runs of each setting: every run a dot, and the interval of their mean a bar below them.
+    """Show several runs of each setting: every run a dot, below them their mean, a diamond on the bar of its interval.
 
     Parameters
     ----------
@@ -418,6 +422,7 @@ def intervals(groups, label, title=None, width=8.5, reference=None):
     for row, (values, (low, high)) in enumerate(groups.values()):
         axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
         axis.plot([low, high], [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
+        axis.plot([np.mean(values)], [row + 0.2], "D", color=VERMILLION, markersize=8, markeredgecolor="white")
     axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
     axis.set_yticks(range(len(groups)), groups)
     axis.tick_params(axis="y", length=0, labelsize=14)

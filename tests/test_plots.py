@@ -287,15 +287,24 @@ def test_each_run_is_a_dot_and_the_interval_a_bar_of_its_row():
     groups = {"with": (np.array([0.8, 0.9, 0.7]), (0.75, 0.85)), "without": ([0.5, 0.4], (0.3, 0.6))}
     (axis,) = plots.intervals(groups, "accuracy", "two networks").axes
     for row, (values, ends) in enumerate(groups.values()):
-        dots, bar = axis.lines[2 * row : 2 * row + 2]
+        dots, bar, mean = axis.lines[3 * row : 3 * row + 3]
         np.testing.assert_array_equal(dots.get_xdata(), values)
         np.testing.assert_array_equal(bar.get_xdata(), ends)
-        assert max(np.abs(np.subtract(line.get_ydata(), row)).max() for line in (dots, bar)) < 0.5
+        np.testing.assert_allclose(mean.get_xdata(), [np.mean(values)])
+        assert max(np.abs(np.subtract(line.get_ydata(), row)).max() for line in (dots, bar, mean)) < 0.5
     assert [label.get_text() for label in axis.get_yticklabels()] == list(groups)
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first group stands on top
     assert (axis.get_xlabel(), axis.get_title()) == ("accuracy", "two networks")
     (compared,) = plots.intervals(groups, "points", reference=0.5).axes
     assert [list(line.get_xdata()) for line in compared.lines].count([0.5, 0.5]) == 1
+
+
+@pytest.mark.parametrize(("top", "named"), [(4.0, {"0.5", "1", "2"}), (4000.0, {"1", "10", "100", "1000"})])
+def test_a_logarithmic_axis_names_enough_of_its_values(top, named):
+    (axis,) = plots.curves(np.arange(3), {"one": np.array([0.4, 1.0, top])}, "x", "y", log=True).axes
+    low, high = axis.get_ylim()
+    shown = {axis.yaxis.get_major_formatter()(value) for value in axis.get_yticks() if low <= value <= high}
+    assert shown == named
 
 
 def test_a_row_of_a_mosaic_has_one_scale_and_a_name():
