@@ -62,3 +62,14 @@ def test_every_question_is_answered_by_code_that_ran(answers):
         if tag.startswith("Q-")
     }
     assert shown == set(answers)
+
+
+@pytest.mark.parametrize("folder", ["", "notebooks/"], ids=["lesson 00", "README"])
+def test_the_table_of_lessons_has_every_lesson_in_order(folder):
+    """A lesson that is not listed is not found."""
+    if folder:
+        text = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    else:
+        text = next(cell.source for cell in NOTEBOOKS[START].cells if cell.source.startswith("## The lessons"))
+    listed = re.findall(rf"^\| \[\d\d [^\]]+\]\({folder}([^)/]+\.ipynb)\)", text, re.MULTILINE)
+    assert listed == [name for name in NOTEBOOKS if folder or name != START]
