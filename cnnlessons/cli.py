@@ -276,10 +276,13 @@ def experiment(options: argparse.Namespace) -> None:
 
     try:
         evidence = experiments.evidence(options.name)
-        if options.epochs and not options.store and options.verify is None:
+        if options.epochs is not None and not options.store and options.verify is None:
             raise Problem("runs with other epochs are another experiment: name a file for them with --store FILE")
         store = options.store or evidence
         if options.verify is not None:
+            for name in ("dataset", "seeds", "epochs"):
+                if getattr(options, name) is not None:
+                    raise Problem(f"--verify draws from all recorded runs: leave out --{name}")
             _verify(experiments.verify(store, options.verify, options.jobs, scheduler=options.scheduler))
         else:
             grid = experiments.grid(options.name, options.dataset, options.epochs)

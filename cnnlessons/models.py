@@ -118,6 +118,11 @@ def costs(layers_of_model):
     -------
     Costs
 
+    Raises
+    ------
+    ValueError
+        If there is a layer with a kernel that is none of Conv2D, DepthwiseConv2D, SeparableConv2D and Dense.
+
     Notes
     -----
     Pooling, normalisation and activations count nothing: they are few operations, though not few milliseconds.
@@ -133,7 +138,7 @@ def costs(layers_of_model):
 
 
 def _counted(layer):
-    """Return multiply-adds and activations of a layer, 0 and 0 if it neither convolves nor is dense."""
+    """Return multiply-adds and activations of a layer, 0 and 0 if it has no kernel."""
     if isinstance(layer, layers.Conv2D):
         found = shapes.conv2d_counts(
             layer.input.shape[1:], layer.kernel.shape, layer.strides, layer.padding, layer.dilation_rate
@@ -141,4 +146,19 @@ def _counted(layer):
         return found.multiply_adds, found.activations
     if isinstance(layer, layers.Dense):
         return int(np.prod(layer.kernel.shape)), layer.units
+    if isinstance(layer, (layers.DepthwiseConv2D, layers.SeparableConv2D)):
+        return _counted_by_channel(layer)
+    if hasattr(layer, "kernel"):
+        known = "Conv2D, DepthwiseConv2D, SeparableConv2D and Dense"
+        raise ValueError(f"layers_of_model may hold, of layers with a kernel, {known}, got {type(layer).__name__}")
     return 0, 0
+
+
+def _counted_by_channel(layer):
+    """Return the same for a convolution of each channel by itself, and perhaps a 1×1 convolution behind it."""
+    *positions, maps = layer.output.shape[1:]
+    positions = int(np.prod(positions))
+    if isinstance(layer, layers.DepthwiseConv2D):
+        return positions * int(np.prod(layer.kernel.shape)), positions * maps
+    kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
+    return positions * sum(int(np.prod(kernel.shape)) for kernel in kernels), positions * maps

@@ -403,7 +403,8 @@ def intervals(groups, label, title=None, width=8.5, reference=None):
     Parameters
     ----------
     groups : dict of str to (values, (low, high))
-        The runs, shape (P,), and the ends of the interval.
+        The runs, shape (P,), and the ends of the interval. One that lies far beyond all runs, or is infinite, is drawn
+        as an arrow out of the picture.
     label : str
         What the values are, with the unit.
     title : str, optional
@@ -419,9 +420,16 @@ def intervals(groups, label, title=None, width=8.5, reference=None):
     picture, (axis,) = _picture(1, 1, width, 1.1 + 0.65 * len(groups))
     if reference is not None:
         axis.axvline(reference, color="0.6", linewidth=1.5, zorder=0)
-    for row, (values, (low, high)) in enumerate(groups.values()):
+    shown = np.concatenate([np.ravel(values) for values, _ in groups.values()])
+    margin = np.ptp(shown) or 1.0
+    limits = shown.min() - margin, shown.max() + margin
+    for row, (values, ends) in enumerate(groups.values()):
         axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
-        axis.plot([low, high], [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
+        axis.plot(np.clip(ends, *limits), [row + 0.2] * 2, "-", color=VERMILLION)
+        for end, arrow in zip(ends, "<>", strict=True):
+            marker = "|" if limits[0] <= end <= limits[1] else arrow
+            place = np.clip(end, *limits)
+            axis.plot(place, row + 0.2, marker, color=VERMILLION, markersize=12, markeredgewidth=2.5)
         axis.plot([np.mean(values)], [row + 0.2], "D", color=VERMILLION, markersize=8, markeredgecolor="white")
     axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
     axis.set_yticks(range(len(groups)), groups)

@@ -147,6 +147,8 @@ def _kernel(source, filters, size, channels, seed):
 
 def _as_start(kernel):
     """Scale filters to the length that He's random ones have on average: the longer, the slower they turn."""
+    if not np.isfinite(kernel).all() or not kernel.any():
+        raise ValueError("start must be finite numbers, not all zero")
     return kernel * np.sqrt(2 * kernel.shape[-1] / np.square(kernel).sum())
 
 

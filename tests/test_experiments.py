@@ -156,6 +156,8 @@ def test_a_process_that_grows_trains_on(start, tmp_path):
         ([{"a": 1, "seed": 2}], ValueError, "and no seed"),
         ([{"a": [1]}], TypeError, r"a must be a string, a number, True, False or None, got \[1\]"),
         ([{"a": 1}, {"a": 1}], ValueError, "grid must hold each setting once"),
+        ([{"a": 1, "device": "x"}], ValueError, "device is a column of its own: give the setting another name"),
+        ("ab", TypeError, "grid must be a sequence of dicts, a setting each, got "),
     ],
 )
 def test_a_grid_that_is_none_says_so(grid, error, said):
@@ -163,12 +165,99 @@ def test_a_grid_that_is_none_says_so(grid, error, said):
         experiments.run(grid, 1)
 
 
-def test_a_store_of_another_experiment_is_not_touched(tmp_path):
+@pytest.mark.parametrize("seeds", [[], [0, 0], 0])
+def test_seeds_that_are_none_say_so(seeds):
+    with pytest.raises(ValueError, match="seeds must be at least"):
+        experiments.run(GRID, seeds)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    grid = [{"setting": np.str_("a"), "size": size} for size in np.array([3, 5])]
+    table = rows.Table(tmp_path / "rows.csv", ("setting", "size", "seed"))
+    for setting in running.checked_grid(grid):
+        table.add(setting | {"seed": 0, "accuracy": np.float64(0.1) + 0.2, "count": np.int64(7)})
+    found = experiments.read(tmp_path / "rows.csv")
+    assert found["accuracy"].tolist() == [0.1 + 0.2] * 2
+    assert found["count"].tolist() == [7, 7]
+    assert running._checked_seeds(np.int64(2)) == [0, 1]
+
+
+def test_results_may_not_take_the_place_of_a_setting():
+    run, row = running._one_run(lambda size, seed: {"size": 1, "device": 2}, {"size": 3, "seed": 0}, None)
+    assert (run["size"], row["size"]) == (3, 3)
+    assert row["error"] == "ValueError: the function must return results under other names than device, size"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name,seed\nx,1\n",
+        "my precious notes",
+        "setting,size,depth,seed,accuracy\na,3,2,0,0.7\n",
+        "setting,size\na,3\n",
+    ],
+    ids=["other names", "no line", "a name more", "no seed"],
+)
+def test_a_store_of_another_experiment_is_not_touched(tmp_path, content):
     store = tmp_path / "other.csv"
-    store.write_text("name,seed\nx,1\n")
-    with pytest.raises(ValueError, match=r"other.csv has no column setting, size"):
+    store.write_text(content)
+    with pytest.raises(ValueError, match=r"with the settings setting, size, seed; those of other.csv are: "):
         experiments.run(GRID, 1, store=store)
-    assert store.read_text() == "name,seed\nx,1\n"
+    assert store.read_text() == content
+
+
+ONE_ROW = "setting,size,seed,accuracy,error\n3×3,3,0,0.5,\n".encode()
+
+
+@pytest.mark.parametrize("cut", ["5×5,5,0,0.".encode(), "5×5".encode()[:2], b"5"], ids=["number", "letter", "start"])
+def test_a_last_line_that_was_cut_off_is_no_row(tmp_path, cut):
+    store = tmp_path / "rows.csv"
+    store.write_bytes(ONE_ROW + cut)
+    assert experiments.read(store)["setting"].tolist() == ["3×3"]
+    table = rows.Table(store, ("setting", "size", "seed"))
+    assert [row["setting"] for row in table.rows] == ["3×3"]
+    assert store.read_bytes() == ONE_ROW
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit to the size of a file")
+def test_a_row_for_which_there_is_no_room_leaves_no_part_of_itself(tmp_path):
+    store = tmp_path / "rows.csv"
+    store.write_bytes(ONE_ROW)
+    program = """
+import resource, signal, sys
+from cnnlessons.experiments import rows
+table = rows.Table(sys.argv[1], ("setting", "size", "seed"))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+row = {"setting": "5×5", "size": 5, "seed": 0, "accuracy": 0.25, "error": ""}
+try:
+    table.add(row)
+except OSError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+table.add(row)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program, str(store), str(len(ONE_ROW) + 4)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "there is no room for another row in rows.csv; all before it are kept\n"
+    assert store.read_bytes() == ONE_ROW + "5×5,5,0,0.25,\n".encode()
+
+
+def test_a_setting_may_be_called_as_pandas_calls_nothing(tmp_path):
+    table = rows.Table(tmp_path / "rows.csv", ("setting", "seed"))
+    for setting in ("None", "NA", "null"):
+        table.add({"setting": setting, "seed": 0, "accuracy": float("nan"), "error": ""})
+    found = experiments.read(tmp_path / "rows.csv")
+    assert found["setting"].tolist() == ["None", "NA", "null"]
+    assert found["accuracy"].isna().all()
+
+
+def test_rows_that_cannot_be_verified_say_so(tmp_path):
+    store = tmp_path / "rows.csv"
+    store.write_text("name,seed\nx,1\n")
+    with pytest.raises(ValueError, match=r"rows as from run; rows.csv has no column 'accuracy'"):
+        experiments.verify(store)
 
 
 def test_a_store_that_another_process_writes_is_left_to_it(start, tmp_path):
@@ -400,17 +489,55 @@ def test_an_empty_field_is_a_combination_as_any_other():
 
 def test_two_rows_for_one_run_are_refused_not_averaged():
     rows = paired(np.full(8, 0.1) + np.arange(8) / 1000)
-    with pytest.raises(ValueError, match="rows must have one row for each setting, seed and task"):
+    with pytest.raises(ValueError, match="rows must have one row for each task, setting, seed: others differ in more"):
         compare(pd.concat([rows, rows.head(1)]))
 
 
-def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():
+@pytest.mark.parametrize("count", [6, 10])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, count: rng.normal(0, 1, count),
+        lambda rng, count: rng.exponential(1, count) - 1,
+        lambda rng, count: rng.choice([-1.0, 1.0], count),  # as where the test images are few
+        lambda rng, count: rng.choice([-1.0, 0.0, 1.0], count),
+    ],
+    ids=["normal", "lopsided", "two values", "three values"],
+)
+def test_a_95_percent_interval_misses_the_truth_in_few_experiments(draw, count):
     rng = np.random.default_rng(0)
-    held = 0
-    for _ in range(400):
-        low, high = intervals._bootstrap_t(rng.normal(0.3, 1, 10), 0.95, 999)
-        held += low <= 0.3 <= high
-    assert 0.925 <= held / 400 <= 0.98
+    ends = np.array([intervals._bootstrap_t(draw(rng, count), 0.95, 999) for _ in range(400)])
+    missed = np.mean((ends[:, 0] > 0) | (ends[:, 1] < 0))
+    assert missed <= 0.05 + 0.035  # three standard errors of the count
+    if draw(rng, 99).max() > 1:  # of few different values the interval may hold too often
+        assert missed >= 0.015
+
+
+def test_pairs_that_do_not_bound_the_mean_leave_an_end_open():
+    low, high = intervals._bootstrap_t(np.array([1.0, 1, 1, 1, 1, -1]), 0.95, 999)
+    assert (low, high < np.inf) == (-np.inf, True)
+    assert intervals._bootstrap_t(np.full(6, 0.1 + 0.2), 0.95, 999) == pytest.approx((0.3, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"resamples": 0}, "resamples must be"),
+        ({"against": "none"}, "against must be one of learned, other, which have values of accuracy, got 'none'"),
+        ({"within": "place"}, "there is no 'place'"),
+        ({"level": 95}, "level must lie between 0 and 1"),
+    ],
+)
+def test_an_interval_that_cannot_be_says_why(options, said):
+    with pytest.raises(ValueError, match=said):
+        experiments.interval(paired(np.arange(6) / 10), **({"within": "task"} | options))
+
+
+def test_against_a_setting_whose_runs_all_failed_there_is_no_interval():
+    found = paired(np.arange(6) / 10)
+    found.loc[found["setting"] == "learned", "accuracy"] = np.nan
+    with pytest.raises(ValueError, match="against must be one of other"):
+        experiments.interval(found, within=["task"])
 
 
 @given(st.lists(st.integers(-20, 20), min_size=6, max_size=10).filter(lambda counts: len(set(counts)) > 1))

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from cnnlessons import shapes
 from cnnlessons.experiments import bakeoff, handcrafted
-from cnnlessons.experiments.rows import FAILED, key, read_csv, value
+from cnnlessons.experiments.rows import FAILED, key, read_csv, read_texts, value
 from cnnlessons.experiments.running import finished
 
 EVIDENCE = Path(__file__).parents[2] / "data" / "evidence"
@@ -101,7 +100,7 @@ def read(store):
     -----
     Taught in lesson 09.
     """
-    return read_csv(_rows_of(store))
+    return read_csv(_rows_of(store).read_bytes())
 
 
 def _rows_of(store):
@@ -145,20 +144,23 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, it holds no finished run, or the function is not known.
+        If there is no such file, it holds no finished run or no accuracy, or the function is not known.
 
     Notes
     -----
     Taught in lesson 09.
     """
     rows = read(store)
+    absent = [column for column in ("seed", "accuracy", FAILED) if column not in rows]
+    if absent:
+        raise ValueError(f"store must hold rows as from run; {_rows_of(store).name} has no column {absent[0]!r}")
     rows = rows[rows[FAILED] == ""]
     count = min(shapes.whole_number(count, "count", 1), len(rows))
     if not count:
         raise ValueError(f"store must hold at least one finished run; {_rows_of(store).name} holds none")
     names = [*rows.columns[: rows.columns.get_loc("seed")], "seed"]
     chosen = rows.loc[np.sort(np.random.default_rng(seed).choice(rows.index, count, replace=False))]
-    texts = pd.read_csv(_rows_of(store), dtype=str, keep_default_na=False).loc[chosen.index, names]
+    texts = read_texts(_rows_of(store).read_bytes()).loc[chosen.index, names]
     runs = [{name: value(text) for name, text in row.items()} for row in texts.to_dict("records")]
     function = _function_for(names[:-1]) if function is None else function
     again = {key({name: row[name] for name in names}): row for row in finished(function, runs, jobs, scheduler)}

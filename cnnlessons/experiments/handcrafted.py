@@ -36,7 +36,7 @@ def train_stem(
     share : float or None
         For "split" and "edge_biased".
     frozen : bool
-        Whether the stem is frozen for the first half of the epochs.
+        Whether the stem is frozen for the first half of the epochs; for "learned" and "edge_biased".
     dataset, per_class, test_per_class
         See `datasets.load`.
     epochs : int
@@ -61,12 +61,19 @@ def train_stem(
         "drift", how far the trained filters of the stem have moved in the end (`training.drift`), on average,
         "drift_by_epoch" and "drift_by_filter"; "parameters" that are trained; "data", the checksum of all images.
 
+    Raises
+    ------
+    ValueError
+        If a stem is to be frozen at first that is never trained, or only in part.
+
     Notes
     -----
     Taught in lesson 09.
     """
     from cnnlessons import models, stems, training
 
+    if frozen and stem not in ("learned", "edge_biased"):
+        raise ValueError(f"frozen must be False for the stem {stem!r}: only learned and edge_biased are set free later")
     classification.begin(seed)
     data, noise, checksum = classification.load(dataset, per_class, test_per_class, test_noise, seed)
     kernel = stems.principal_components(data.train_images, filters, size) if bank == "components" else bank

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from cnnlessons import shapes
+
 
 def interval(
     rows,
@@ -30,37 +32,44 @@ def interval(
     level : float, between 0 and 1
         How often such intervals hold the true mean difference.
     resamples : int
+        How many draws of the seeds.
 
     Returns
     -------
     pandas.DataFrame
         For each combination of `within` and each other setting: "seeds", the number of pairs; "difference", the mean of
-        setting minus `against`; "low" and "high", the interval; "verdict": "higher", "lower" or "unresolved", which it
-        is if the interval holds 0 or there are fewer than six pairs.
+        setting minus `against`; "low" and "high", the interval, of which an end may be infinite if the pairs do not
+        bound it; "verdict": "higher", "lower" or "unresolved", which it is if the interval holds 0 or there are fewer
+        than six pairs.
 
     Raises
     ------
     ValueError
-        If a column or the setting `against` is not there, a run is there twice, or `level` is no such number.
+        If a column or the setting `against` is not there, a run is there twice, or `level` or `resamples` is no such
+        number.
 
     Notes
     -----
     The interval is a bootstrap-t: seeds are drawn with replacement, and the mean of each draw is measured in its own
-    standard errors. B. Efron and R. Tibshirani, "An introduction to the bootstrap" (1993), chapter 12. Six pairs,
-    because even five differences of the same sign happen by chance once in sixteen times.
+    standard errors. B. Efron and R. Tibshirani, "An introduction to the bootstrap" (1993), chapter 12. A draw of one
+    difference only has no spread, and lies infinitely many standard errors away: few pairs, or tied ones, may have no
+    end to one side. Six pairs, because even five differences of the same sign happen by chance once in sixteen times.
 
     Taught in lesson 09.
     """
+    within = [within] if isinstance(within, str) else list(within)
     absent = [column for column in (name, value, "seed", *within) if column not in rows]
     if absent:
         raise ValueError(f"rows must have the columns name, value, seed and within; there is no {absent[0]!r}")
+    rows = rows[rows[value].notna()]
     if against not in set(rows[name]):
-        raise ValueError(f"against must be one of {', '.join(sorted(set(rows[name])))}, got {against!r}")
+        known = ", ".join(map(str, dict.fromkeys(rows[name])))
+        raise ValueError(f"against must be one of {known}, which have values of {value}, got {against!r}")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-    rows = rows[rows[value].notna()]
+    resamples = shapes.whole_number(resamples, "resamples", 100)
     if rows.duplicated([*within, "seed", name]).any():
-        raise ValueError(f"rows must have one row for each {name}, seed and {', '.join(within)}: others differ in more")
+        raise ValueError(f"rows must have one row for each {', '.join([*within, name, 'seed'])}: others differ in more")
     wide = rows.pivot_table(value, [*within, "seed"], name, sort=False, dropna=False)  # a pair a row
     differences = wide.drop(columns=against).sub(wide[against], axis=0)
     found = [
@@ -96,10 +105,13 @@ def _bootstrap_t(differences, level, resamples):
         return -np.inf, np.inf
     drawn = np.random.default_rng(0).choice(differences, (resamples, count))
     error, errors = (values.std(axis=-1, ddof=1) / np.sqrt(count) for values in (differences, drawn))
-    mean, means = differences.mean(), drawn.mean(axis=1)
-    usable = errors > 1e-9 * error  # not, to rounding, a draw of the same difference every time
-    if error == 0 or not usable.any():
+    mean = differences.mean()
+    off = drawn.mean(axis=1) - mean
+    if error <= 1e-9 * np.abs(differences).max():  # to rounding, the same difference every time
         return mean, mean
-    t = (means[usable] - mean) / errors[usable]
-    upper, lower = np.quantile(t, [(1 + level) / 2, (1 - level) / 2])
+    flat = errors <= 1e-9 * error  # so is such a draw: it lies infinitely many of its standard errors off, or none
+    t = np.where(np.abs(off) <= 1e-9 * error, 0.0, np.copysign(np.inf, off))
+    np.divide(off, errors, out=t, where=~flat)
+    upper = np.quantile(t, (1 + level) / 2, method="higher")  # a number that was drawn, since some are infinite
+    lower = np.quantile(t, (1 - level) / 2, method="lower")
     return mean - upper * error, mean - lower * error

@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cnnlessons import atomic
@@ -18,6 +19,7 @@ FAILED = "error"  # the column that is empty unless a run failed
 
 def _text(value):
     """What stands in the CSV file: floats so that they are read back as they were."""
+    value = value.item() if isinstance(value, np.generic) else value
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
@@ -47,7 +49,11 @@ def sole_writer(path):
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     place = path.with_name(f".{path.name}.lock")
-    with closing(sqlite3.connect(place, timeout=0, isolation_level=None)) as lock:
+    try:
+        connection = sqlite3.connect(place, timeout=0, isolation_level=None)
+    except sqlite3.Error as error:
+        raise OSError(f"{str(path.parent)!r} cannot be written ({error}): name another store") from None
+    with closing(connection) as lock:
         try:
             lock.execute(f"PRAGMA user_version = {os.getpid()}")
             lock.execute("BEGIN IMMEDIATE")  # others may read the number, and write nothing
@@ -58,14 +64,19 @@ def sole_writer(path):
         finally:
             with suppress(OSError):  # Windows deletes no open file
                 place.unlink()
+    if os.name == "nt":  # only there, where nobody can have opened it in the meantime and lose it
+        with suppress(OSError):
+            place.unlink()
 
 
 def _not_alone(error, lock, path, place):
     remedy = "name another store"
     if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
         return OSError(f"{path.name} cannot be kept from others ({error}): delete {str(place)!r}, or {remedy}")
-    (process,) = lock.execute("PRAGMA user_version").fetchone()
-    return BlockingIOError(f"another run is writing {path.name} (process {process}): wait for it, or {remedy}")
+    who = ""
+    with suppress(sqlite3.Error):  # it may be writing its number just now
+        who = f" (process {lock.execute('PRAGMA user_version').fetchone()[0]})"
+    return BlockingIOError(f"another run is writing {path.name}{who}: wait for it, or {remedy}")
 
 
 class Table:
@@ -80,16 +91,22 @@ class Table:
 
     def _take_over(self):
         """Read what is there, without a last line that was cut off and without failed runs, which are made again."""
-        text = self.path.read_text(encoding="utf-8")
-        complete = text[: text.rfind("\n") + 1]
-        reader = csv.DictReader(io.StringIO(complete))
-        rows = list(reader)
-        if not set(self.names) <= set(reader.fieldnames or self.names):
-            absent = ", ".join(sorted(set(self.names) - set(reader.fieldnames)))
-            raise ValueError(f"store must be the rows of this experiment; {self.path.name} has no column {absent}")
-        self.columns = list(reader.fieldnames or self.columns)
+        found = self.path.read_bytes()
+        complete = _complete_lines(found)
+        if not found:
+            return
+        reader = csv.DictReader(io.StringIO(complete.decode(errors="replace")))
+        rows, columns = list(reader), list(reader.fieldnames or [])
+        settings = columns[: columns.index("seed") + 1] if "seed" in columns else []
+        if set(settings) != set(self.names):
+            others = ", ".join(settings) or "none"
+            raise ValueError(
+                f"store must be the rows of this experiment, with the settings {', '.join(self.names)}; "
+                f"those of {self.path.name} are: {others}. Name another store"
+            )
+        self.columns = columns
         self.rows = [row for row in rows if not row.get(FAILED)]
-        if complete != text or len(self.rows) < len(rows):
+        if complete != found or len(self.rows) < len(rows):
             self._write_all()
 
     def _key_of(self, row):
@@ -110,9 +127,16 @@ class Table:
             self._append(row)
 
     def _append(self, row):
+        line = _csv(self.columns, [row])
         with self.path.open("ab", buffering=0) as file:  # one write of a whole line
-            file.write(_csv(self.columns, [row]))
-            os.fsync(file.fileno())
+            before = file.seek(0, os.SEEK_END)
+            try:
+                if file.write(line) < len(line):
+                    raise OSError(f"there is no room for another row in {self.path.name}; all before it are kept")
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)
+                raise
 
     def _write_all(self):
         with atomic.writing(self.path) as file:
@@ -120,7 +144,7 @@ class Table:
 
     def frame(self, wanted):
         rows = [self.rows_by_key[key(run)] for run in wanted]
-        return read_csv(io.BytesIO(_csv(dict.fromkeys(itertools.chain(self.columns, *rows)), rows, header=True)))
+        return read_csv(_csv(dict.fromkeys(itertools.chain(self.columns, *rows)), rows, header=True))
 
 
 def _csv(columns, rows, header=False):
@@ -132,5 +156,17 @@ def _csv(columns, rows, header=False):
     return text.getvalue().encode()
 
 
-def read_csv(file):
-    return pd.read_csv(file, dtype={FAILED: str}).fillna({FAILED: ""})
+def _complete_lines(content):
+    """Return the bytes of a file without a last line that was cut off, perhaps within a letter."""
+    return content[: content.rfind(b"\n") + 1]
+
+
+def read_csv(content):
+    """Return the table of the bytes of a CSV file; a setting may be called "None" or "NA"."""
+    file = io.BytesIO(_complete_lines(content))
+    return pd.read_csv(file, dtype={FAILED: str}, keep_default_na=False, na_values=["", "nan"]).fillna({FAILED: ""})
+
+
+def read_texts(content):
+    """Return the same table with every field as it stands in the file."""
+    return pd.read_csv(io.BytesIO(_complete_lines(content)), dtype=str, keep_default_na=False)

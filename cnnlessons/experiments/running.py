@@ -2,6 +2,7 @@
 
 # Keras is not imported here: the process that only hands out the runs needs none of it.
 
+import numbers
 import os
 import platform
 import re
@@ -24,6 +25,8 @@ from cnnlessons.experiments.handcrafted import train_stem
 from cnnlessons.experiments.rows import FAILED, Table, key, sole_writer
 
 DIED = "the process that trained it died, perhaps for want of memory"
+# Columns that are written beside the setting and the results.
+RESERVED = frozenset({"seed", "seconds", FAILED, "python", "numpy", "cnnlessons", "device", "keras", "backend"})
 
 
 def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None, progress=True):
@@ -45,8 +48,8 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
         Each finished run is added to it at once; runs that it holds already are not made again. One process at a time
         may write it.
     function : callable, optional
-        Takes the setting's arguments and ``seed`` and returns a dict of results; `train_stem` by default. Other
-        processes must be able to import it.
+        Takes the setting's arguments and ``seed`` and returns a dict of results, under other names than these;
+        `train_stem` by default. Other processes must be able to import it.
     scheduler : str, optional
         The address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers make the runs. They need this
         package, one thread each (``dask worker ADDRESS --nthreads 1``), and the data.
@@ -62,7 +65,8 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
     Raises
     ------
     TypeError, ValueError
-        If the settings have different names, or two are the same, or the store holds something else.
+        If the settings have different names or a reserved one, or two settings or seeds are the same, or the store
+        holds something else.
     ImportError
         If a scheduler is given and Dask is not installed.
     OSError
@@ -88,12 +92,17 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
 
 
 def checked_grid(grid):
-    grid = [dict(setting) for setting in grid]
+    grid = [grid] if isinstance(grid, dict) else list(grid)
+    if not all(isinstance(setting, dict) for setting in grid):
+        raise TypeError(f"grid must be a sequence of dicts, a setting each, got {grid!r}")
     if not grid:
         raise ValueError("grid must hold at least one setting, got none")
+    grid = [{name: _plain(value) for name, value in setting.items()} for setting in grid]
     for setting in grid:
         if setting.keys() != grid[0].keys() or "seed" in setting:
             raise ValueError(f"each setting must have the names {', '.join(grid[0])}, and no seed, got {setting}")
+        if RESERVED & setting.keys():
+            raise ValueError(f"{min(RESERVED & setting.keys())} is a column of its own: give the setting another name")
         for name, value in setting.items():
             if not (value is None or isinstance(value, (str, bool, int, float))):
                 raise TypeError(f"{name} must be a string, a number, True, False or None, got {value!r}")
@@ -102,9 +111,17 @@ def checked_grid(grid):
     return grid
 
 
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _checked_seeds(seeds):
-    seeds = range(shapes.whole_number(seeds, "seeds", 1)) if isinstance(seeds, int) else list(seeds)
-    return [shapes.whole_number(seed, "seeds", 0) for seed in seeds]
+    if isinstance(seeds, numbers.Number):
+        return list(range(shapes.whole_number(seeds, "seeds", 1)))
+    seeds = [shapes.whole_number(seed, "seeds", 0) for seed in seeds]
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be at least one, and each once, got {seeds}")
+    return seeds
 
 
 def finished(function, runs, jobs, scheduler):
@@ -203,11 +220,18 @@ def _one_run(function, run, parent):
         try:
             if function.__module__.startswith(__package__):
                 _load_keras()
-            results = dict(function(**run))
+            results = _checked_results(function(**run), run)
         except Exception as problem:  # whatever it is, it is kept, and the other runs go on
             error = f"{type(problem).__name__}: {problem}"
         seconds = round(time.perf_counter() - start, 2)
         return run, run | results | {"seconds": seconds, FAILED: " ".join(error.split())} | _made_with()
+
+
+def _checked_results(results, run):
+    taken = (RESERVED | run.keys()) & (results := dict(results)).keys()
+    if taken:
+        raise ValueError(f"the function must return results under other names than {', '.join(sorted(taken))}")
+    return results
 
 
 @lru_cache(maxsize=1)

@@ -56,8 +56,8 @@ def compare(rows, dataset, one, other, measure="test images"):
     Returns
     -------
     Compared
-        The interval is that of `experiments.interval`; with fewer than six pairs nothing is resolved, and the panel
-        does not show it.
+        The interval is that of `experiments.interval`, an end of which may be infinite; with fewer than six pairs
+        nothing is resolved, and the panel does not show it.
 
     Raises
     ------
@@ -157,8 +157,8 @@ def verdict(compared, one, other):
 
 
 def _minus(text):
-    """Write true minus signs."""
-    return text.replace("-", "−")
+    """Write true minus signs, and infinity."""
+    return text.replace("-", "−").replace("inf", "∞")
 
 
 def facts(rows, dataset, setting, measure="test images"):
@@ -176,11 +176,19 @@ def facts(rows, dataset, setting, measure="test images"):
         Contestants are built to be compared within one contest. Times, of a batch, are the least of all seeds; the
         accuracy is the mean of all seeds.
 
+    Raises
+    ------
+    ValueError
+        If there is no such data set, contestant or measure.
+
     Notes
     -----
     Taught in lesson 11.
     """
     rows = _checked(rows)
+    _known("dataset", dataset, datasets_in(rows))
+    _known("setting", setting, contestants(rows, dataset))
+    _known("measure", measure, tuple(MEASURES))
     here = rows[(rows.dataset == dataset) & (rows.setting == setting)]
     counted = {"Contest": html.escape(str(here.group.iloc[0]))}
     counted |= {name: f"{int(here[column].iloc[0]):,}" for name, column in COUNTS.items()}
@@ -230,8 +238,9 @@ def _chart(compared, one, other):
     if one == other or not len(compared.seeds):
         return ""
     differences = np.subtract(*compared.values.T)
-    ends = (compared.low, compared.high) if len(differences) >= 6 else ()  # fewer would say too much
-    reach = 1.1 * max(1.0, np.abs([*differences, *ends]).max())
+    ends = np.array([compared.low, compared.high] if len(differences) >= 6 else [])  # fewer would say too much
+    seen = np.abs(differences).max()
+    reach = 1.1 * max(1.0, seen, *np.minimum(np.abs(ends), 3 * seen))  # an end far out leaves the picture
     bottom = (len(differences) + 2) * _ROW
 
     def across(points):
@@ -244,10 +253,10 @@ def _chart(compared, one, other):
         parts.append(f'<circle cx="{across(difference):.1f}" cy="{down:.1f}" r="6">{said}</circle>')
         parts.append(svg_text(2, down + 5, "start", f"seed {seed}"))
     if ends:
-        left, right = (f"{across(value):.1f}" for value in ends)
+        left, right = (f"{across(value):.1f}" for value in np.clip(ends, -reach, reach))
         down = f"{bottom - 0.7 * _ROW:.1f}"
         parts.append(f'<line class="interval" x1="{left}" x2="{right}" y1="{down}" y2="{down}"/>')
-    step = next(step for step in (0.5, 1, 2, 5, 10, 20, 50, 100) if reach / step < 4)
+    step = next(step for step in (0.5, 1, 2, 5, 10, 20, 50, 100) if reach / step < 4)  # at most 110 points
     for tick in np.arange(-np.floor(reach / step), np.floor(reach / step) + 1) * step:
         parts.append(svg_text(across(tick), bottom + 16, "middle", _minus(f"{tick:+g}") if tick else "0"))
     parts.append(svg_text(across(0), bottom + 36, "middle", "points more than the other"))

@@ -351,6 +351,8 @@ class TrainingPanel(Panel):
     """
 
     def __init__(self, name):
+        if _training is not None:
+            _training.stop()  # a cell may be run a second time, and the first panel is gone then
         self._task, self._going, self._waiting = None, None, deque()
         self.start = _button("Start", "play", f"Train for {EPOCHS} epochs, or until Pause")
         self.pause = _button("Pause", "pause", "Stop after the step being made; Start goes on from there")
@@ -403,17 +405,21 @@ class TrainingPanel(Panel):
         self.act(self._pause)
 
     async def _train(self, going):
-        end = self.run.epochs + EPOCHS
+        end, said = self.run.epochs + EPOCHS, ""
         try:
             while self._going is going and self.run.epochs < end:
                 super().act(self._turn)
                 await asyncio.sleep(0.01)  # here the clicks get through
+        except Exception:
+            said = self.problem.value  # to stay below the last picture: nobody sees what a task raises
+            raise
         finally:
             if self._going is going:  # not stopped by the reader
                 self._pause()
                 super().act()
             if self._waiting:
                 super().act(self._do_waiting)
+            self.problem.value = said or self.problem.value
 
     def _turn(self):
         """Do what the reader asked for, and train for a tenth of a second: ten pictures a second at most."""
@@ -514,8 +520,6 @@ def training_dashboard(data="digits", optimizer="Adam", learning_rate=0.003, bat
     ):
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
-    if _training is not None:
-        _training.stop()  # this cell may be run a second time, and the first panel is gone then
     return TrainingDashboard(data, optimizer, learning_rate, batch_size, shapes.whole_number(seed, "seed", 0))
 
 
