@@ -425,11 +425,10 @@ def intervals(groups, label, title=None, width=8.5, reference=None):
     limits = shown.min() - margin, shown.max() + margin
     for row, (values, ends) in enumerate(groups.values()):
         axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
-        axis.plot(np.clip(ends, *limits), [row + 0.2] * 2, "-", color=VERMILLION)
-        for end, arrow in zip(ends, "<>", strict=True):
-            marker = "|" if limits[0] <= end <= limits[1] else arrow
-            place = np.clip(end, *limits)
-            axis.plot(place, row + 0.2, marker, color=VERMILLION, markersize=12, markeredgewidth=2.5)
+        bar = np.clip(ends, *limits)
+        axis.plot(bar, [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
+        for place, arrow in zip(bar[bar != ends], np.array(["<", ">"])[bar != ends], strict=True):
+            axis.plot([place], [row + 0.2], arrow, color=VERMILLION, markersize=12)
         axis.plot([np.mean(values)], [row + 0.2], "D", color=VERMILLION, markersize=8, markeredgecolor="white")
     axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
     axis.set_yticks(range(len(groups)), groups)

@@ -294,7 +294,7 @@ def fit_in_two_phases(
     Raises
     ------
     ValueError
-        If there is no such layer, or it has nothing to train, or the first phase is longer than all epochs.
+        If there is no such layer, or it has no weights, or the first phase is longer than all epochs.
 
     Notes
     -----
@@ -304,8 +304,8 @@ def fit_in_two_phases(
         raise ValueError(f"first_phase must be at most epochs, {epochs}, got {first_phase}")
     held = [model.get_layer(name) for name in frozen]
     for layer in held:
-        if not layer.trainable_weights:
-            raise ValueError(f"frozen must name layers that are trained otherwise, got {layer.name!r}")
+        if not layer.weights:
+            raise ValueError(f"frozen must name layers with weights, and {layer.name!r} has none")
     histories = []
     for start, end, rate, trainable in ((0, first_phase, rates[0], False), (first_phase, epochs, rates[1], True)):
         for layer in held:

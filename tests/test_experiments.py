@@ -755,6 +755,13 @@ def test_a_contestant_trained_twice_is_the_same_and_costs_what_its_model_does(ba
     assert first["receptive_field"] == 3 + 2 * 2  # the second 3×3 steps over two pixels at a time
 
 
+@pytest.mark.parametrize("stem", ["fixed", "split", "pass_through", "basis"])
+def test_what_is_not_trained_as_a_whole_is_not_frozen_at_first(stem):
+    setting = {"stem": stem, "bank": "gabor", "share": None, "dataset": "photo_patches", "per_class": 25, "epochs": 2}
+    with pytest.raises(ValueError, match=f"frozen must be False for the stem '{stem}'"):
+        experiments.train_stem(**setting, frozen=True, seed=0)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -762,6 +769,7 @@ def test_a_contestant_trained_twice_is_the_same_and_costs_what_its_model_does(ba
         (["stems", "--epochs", "1"], "name a file for them with --store FILE"),
         (["stems", "--dataset", "digits"], "dataset must be one of photo_patches, cifar10"),
         (["stems", "--verify", "2", "--store", "none.csv"], "there are no rows in none.csv"),
+        (["stems", "--verify", "2", "--dataset", "cifar10"], "draws from all recorded runs: leave out --dataset"),
     ],
 )
 def test_the_command_says_what_it_cannot_do(options, said, capsys, tmp_path, monkeypatch):

@@ -144,6 +144,20 @@ def test_each_pair_is_a_dot_at_its_difference(rows):
     np.testing.assert_allclose([left, right], zero + scale[0] * np.array([compared.low, compared.high]), atol=1)
 
 
+@pytest.mark.parametrize("last", [-0.05, -60.0])
+def test_an_interval_that_runs_out_of_the_picture_ends_at_its_edge(rows, last):
+    here = (rows.dataset == "photo_patches") & rows.setting.isin(["large", "small"])
+    rows.loc[here & (rows.setting == "small"), "accuracy"] = 0.5
+    rows.loc[here & (rows.setting == "large"), "accuracy"] = 0.505
+    rows.loc[here & (rows.setting == "large") & (rows.seed == 7), "accuracy"] = 0.5 + last / 100
+    compared = browser.compare(rows, "photo_patches", "large", "small")
+    page = browser.page(rows, "photo_patches", "large", "small")
+    left, right = (float(x) for x in re.search(r'class="interval" x1="([-\d.]+)" x2="([-\d.]+)"', page).groups())
+    assert browser._LEFT <= left < right <= browser._WIDE
+    assert compared.low < 3 * last
+    assert ("−∞" in page) == np.isinf(compared.low)
+
+
 def test_every_choice_gives_a_page(rows):
     for dataset, one, other, measure in product(SEEDS, ("small", "large"), ("alike", "small"), browser.MEASURES):
         page = browser.page(rows, dataset, one, other, measure)

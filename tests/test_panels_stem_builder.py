@@ -187,6 +187,18 @@ def test_it_makes_a_step_on_demand_and_trains_by_itself_until_it_is_paused():
     assert "Not trained yet" in panel.page.value
 
 
+def test_a_second_panel_stops_the_first():
+    async def reader():
+        first = panels.stem_builder()
+        first.start.click()
+        await asyncio.sleep(0.05)
+        panels.stem_builder()
+        await rest(first)
+        assert first.run.steps < 100
+
+    asyncio.run(reader())
+
+
 def test_an_error_is_shown_and_raised(monkeypatch):
     panel = panels.stem_builder()
     monkeypatch.setattr(builder, "page", lambda run, note="": 1 / 0)

@@ -373,6 +373,25 @@ def test_a_divergence_is_explained_and_stops_the_training(monkeypatch):
     assert steps_shown(panel) == 2
 
 
+def test_an_error_while_it_trains_by_itself_stays_on_show(monkeypatch):
+    def broken(*_):
+        raise MemoryError("no room for a batch")
+
+    panel = panels.training_dashboard("lines")
+    panel.step(1)
+    monkeypatch.setattr(panel.run.network, "train_step", broken)
+
+    async def reader():
+        panel.start.click()
+        await rest(panel)
+        with pytest.raises(MemoryError):
+            await panel._task
+
+    asyncio.run(reader())
+    assert "(MemoryError): no room for a batch" in panel.problem.value
+    assert not panel.start.disabled
+
+
 def test_an_error_in_the_code_of_the_page_is_shown_and_raised(monkeypatch):
     panel = panels.training_dashboard("lines")
     monkeypatch.setattr(dashboard, "page", lambda run: 1 / 0)

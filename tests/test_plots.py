@@ -299,6 +299,15 @@ def test_each_run_is_a_dot_and_the_interval_a_bar_of_its_row():
     assert [list(line.get_xdata()) for line in compared.lines].count([0.5, 0.5]) == 1
 
 
+@pytest.mark.parametrize("end", [-40.0, -np.inf])
+def test_an_end_far_out_is_an_arrow_at_the_edge(end):
+    (axis,) = plots.intervals({"few": (np.array([0.0, 1.0, 2.0]), (end, 3.0))}, "points").axes
+    _, bar, arrow, _ = axis.lines
+    np.testing.assert_array_equal(bar.get_xdata(), [-2.0, 3.0])  # as far below the runs as they reach
+    assert (arrow.get_marker(), list(arrow.get_xdata())) == ("<", [-2.0])
+    assert axis.get_xlim()[0] > -4
+
+
 @pytest.mark.parametrize(("top", "named"), [(4.0, {"0.5", "1", "2"}), (4000.0, {"1", "10", "100", "1000"})])
 def test_a_logarithmic_axis_names_enough_of_its_values(top, named):
     (axis,) = plots.curves(np.arange(3), {"one": np.array([0.4, 1.0, top])}, "x", "y", log=True).axes

@@ -233,6 +233,8 @@ def test_phases_that_are_none_are_refused():
         two_phases(2, 3)
     with pytest.raises(ValueError, match="No such layer: nope"):
         two_phases(2, 1, frozen=["nope"])
+    with pytest.raises(ValueError, match="frozen must name layers with weights, and 'stem_pool' has none"):
+        two_phases(2, 1, frozen=["stem_pool"])
 
 
 def test_training_that_goes_on_sees_the_batches_of_the_epochs_that_are_left():
@@ -300,6 +302,21 @@ def test_depth_is_the_number_of_convolutions_in_each_block(depth, names):
     assert {layer.output.shape[1:3] for layer in found[1 + depth :]} <= {(4, 4)}
     assert "stem_pool" not in {layer.name for layer in model.layers}
     assert model.output_shape == (None, 3)
+
+
+def test_a_convolution_of_each_channel_by_itself_costs_no_more_than_it_computes():
+    images = keras.Input((8, 8, 3))
+    by_channel, separable = keras.layers.DepthwiseConv2D(3, depth_multiplier=2), keras.layers.SeparableConv2D(5, 3)
+    separable(by_channel(images))
+    assert models.costs([by_channel]) == (3 * 3 * 3 * 2 + 6, 36 * 9 * 6, 36 * 6)
+    assert models.costs([separable]) == (9 * 6 + 6 * 5 + 5, 16 * (9 * 6 + 6 * 5), 16 * 5)
+
+
+def test_what_cannot_be_counted_is_refused():
+    layer = keras.layers.Conv2DTranspose(4, 3)
+    layer(keras.Input((8, 8, 3)))
+    with pytest.raises(ValueError, match="SeparableConv2D and Dense, got Conv2DTranspose"):
+        models.costs([layer])
 
 
 def test_costs_are_those_counted_by_hand():

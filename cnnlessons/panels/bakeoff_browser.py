@@ -252,7 +252,7 @@ def _chart(compared, one, other):
         said = f"<title>seed {seed}: {difference:+.2f}</title>"
         parts.append(f'<circle cx="{across(difference):.1f}" cy="{down:.1f}" r="6">{said}</circle>')
         parts.append(svg_text(2, down + 5, "start", f"seed {seed}"))
-    if ends:
+    if len(ends):
         left, right = (f"{across(value):.1f}" for value in np.clip(ends, -reach, reach))
         down = f"{bottom - 0.7 * _ROW:.1f}"
         parts.append(f'<line class="interval" x1="{left}" x2="{right}" y1="{down}" y2="{down}"/>')
