@@ -251,3 +251,10 @@ def test_stems_of_equal_receptive_field_cost_what_their_layers_cost():
     }
     by_rows = 8 * 16 * 9 * 8 + 8 * 8 * 24 * 8  # the first halves the rows, the second the columns
     assert multiply_adds == {name: 64 * count for name, count in weights.items()} | {"rows and columns": by_rows}
+
+
+@pytest.mark.parametrize("weight", [0.0, np.nan])
+def test_a_start_without_a_length_is_refused(weight):
+    stem = stems.learned(filters=2, start=np.full((3, 3, 3, 2), weight))
+    with pytest.raises(ValueError, match="start must be finite numbers, not all zero"):
+        stem(keras.Input((8, 8, 3)))
