@@ -158,7 +158,5 @@ def _counted_by_channel(layer):
     """Return the same for a convolution of each channel by itself, and perhaps a 1×1 convolution behind it."""
     *positions, maps = layer.output.shape[1:]
     positions = int(np.prod(positions))
-    if isinstance(layer, layers.DepthwiseConv2D):
-        return positions * int(np.prod(layer.kernel.shape)), positions * maps
-    kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
-    return positions * sum(int(np.prod(kernel.shape)) for kernel in kernels), positions * maps
+    used = sum(int(np.prod(weight.shape)) for weight in layer.weights if weight.name.endswith("kernel"))
+    return positions * used, positions * maps

@@ -427,8 +427,9 @@ def intervals(groups, label, title=None, width=8.5, reference=None):
         axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
         bar = np.clip(ends, *limits)
         axis.plot(bar, [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
-        for place, arrow in zip(bar[bar != ends], np.array(["<", ">"])[bar != ends], strict=True):
-            axis.plot([place], [row + 0.2], arrow, color=VERMILLION, markersize=12)
+        for place, end, arrow in zip(bar, ends, "<>", strict=True):
+            if place != end:
+                axis.plot([place], [row + 0.2], arrow, color=VERMILLION, markersize=12)
         axis.plot([np.mean(values)], [row + 0.2], "D", color=VERMILLION, markersize=8, markeredgecolor="white")
     axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
     axis.set_yticks(range(len(groups)), groups)

@@ -219,6 +219,13 @@ def test_a_last_line_that_was_cut_off_is_no_row(tmp_path, cut):
     assert store.read_bytes() == ONE_ROW
 
 
+def test_what_is_not_utf_8_is_kept_as_it_is(tmp_path):
+    store = tmp_path / "rows.csv"
+    store.write_bytes(ONE_ROW + b"\xe9t\xe9,3,1,0.5,\ncut")
+    assert len(rows.Table(store, ("setting", "size", "seed")).rows) == 2
+    assert store.read_bytes() == ONE_ROW + b"\xe9t\xe9,3,1,0.5,\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit to the size of a file")
 def test_a_row_for_which_there_is_no_room_leaves_no_part_of_itself(tmp_path):
     store = tmp_path / "rows.csv"
@@ -491,6 +498,15 @@ def test_two_rows_for_one_run_are_refused_not_averaged():
     rows = paired(np.full(8, 0.1) + np.arange(8) / 1000)
     with pytest.raises(ValueError, match="rows must have one row for each task, setting, seed: others differ in more"):
         compare(pd.concat([rows, rows.head(1)]))
+
+
+def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        low, high = intervals._bootstrap_t(rng.normal(0.3, 1, 10), 0.95, 999)
+        held += low <= 0.3 <= high
+    assert 0.925 <= held / 400 <= 0.98
 
 
 @pytest.mark.parametrize("count", [6, 10])

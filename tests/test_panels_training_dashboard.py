@@ -349,13 +349,19 @@ def test_without_a_loop_the_reader_is_told_what_works():
     assert not panel.start.disabled
 
 
-def test_a_divergence_is_explained_and_stops_the_training(monkeypatch):
-    def diverged(*_):
-        raise FloatingPointError("the network's outputs are no longer finite")
+def panel_whose_second_step_raises(error, monkeypatch):
+    def broken(*_):
+        raise error
 
     panel = panels.training_dashboard("lines")
     panel.step(1)
-    monkeypatch.setattr(panel.run.network, "train_step", diverged)
+    monkeypatch.setattr(panel.run.network, "train_step", broken)
+    return panel
+
+
+def test_a_divergence_is_explained_and_stops_the_training(monkeypatch):
+    error = FloatingPointError("the network's outputs are no longer finite")
+    panel = panel_whose_second_step_raises(error, monkeypatch)
 
     async def reader():
         panel.start.click()
@@ -374,12 +380,7 @@ def test_a_divergence_is_explained_and_stops_the_training(monkeypatch):
 
 
 def test_an_error_while_it_trains_by_itself_stays_on_show(monkeypatch):
-    def broken(*_):
-        raise MemoryError("no room for a batch")
-
-    panel = panels.training_dashboard("lines")
-    panel.step(1)
-    monkeypatch.setattr(panel.run.network, "train_step", broken)
+    panel = panel_whose_second_step_raises(MemoryError("no room for a batch"), monkeypatch)
 
     async def reader():
         panel.start.click()

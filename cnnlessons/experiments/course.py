@@ -150,17 +150,19 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     -----
     Taught in lesson 09.
     """
-    rows = read(store)
+    path = _rows_of(store)
+    content = path.read_bytes()
+    rows = read_csv(content)
     absent = [column for column in ("seed", "accuracy", FAILED) if column not in rows]
     if absent:
-        raise ValueError(f"store must hold rows as from run; {_rows_of(store).name} has no column {absent[0]!r}")
+        raise ValueError(f"store must hold rows as from run; {path.name} has no column {absent[0]!r}")
     rows = rows[rows[FAILED] == ""]
     count = min(shapes.whole_number(count, "count", 1), len(rows))
     if not count:
-        raise ValueError(f"store must hold at least one finished run; {_rows_of(store).name} holds none")
+        raise ValueError(f"store must hold at least one finished run; {path.name} holds none")
     names = [*rows.columns[: rows.columns.get_loc("seed")], "seed"]
     chosen = rows.loc[np.sort(np.random.default_rng(seed).choice(rows.index, count, replace=False))]
-    texts = read_texts(_rows_of(store).read_bytes()).loc[chosen.index, names]
+    texts = read_texts(content).loc[chosen.index, names]
     runs = [{name: value(text) for name, text in row.items()} for row in texts.to_dict("records")]
     function = _function_for(names[:-1]) if function is None else function
     again = {key({name: row[name] for name in names}): row for row in finished(function, runs, jobs, scheduler)}

@@ -81,7 +81,7 @@ def interval(
 
 
 def _by_place(pairs, within):
-    return pairs.groupby(level=list(within), sort=False, dropna=False) if within else [((), pairs)]
+    return pairs.groupby(level=within, sort=False, dropna=False) if within else [((), pairs)]
 
 
 def _compared(differences, level, resamples):

@@ -17,9 +17,14 @@ from cnnlessons import atomic
 FAILED = "error"  # the column that is empty unless a run failed
 
 
+def plain(value):
+    """Return Python's own number, text or truth value for one of NumPy's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _text(value):
     """What stands in the CSV file: floats so that they are read back as they were."""
-    value = value.item() if isinstance(value, np.generic) else value
+    value = plain(value)
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
@@ -92,10 +97,10 @@ class Table:
     def _take_over(self):
         """Read what is there, without a last line that was cut off and without failed runs, which are made again."""
         found = self.path.read_bytes()
-        complete = _complete_lines(found)
         if not found:
             return
-        reader = csv.DictReader(io.StringIO(complete.decode(errors="replace")))
+        complete = _complete_lines(found)
+        reader = csv.DictReader(io.StringIO(complete.decode(errors="surrogateescape")))  # to write all as it was
         rows, columns = list(reader), list(reader.fieldnames or [])
         settings = columns[: columns.index("seed") + 1] if "seed" in columns else []
         if set(settings) != set(self.names):
@@ -153,7 +158,7 @@ def _csv(columns, rows, header=False):
     if header:
         writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="surrogateescape")
 
 
 def _complete_lines(content):

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from cnnlessons import __version__, shapes
 from cnnlessons.experiments.handcrafted import train_stem
-from cnnlessons.experiments.rows import FAILED, Table, key, sole_writer
+from cnnlessons.experiments.rows import FAILED, Table, key, plain, sole_writer
 
 DIED = "the process that trained it died, perhaps for want of memory"
 # Columns that are written beside the setting and the results.
@@ -97,7 +97,7 @@ def checked_grid(grid):
         raise TypeError(f"grid must be a sequence of dicts, a setting each, got {grid!r}")
     if not grid:
         raise ValueError("grid must hold at least one setting, got none")
-    grid = [{name: _plain(value) for name, value in setting.items()} for setting in grid]
+    grid = [{name: plain(value) for name, value in setting.items()} for setting in grid]
     for setting in grid:
         if setting.keys() != grid[0].keys() or "seed" in setting:
             raise ValueError(f"each setting must have the names {', '.join(grid[0])}, and no seed, got {setting}")
@@ -109,10 +109,6 @@ def checked_grid(grid):
     if len({key(setting) for setting in grid}) < len(grid):
         raise ValueError("grid must hold each setting once")
     return grid
-
-
-def _plain(value):
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _checked_seeds(seeds):

@@ -70,11 +70,7 @@ def compare(rows, dataset, one, other, measure="test images"):
     """
     from cnnlessons import experiments  # here, since it takes a second to load and the other panels need none of it
 
-    rows = _checked(rows)
-    _known("dataset", dataset, datasets_in(rows))
-    _known("measure", measure, tuple(MEASURES))
-    for name, setting in (("one", one), ("other", other)):
-        _known(name, setting, contestants(rows, dataset))
+    rows = _chosen(rows, dataset, measure, one=one, other=other)
     value = MEASURES[measure]
     here = rows[(rows.dataset == dataset) & rows.setting.isin([one, other])]
     wide = here.pivot_table(value, "seed", "setting").reindex(columns=[one, other])
@@ -94,6 +90,16 @@ def datasets_in(rows):
 def contestants(rows, dataset):
     """Return the settings that have rows on a data set, in their order. Taught in lesson 11."""
     return tuple(dict.fromkeys(rows[rows.dataset == dataset].setting))
+
+
+def _chosen(rows, dataset, measure, **settings):
+    """Return the rows that did not fail, if the data set, the measure and the contestants are there."""
+    rows = _checked(rows)
+    _known("dataset", dataset, datasets_in(rows))
+    _known("measure", measure, tuple(MEASURES))
+    for name, setting in settings.items():
+        _known(name, setting, contestants(rows, dataset))
+    return rows
 
 
 def _known(name, value, known):
@@ -185,10 +191,7 @@ def facts(rows, dataset, setting, measure="test images"):
     -----
     Taught in lesson 11.
     """
-    rows = _checked(rows)
-    _known("dataset", dataset, datasets_in(rows))
-    _known("setting", setting, contestants(rows, dataset))
-    _known("measure", measure, tuple(MEASURES))
+    rows = _chosen(rows, dataset, measure, setting=setting)
     here = rows[(rows.dataset == dataset) & (rows.setting == setting)]
     counted = {"Contest": html.escape(str(here.group.iloc[0]))}
     counted |= {name: f"{int(here[column].iloc[0]):,}" for name, column in COUNTS.items()}
@@ -256,7 +259,7 @@ def _chart(compared, one, other):
         left, right = (f"{across(value):.1f}" for value in np.clip(ends, -reach, reach))
         down = f"{bottom - 0.7 * _ROW:.1f}"
         parts.append(f'<line class="interval" x1="{left}" x2="{right}" y1="{down}" y2="{down}"/>')
-    step = next(step for step in (0.5, 1, 2, 5, 10, 20, 50, 100) if reach / step < 4)  # at most 110 points
+    step = next(step for step in (0.5, 1, 2, 5, 10, 20, 50, 100) if reach / step < 4)  # at most 330 points
     for tick in np.arange(-np.floor(reach / step), np.floor(reach / step) + 1) * step:
         parts.append(svg_text(across(tick), bottom + 16, "middle", _minus(f"{tick:+g}") if tick else "0"))
     parts.append(svg_text(across(0), bottom + 36, "middle", "points more than the other"))

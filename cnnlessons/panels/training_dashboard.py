@@ -405,28 +405,29 @@ class TrainingPanel(Panel):
         self.act(self._pause)
 
     async def _train(self, going):
-        end, said = self.run.epochs + EPOCHS, ""
+        end = self.run.epochs + EPOCHS
         try:
             while self._going is going and self.run.epochs < end:
                 super().act(self._turn)
                 await asyncio.sleep(0.01)  # here the clicks get through
-        except Exception:
-            said = self.problem.value  # to stay below the last picture: nobody sees what a task raises
-            raise
         finally:
             if self._going is going:  # not stopped by the reader
                 self._pause()
                 super().act()
             if self._waiting:
                 super().act(self._do_waiting)
-            self.problem.value = said or self.problem.value
 
     def _turn(self):
         """Do what the reader asked for, and train for a tenth of a second: ten pictures a second at most."""
-        self._do_waiting()
-        enough = time.monotonic() + BURST
-        while self._going is not None and time.monotonic() < enough:
-            self._advance()
+        try:
+            self._do_waiting()
+            enough = time.monotonic() + BURST
+            while self._going is not None and time.monotonic() < enough:
+                self._advance()
+        except Exception:  # `act` says it, and nobody sees what a task raises: come to rest without another word
+            self._pause()
+            self.draw()
+            raise
 
     def _do_waiting(self):
         while self._waiting:
