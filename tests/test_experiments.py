@@ -373,9 +373,10 @@ def test_a_worker_of_dask_that_is_killed_costs_no_run(dask, start, tmp_path):
 
 
 def test_a_run_that_ends_its_worker_is_kept_with_its_error(dask, start, tmp_path):
-    # At its first death, and no other run waits for the same worker: by default a run may end three workers.
+    # At its first death (by default a run may end three workers), no other run waits for the same worker, and what the
+    # worker finished before has left it: a run takes a second.
     once = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0", "DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION": "1"}
-    address, _ = dask("--no-nanny", DIE="b1", **once)
+    address, _ = dask("--no-nanny", DIE="b1", RUN_SECONDS="1", **once)
     assert finish(start("print(len(rows))", f", scheduler={address!r}")) == "6\n"
     found = rows_in(tmp_path)
     (died,) = found[found["error"] != ""].itertuples()
