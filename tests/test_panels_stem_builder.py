@@ -13,16 +13,16 @@ from PIL import Image
 pytest.importorskip("tensorflow")
 
 from cnnlessons import models, panels, stems, training
+from cnnlessons.panels import _training
 
 builder = import_module("cnnlessons.panels.stem_builder")  # the package's attribute is the function
-dashboard = import_module("cnnlessons.panels.training_dashboard")
 Run, Setting = builder.Run, builder.Setting
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     """No test meets the panel of another."""
-    monkeypatch.setattr(dashboard, "_training", None)
+    monkeypatch.setattr(_training, "_started", None)
 
 
 @pytest.fixture(autouse=True, scope="module")

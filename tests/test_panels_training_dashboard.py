@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 
 from cnnlessons import datasets, panels, plots
 from cnnlessons.optimizers import Adam
+from cnnlessons.panels import _training
 
-dashboard = import_module(
-    "cnnlessons.panels.training_dashboard"
-)  # the package's attribute of this name is the function
+dashboard = import_module("cnnlessons.panels.training_dashboard")  # the package's attribute is the function
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     """No test meets the dashboard of another."""
-    monkeypatch.setattr(dashboard, "_training", None)
+    monkeypatch.setattr(_training, "_started", None)
 
 
 async def rest(panel):
@@ -115,7 +114,7 @@ def test_thinning_keeps_the_mean_and_the_last_step(values, most):
 
 @given(st.floats(0, 1e9))
 def test_an_axis_begins_at_0_ends_above_all_values_and_has_few_ticks(largest):
-    place_of, ticks = dashboard._up_to(np.array([largest]))
+    place_of, ticks = _training.up_to(np.array([largest]))
     values = [value for value, _ in ticks]
     assert values[0] == 0
     assert values[-1] >= largest
@@ -134,14 +133,14 @@ def test_a_decade_is_as_high_as_any_other_and_zero_is_drawn_at_the_floor():
 
 
 def test_a_falling_loss_is_a_falling_curve_within_its_drawing():
-    chart = dashboard._chart({"": (np.arange(1, 5), np.array([4.0, 3.0, 2.0, 1.0]))}, 4, dashboard._up_to([4.0]))
+    chart = _training.chart({"": (np.arange(1, 5), np.array([4.0, 3.0, 2.0, 1.0]))}, 4, _training.up_to([4.0]))
     points = re.search(r'<polyline points="([^"]*)"', chart)[1]
     across, down = np.array([point.split(",") for point in points.split()], float).T
     assert (np.diff(across) > 0).all()
     assert (np.diff(down) > 0).all()  # the page counts downwards
-    assert across[-1] == dashboard._WIDE
+    assert across[-1] == _training.WIDE
     assert down[0] == 0
-    assert down[-1] == pytest.approx(0.75 * (dashboard._HIGH - dashboard._BELOW))
+    assert down[-1] == pytest.approx(0.75 * (_training.HIGH - _training.BELOW))
 
 
 def test_kernels_are_drawn_with_one_scale_white_at_zero():
@@ -282,7 +281,7 @@ def test_pause_and_start_in_one_breath_do_not_train_twice():
 
 
 def test_it_comes_to_rest_by_itself(monkeypatch):
-    monkeypatch.setattr(dashboard, "EPOCHS", 1)
+    monkeypatch.setattr(_training, "EPOCHS", 1)
     panel = panels.training_dashboard("lines", batch_size=128)
     panel.step(1)
 
@@ -308,7 +307,7 @@ def test_at_most_ten_pictures_a_second():
 
     asyncio.run(reader())
     assert len(drawn) > 2
-    assert np.diff(drawn[:-1]).min() >= dashboard.BURST  # the last one shows the pause
+    assert np.diff(drawn[:-1]).min() >= _training.BURST  # the last one shows the pause
 
 
 def test_a_second_dashboard_stops_the_first():

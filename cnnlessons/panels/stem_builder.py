@@ -11,14 +11,7 @@ import numpy as np
 
 from cnnlessons import datasets, shapes
 from cnnlessons.panels._drawings import data_uri
-from cnnlessons.panels.training_dashboard import (
-    _PERCENT,
-    _STYLE,
-    TrainingPanel,
-    _chart,
-    _choice,
-    _up_to,
-)
+from cnnlessons.panels._training import PERCENT, STYLE, TrainingPanel, chart, choice, up_to
 
 BANKS = ("derivatives", "lines+curves", "gabor", "dct", "random")
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -238,13 +231,13 @@ def page(run, note=""):
     drawings = {
         f"Built: {beginning}": _picture(run.kernel("built")),
         "Learned, from the same seed": _picture(run.kernel("learned")),
-        "Accuracy on test images, after each epoch": _chart(tests, last, _PERCENT),
-        "Drift, in lengths of the start": _chart(drifts, last, _up_to([furthest])),
+        "Accuracy on test images, after each epoch": chart(tests, last, PERCENT),
+        "Drift, in lengths of the start": chart(drifts, last, up_to([furthest])),
     }
     figures = "".join(f"<figure><figcaption>{title}</figcaption>{drawn}</figure>" for title, drawn in drawings.items())
     warning = "One seed says little: try others." if run.tests else ""
     return (
-        f'{_STYLE}{_PICTURES}<div class="training builder"><p class="status">{status(run)} {note}</p>'
+        f'{STYLE}{_PICTURES}<div class="training builder"><p class="status">{status(run)} {note}</p>'
         f'{figures}<p class="status">{warning}</p></div>'
     )
 
@@ -266,11 +259,11 @@ class StemBuilder(TrainingPanel):
     """The panel that `stem_builder` makes; its controls are attributes and can be set from code."""
 
     def __init__(self, setting):
-        self.bank = _choice("Bank", BANKS, setting.bank)
-        self.share = _choice(
+        self.bank = choice("Bank", BANKS, setting.bank)
+        self.share = choice(
             "From the bank", list(zip(("none", "1/4", "1/2", "3/4", "all"), SHARES, strict=True)), setting.share
         )
-        self.frozen = _choice(
+        self.frozen = choice(
             "Frozen", list(zip(("never", "3 epochs", "6 epochs", "always"), FROZEN, strict=True)), setting.frozen
         )
         self.seed = widgets.IntSlider(setting.seed, *SEEDS, description="Seed", continuous_update=False)

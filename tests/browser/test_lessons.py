@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 
-# JupyterLab itself says these when a kernel is restarted; the second if the restart overtakes the kernel's first answers.
+# JupyterLab itself says these when a kernel is restarted, the second if it has not answered all yet.
 HARMLESS = ("Could not restore the debugger state", "Error: Canceled future for create_subshell_request message")
 
 # The class of a panel, and the title of a button that changes what it says.
