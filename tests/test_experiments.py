@@ -501,6 +501,44 @@ def test_two_rows_for_one_run_are_refused_not_averaged():
         compare(pd.concat([rows, rows.head(1)]))
 
 
+def test_differences_are_those_of_each_pair_in_the_units_of_the_value():
+    steady = np.arange(8) / 1000
+    rows = pd.concat([paired(steady).iloc[1:], paired(-steady).assign(task="y")]).sample(frac=1, random_state=0)
+    found = experiments.differences(rows, within="task").sort_index()
+    assert found.index.names == ["task", "seed"]
+    assert list(found) == ["other"]
+    assert found.loc["x", "other"].isna().tolist() == [True] + [False] * 7  # the first has no pair
+    np.testing.assert_allclose(found["other"].dropna(), [*steady[1:], *-steady], atol=1e-12)
+
+
+def eight(setting, task, mean, step):
+    """Eight runs with a mean, each with a step more than the one before it."""
+    return pd.DataFrame(
+        {"setting": setting, "task": task, "seed": range(8), "accuracy": mean + step * np.arange(-3.5, 4)}
+    )
+
+
+def test_points_are_the_interval_as_a_table_to_read():
+    there = [eight("learned", "y", 0.5, 0), eight("better", "y", 0.604, 0.001), eight("worse", "y", 0.397, 0.001)]
+    here = [eight("learned", "x", 0.25, 0), eight("better", "x", 0.26, 0.1), eight("learned", "z", 0.3, 0)]
+    table = experiments.points(pd.concat([*there, *here]), ["worse", "learned", "better"], within="task")
+    assert list(table.columns) == ["y", "x"]  # where there are pairs, as they come in the rows
+    assert list(table.index) == ["learned", "worse", "better"]  # what is compared with is the first, and once
+    assert table["y"].tolist() == ["50.0%", "-10.3 ▼", "+10.4 ▲"]
+    assert table["x"].tolist() == ["25.0%", "–", "+1.0 ·"]
+
+
+def test_points_of_one_place_are_one_column():
+    rows = pd.concat([eight("learned", "x", 0.5, 0), eight("worse", "x", 0.4, 0.001)])
+    table = experiments.points(rows, ["worse"], within=())
+    assert table.shape == (2, 1)
+    pd.testing.assert_series_equal(
+        experiments.points(rows, ["worse"], within="task")["x"], table["accuracy"], check_names=False
+    )
+    with pytest.raises(ValueError, match="settings must have rows; there is none with the setting 'best'"):
+        experiments.points(rows, ["worse", "best"], within="task")
+
+
 def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():
     rng = np.random.default_rng(0)
     held = 0

@@ -14,17 +14,19 @@ Taught in lessons 09 and 11.
 from cnnlessons.experiments.bakeoff import train_contestant
 from cnnlessons.experiments.course import EXPERIMENTS, SEEDS, Experiment, evidence, experiment, grid, read, verify
 from cnnlessons.experiments.handcrafted import train_stem
-from cnnlessons.experiments.intervals import interval
+from cnnlessons.experiments.intervals import differences, interval, points
 from cnnlessons.experiments.running import run
 
 __all__ = [
     "EXPERIMENTS",
     "SEEDS",
     "Experiment",
+    "differences",
     "evidence",
     "experiment",
     "grid",
     "interval",
+    "points",
     "read",
     "run",
     "train_contestant",

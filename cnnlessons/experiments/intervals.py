@@ -57,6 +57,42 @@ def interval(
 
     Taught in lesson 09.
     """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    resamples = shapes.whole_number(resamples, "resamples", 100)
+    pairs = differences(rows, against, value, name, within)
+    within = pairs.index.names[:-1]
+    found = [
+        dict(zip(within, place, strict=True)) | {name: setting} | _compared(here.to_numpy(), level, resamples)
+        for setting in pairs
+        for place, here in _by_place(pairs[setting].dropna(), within)
+    ]
+    return pd.DataFrame(found)
+
+
+def differences(rows, against="learned", value="accuracy", name="setting", within=("dataset", "per_class")):
+    """Return how much more every setting has than one of them, seed by seed.
+
+    Parameters
+    ----------
+    rows, against, value, name, within
+        As in `interval`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each seed, indexed by `within` and "seed", and a column for each other setting: its value minus that
+        of `against`; missing where one of the two has none.
+
+    Raises
+    ------
+    ValueError
+        As in `interval`.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
     within = [within] if isinstance(within, str) else list(within)
     absent = [column for column in (name, value, "seed", *within) if column not in rows]
     if absent:
@@ -65,19 +101,54 @@ def interval(
     if against not in set(rows[name]):
         known = ", ".join(map(str, dict.fromkeys(rows[name])))
         raise ValueError(f"against must be one of {known}, which have values of {value}, got {against!r}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-    resamples = shapes.whole_number(resamples, "resamples", 100)
     if rows.duplicated([*within, "seed", name]).any():
         raise ValueError(f"rows must have one row for each {', '.join([*within, name, 'seed'])}: others differ in more")
     wide = rows.pivot_table(value, [*within, "seed"], name, sort=False, dropna=False)  # a pair a row
-    differences = wide.drop(columns=against).sub(wide[against], axis=0)
-    found = [
-        dict(zip(within, place, strict=True)) | {name: setting} | _compared(pairs.to_numpy(), level, resamples)
-        for setting in differences
-        for place, pairs in _by_place(differences[setting].dropna(), within)
-    ]
-    return pd.DataFrame(found)
+    return wide.drop(columns=against).sub(wide[against], axis=0)
+
+
+_MARKS = {"higher": "▲", "lower": "▼", "unresolved": "·"}
+
+
+def points(rows, settings, against="learned", value="accuracy", name="setting", within=("dataset", "per_class")):
+    """Return what `interval` says as a table to read: differences in points, hundredths, each with its verdict.
+
+    Parameters
+    ----------
+    rows, against, value, name, within
+        As in `interval`.
+    settings : sequence of str
+        Which to compare, in the order of the table.
+
+    Returns
+    -------
+    pandas.DataFrame of str
+        A column for each combination of `within` that has pairs. First the mean of `against`, in per cent, over all of
+        its runs, then a row for each setting: "+1.2 ▲" is 1.2 points more, resolved, "-1.2 ▼" less, resolved, "+1.2 ·"
+        unresolved; "–" where it has no pairs.
+
+    Raises
+    ------
+    ValueError
+        As in `interval`, or if a setting has no rows.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    absent = [setting for setting in settings if setting not in set(rows[name])]
+    if absent:
+        raise ValueError(f"settings must have rows; there is none with the {name} {absent[0]!r}")
+    settings = [setting for setting in settings if setting != against]
+    rows = rows[rows[name].isin([*settings, against])]
+    if not len(within):  # one place, called by what is compared
+        rows, within = rows.assign(points=value), "points"
+    found = interval(rows, against, value, name, within)
+    within = list(found.columns[: found.columns.get_loc(name)])
+    found["said"] = [f"{100 * row.difference:+.1f} {_MARKS[row.verdict]}" for row in found.itertuples()]
+    table = found.set_index([name, *within]).said.unstack(within, sort=False)
+    base = rows[rows[name] == against].groupby(within, sort=False)[value].mean().map("{:.1%}".format)
+    return pd.concat([base.to_frame(against).T, table.reindex(settings)], join="inner").fillna("–")
 
 
 def _by_place(pairs, within):

@@ -62,6 +62,11 @@ def tagged(notebook, tag):
     return [i for i, cell in enumerate(notebook.cells) if tag in cell.metadata.get("tags", [])]
 
 
+def cells_that_ask(notebook):
+    """Positions of the cells that ask the reader for a guess."""
+    return [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown" and "**Predict" in cell.source]
+
+
 def shows_picture(cell):
     return any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
 
@@ -113,6 +118,15 @@ def test_no_output_names_a_folder_of_the_machine(notebook):
 
 def test_a_code_cell_is_at_most_25_lines(notebook):
     assert not [cell.source for cell in code_cells(notebook) if len(cell.source.splitlines()) > 25]
+
+
+def test_every_question_to_predict_has_a_cell_for_the_guess(lesson):
+    # After the title, which may speak of predictions; a picture may stand between the question and the cell.
+    asked = [i for i in cells_that_ask(lesson) if i > 0]
+    guesses = tagged(lesson, "predict")
+    assert [cell for cell in guesses if "prediction = None" not in lesson.cells[cell].source] == []
+    assert len(asked) == len(guesses)
+    assert sorted(asked + guesses) == [i for pair in zip(asked, guesses, strict=True) for i in pair]
 
 
 def test_no_warning_is_silenced(notebook):
