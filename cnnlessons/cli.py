@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("machine", help="say what this machine has: cores, GPU, versions, data sets")
     command.set_defaults(run=lambda options: print(machine_table(gpu=True)))
 
-    command = commands.add_parser("bench", help="measure how fast the course runs here (about six minutes)")
+    command = commands.add_parser("bench", help="measure how fast the course runs here (about nine minutes)")
     command.add_argument("--quick", action="store_true", help="few repetitions and no browser (about two minutes)")
     command.set_defaults(run=lambda options: bench(options.quick))
 

@@ -535,8 +535,33 @@ def test_points_of_one_place_are_one_column():
     pd.testing.assert_series_equal(
         experiments.points(rows, ["worse"], within="task")["x"], table["accuracy"], check_names=False
     )
-    with pytest.raises(ValueError, match="settings must have rows; there is none with the setting 'best'"):
-        experiments.points(rows, ["worse", "best"], within="task")
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "said"),
+    [
+        (
+            ["worse", "best"],
+            {},
+            "settings must be others than 'learned', all with rows; there is none with the setting 'best'",
+        ),
+        (["learned"], {}, "settings must be others than 'learned', all with rows, got none"),
+        ("worse", {"name": "stem"}, "there is no 'stem'"),
+        ("worse", {"against": "best"}, "against must be one of worse"),
+    ],
+)
+def test_points_that_cannot_be_say_why(settings, options, said):
+    rows = pd.concat([eight("learned", "x", 0.5, 0), eight("worse", "x", 0.4, 0.001)])
+    with pytest.raises(ValueError, match=said):
+        experiments.points(rows, settings, **({"within": "task"} | options))
+
+
+def test_without_a_pair_there_is_an_empty_table():
+    rows = pd.concat([eight("learned", "x", 0.5, 0), eight("worse", "y", 0.4, 0.001)])
+    found = experiments.interval(rows, within="task")
+    assert found.empty
+    assert list(found) == ["task", "setting", "seeds", "difference", "low", "high", "verdict"]
+    assert experiments.points(rows, "worse", within="task").empty
 
 
 def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments():

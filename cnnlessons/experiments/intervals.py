@@ -67,7 +67,10 @@ def interval(
         for setting in pairs
         for place, here in _by_place(pairs[setting].dropna(), within)
     ]
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=[*within, name, *_FOUND])
+
+
+_FOUND = ("seeds", "difference", "low", "high", "verdict")
 
 
 def differences(rows, against="learned", value="accuracy", name="setting", within=("dataset", "per_class")):
@@ -93,10 +96,8 @@ def differences(rows, against="learned", value="accuracy", name="setting", withi
     -----
     Taught in lesson 09.
     """
-    within = [within] if isinstance(within, str) else list(within)
-    absent = [column for column in (name, value, "seed", *within) if column not in rows]
-    if absent:
-        raise ValueError(f"rows must have the columns name, value, seed and within; there is no {absent[0]!r}")
+    within = _several(within)
+    _must_have(rows, [name, value, "seed", *within])
     rows = rows[rows[value].notna()]
     if against not in set(rows[name]):
         known = ", ".join(map(str, dict.fromkeys(rows[name])))
@@ -136,37 +137,42 @@ def points(rows, settings, against="learned", value="accuracy", name="setting", 
     -----
     Taught in lesson 09.
     """
+    settings, within = [setting for setting in _several(settings) if setting != against], _several(within)
+    _must_have(rows, [name, value, "seed", *within])
     absent = [setting for setting in settings if setting not in set(rows[name])]
-    if absent:
-        raise ValueError(f"settings must have rows; there is none with the {name} {absent[0]!r}")
-    settings = [setting for setting in settings if setting != against]
+    if absent or not settings:
+        rule = f"settings must be others than {against!r}, all with rows"
+        raise ValueError(f"{rule}; there is none with the {name} {absent[0]!r}" if absent else f"{rule}, got none")
     rows = rows[rows[name].isin([*settings, against])]
-    if not len(within):  # one place, called by what is compared
-        rows, within = rows.assign(points=value), "points"
+    if not within:  # one place, called by what is compared
+        rows, within = rows.assign(points=value), ["points"]
     found = interval(rows, against, value, name, within)
-    within = list(found.columns[: found.columns.get_loc(name)])
     found["said"] = [f"{100 * row.difference:+.1f} {_MARKS[row.verdict]}" for row in found.itertuples()]
     table = found.set_index([name, *within]).said.unstack(within, sort=False)
     base = rows[rows[name] == against].groupby(within, sort=False)[value].mean().map("{:.1%}".format)
     return pd.concat([base.to_frame(against).T, table.reindex(settings)], join="inner").fillna("–")
 
 
+def _several(names):
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _must_have(rows, columns):
+    absent = [column for column in columns if column not in rows]
+    if absent:
+        raise ValueError(f"rows must have the columns name, value, seed and within; there is no {absent[0]!r}")
+
+
 def _by_place(pairs, within):
     return pairs.groupby(level=within, sort=False, dropna=False) if within else [((), pairs)]
 
 
-def _compared(differences, level, resamples):
-    low, high = _bootstrap_t(differences, level, resamples)
+def _compared(pairs, level, resamples):
+    low, high = _bootstrap_t(pairs, level, resamples)
     verdict = "unresolved"
-    if len(differences) >= 6 and (low > 0 or high < 0):
+    if len(pairs) >= 6 and (low > 0 or high < 0):
         verdict = "higher" if low > 0 else "lower"
-    return {
-        "seeds": len(differences),
-        "difference": differences.mean(),
-        "low": low,
-        "high": high,
-        "verdict": verdict,
-    }
+    return dict(zip(_FOUND, (len(pairs), pairs.mean(), low, high, verdict), strict=True))
 
 
 def _bootstrap_t(differences, level, resamples):
