@@ -141,7 +141,7 @@ def compiled(model, learning_rate=0.001, optimizer=None, watch=False):
     model.compile(
         optimizer or keras.optimizers.Adam(learning_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         run_eagerly=watch,
     )
     return model
@@ -209,6 +209,9 @@ def fit(
     if len(images) != len(labels) or not len(images):
         raise ValueError(f"labels must be as many as images, and at least one, got {len(labels)} for {len(images)}")
     batch_size, seed = shapes.whole_number(batch_size, "batch_size", 1), shapes.whole_number(seed, "seed", 0)
+    if model.trainable_variables and not model.optimizer.built:
+        # With these and the metrics there beforehand, Keras traces its training step once; otherwise twice.
+        model.optimizer.build(model.trainable_variables)
     speed = Speed(len(images))
     told = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _tell(epoch, epochs, logs, speed))]
     history = model.fit(

@@ -161,6 +161,15 @@ def test_fit_without_progress_says_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="another backend traces otherwise")
+def test_the_training_step_is_traced_once(monkeypatch):
+    traced, step = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda *arguments: traced.append(1) or step(*arguments))
+    model = training.compiled(small(), 0.01)
+    training.fit(model, IMAGES, LABELS, epochs=2, batch_size=len(IMAGES) - 1, progress=False)
+    assert len(traced) == 1
+
+
 def test_the_time_of_validation_is_not_counted_as_training(monkeypatch):
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
