@@ -124,9 +124,9 @@ _STEMS = (
     ("edge-biased start", "edge_biased", "derivatives", 0.5, False),
 )
 
-# Data set, images a class, epochs. Most of the time goes into images seen, about 800 a second and core, and 9 s of each
-# run into building and testing: all runs, 14 settings × 10 seeds, take three to four hours on two cores. Few images are
-# seen more often than many, or nothing would be learned from them.
+# Data set, images a class, epochs. Most of the time goes into images seen, about 800 a second and core, and some
+# seconds of each run into building and testing: all runs, 14 settings × 10 seeds, took six hours of two cores, beside
+# other work. Few images are seen more often than many, or nothing would be learned from them.
 _DATA = (
     ("photo_patches", 25, 24),
     ("photo_patches", 100, 12),
