@@ -556,6 +556,23 @@ def test_points_that_cannot_be_say_why(settings, options, said):
         experiments.points(rows, settings, **({"within": "task"} | options))
 
 
+def test_paired_are_the_differences_of_one_place_and_their_interval_in_points():
+    alone = eight("alone", "x", 0.6, 0).query("seed == 7").assign(seed=9)
+    some = [eight("worse", "x", 0.4, 0.001).query("seed > 0"), eight("better", "x", 0.6, 0.001), alone]
+    rows = pd.concat([eight("learned", "x", 0.5, 0), *some])
+    found = experiments.paired(rows, ["worse", "alone", "better"])
+    assert list(found) == ["worse", "better"]  # "alone" has no pairs
+    ends = experiments.interval(rows, within="task").set_index("setting")
+    for setting, (values, (low, high)) in found.items():
+        np.testing.assert_allclose(np.mean(values), 100 * ends.loc[setting, "difference"])
+        assert len(values) == ends.loc[setting, "seeds"]
+        assert (low, high) == pytest.approx((100 * ends.loc[setting, "low"], 100 * ends.loc[setting, "high"]))
+    assert len(found["worse"][0]) == 7
+    with pytest.raises(ValueError, match="rows must have one row for each setting, seed: others differ in more"):
+        experiments.paired(pd.concat([rows, rows.assign(task="y")]), "worse")
+    assert experiments.paired(rows, "alone") == {}
+
+
 def test_without_a_pair_there_is_an_empty_table():
     rows = pd.concat([eight("learned", "x", 0.5, 0), eight("worse", "y", 0.4, 0.001)])
     found = experiments.interval(rows, within="task")

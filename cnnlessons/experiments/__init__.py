@@ -14,11 +14,12 @@ Taught in lessons 09 and 11.
 from cnnlessons.experiments.bakeoff import train_contestant
 from cnnlessons.experiments.course import EXPERIMENTS, SEEDS, Experiment, evidence, experiment, grid, read, verify
 from cnnlessons.experiments.handcrafted import train_stem
-from cnnlessons.experiments.intervals import differences, interval, points
+from cnnlessons.experiments.intervals import MARKS, differences, interval, paired, points
 from cnnlessons.experiments.running import run
 
 __all__ = [
     "EXPERIMENTS",
+    "MARKS",
     "SEEDS",
     "Experiment",
     "differences",
@@ -26,6 +27,7 @@ __all__ = [
     "experiment",
     "grid",
     "interval",
+    "paired",
     "points",
     "read",
     "run",

@@ -108,7 +108,7 @@ def differences(rows, against="learned", value="accuracy", name="setting", withi
     return wide.drop(columns=against).sub(wide[against], axis=0)
 
 
-_MARKS = {"higher": "▲", "lower": "▼", "unresolved": "·"}
+MARKS = {"higher": "▲", "lower": "▼", "unresolved": "·"}
 
 
 def points(rows, settings, against="learned", value="accuracy", name="setting", within=("dataset", "per_class")):
@@ -137,20 +137,55 @@ def points(rows, settings, against="learned", value="accuracy", name="setting", 
     -----
     Taught in lesson 09.
     """
-    settings, within = [setting for setting in _several(settings) if setting != against], _several(within)
-    _must_have(rows, [name, value, "seed", *within])
+    settings, rows = _chosen(rows, settings, against, name)
+    within = _several(within)
+    if not within:  # one place, called by what is compared
+        rows, within = rows.assign(points=value), ["points"]
+    found = interval(rows, against, value, name, within)
+    found["said"] = [f"{100 * row.difference:+.1f} {MARKS[row.verdict]}" for row in found.itertuples()]
+    table = found.set_index([name, *within]).said.unstack(within, sort=False)
+    base = rows[rows[name] == against].groupby(within, sort=False)[value].mean().map("{:.1%}".format)
+    return pd.concat([base.to_frame(against).T, table.reindex(settings)], join="inner").fillna("–")
+
+
+def paired(rows, settings, against="learned", value="accuracy", name="setting"):
+    """Return the differences of the pairs of one place and their intervals in points, as `plots.intervals` takes them.
+
+    Parameters
+    ----------
+    rows, settings, against, value, name
+        As in `points`, but of a single place.
+
+    Returns
+    -------
+    dict of str to (ndarray, shape (seeds,), (low, high))
+        Settings without pairs are left out.
+
+    Raises
+    ------
+    ValueError
+        As in `points`.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    settings, rows = _chosen(rows, settings, against, name)
+    pairs = 100 * differences(rows, against, value, name, within=()).dropna(axis="columns", how="all")
+    found = interval(rows[rows[name].isin([against, *pairs])], against, value, name, within=()).set_index(name)
+    ends = 100 * found[["low", "high"]]
+    return {each: (pairs[each].dropna().to_numpy(), tuple(ends.loc[each])) for each in settings if each in pairs}
+
+
+def _chosen(rows, settings, against, name):
+    """Return the settings but for `against`, and the rows of all of them."""
+    settings = [setting for setting in _several(settings) if setting != against]
+    _must_have(rows, [name])
     absent = [setting for setting in settings if setting not in set(rows[name])]
     if absent or not settings:
         rule = f"settings must be others than {against!r}, all with rows"
         raise ValueError(f"{rule}; there is none with the {name} {absent[0]!r}" if absent else f"{rule}, got none")
-    rows = rows[rows[name].isin([*settings, against])]
-    if not within:  # one place, called by what is compared
-        rows, within = rows.assign(points=value), ["points"]
-    found = interval(rows, against, value, name, within)
-    found["said"] = [f"{100 * row.difference:+.1f} {_MARKS[row.verdict]}" for row in found.itertuples()]
-    table = found.set_index([name, *within]).said.unstack(within, sort=False)
-    base = rows[rows[name] == against].groupby(within, sort=False)[value].mean().map("{:.1%}".format)
-    return pd.concat([base.to_frame(against).T, table.reindex(settings)], join="inner").fillna("–")
+    return settings, rows[rows[name].isin([*settings, against])]
 
 
 def _several(names):
