@@ -1,5 +1,6 @@
 """Frequency responses, held against what filtering does to waves; descriptions, against kernels of known kind."""
 
+import dataclasses
 import functools
 import itertools
 import time
@@ -484,13 +485,41 @@ def assert_alike(one, other, orientation=None, but=()):
         assert one.straightness == pytest.approx(other.straightness, abs=1e-2)
 
 
+def assert_same_but_for_the_norm(kernel, factor):
+    """Check that every word and every number is the same, to the last bit."""
+    one, other = spectra.describe(kernel), spectra.describe(factor * kernel)
+    assert other.norm == pytest.approx(factor * one.norm)
+    assert dataclasses.replace(other, norm=one.norm) == one
+    for described, same in ((one, other), (one.derivative, other.derivative), (one.gabor, other.gabor)):
+        np.testing.assert_array_equal(same.pattern, described.pattern)
+
+
 @FEW
 @given(drawn=DRAWN, factor=st.floats(1e-30, 1e30))
 def test_a_stronger_kernel_is_the_same_but_for_its_norm(drawn, factor):
-    kernel = draw(drawn)
-    one, other = spectra.describe(kernel), spectra.describe(factor * kernel)
-    assert_alike(one, other)
-    assert other.norm == pytest.approx(factor * one.norm)
+    assert_same_but_for_the_norm(draw(drawn), factor)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 1 / 7, 1 + 1e-12, 1e-300])
+def test_the_last_bit_of_the_weights_decides_nothing(factor):
+    rng = np.random.default_rng(18)
+    assert_same_but_for_the_norm(rng.normal(size=(5, 5)), factor)  # several fits leave nearly as much of it
+    assert_same_but_for_the_norm(rng.normal(size=(7, 7, 3)), factor)
+    for name in ("sobel_vertical_edge", "laplacian_8", "curve_open_left", "box_3"):  # turned fits leave the same
+        assert_same_but_for_the_norm(kernels.named(name), factor)
+
+
+def test_of_two_colours_that_share_the_lead_the_one_nearest_to_grey_or_a_channel_is_described():
+    """Every mixture of the two is a leading singular vector, as rounding has it."""
+    edge_pattern, line_pattern = kernels.named("sobel_vertical_edge"), kernels.named("line_horizontal")
+    edge_pattern, line_pattern = (pattern / np.linalg.norm(pattern) for pattern in (edge_pattern, line_pattern))
+    for colour, rival in (([1, 1, 1], [1, -1, 0]), ([0, 1, 0], [3, 0, -4]), ([1, 0, 0], [0, 0, 1])):
+        colour, rival = (np.array(direction) / np.linalg.norm(direction) for direction in (colour, rival))
+        kernel = np.multiply.outer(edge_pattern, colour) + np.multiply.outer(line_pattern, rival)
+        for turned in (kernel, 3 * kernel, np.rot90(kernel, 2), kernel.swapaxes(0, 1)):
+            description = spectra.describe(turned)
+            assert (description.kind, description.colour_share) == ("edge", pytest.approx(1 / 2))
+            assert description.colour_direction == pytest.approx(colour, abs=1e-6)
 
 
 @FEW

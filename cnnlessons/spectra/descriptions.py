@@ -6,6 +6,8 @@ import numpy as np
 
 from cnnlessons.spectra import names, response, templates
 
+_DIGITS = 9  # of a share of the largest weight: what is beyond them, rounding decides
+
 
 @dataclass(frozen=True)
 class KernelDescription:
@@ -185,7 +187,7 @@ def describe(kernel):
     scale = abs(weights).max()
     if scale == 0:
         return _description_of_zeros(weights)
-    pattern, colour = _leading_colour(weights / scale)
+    pattern, colour = _leading_colour(np.round(weights / scale, _DIGITS))
     zone_gains, _, flat_gain = response.gains(pattern)
     band = response.band(zone_gains, flat_gain, tolerance=1 / 20)
     fits = templates.fit_templates(pattern)
@@ -226,22 +228,38 @@ def _leading_colour(weights):
     """Return the unit pattern (KH, KW) that holds the most energy, and what there is to say about its colour."""
     if weights.shape[2] == 1:
         weights = np.repeat(weights, 3, axis=2)
-    channels = weights.shape[2]
-    patterns, singular_values, directions = np.linalg.svd(weights.reshape(-1, channels), full_matrices=False)
-    direction = directions[0]
+    *shape, channels = weights.shape
+    weights = weights.reshape(-1, channels)
+    _, singular_values, directions = np.linalg.svd(weights, full_matrices=False)
+    direction = _canonical(directions[singular_values > singular_values[0] * (1 - 1e-6)])
     along_grey = direction.sum() / np.sqrt(channels)
     across_grey = np.linalg.norm(direction - direction.mean())
-    luminance = abs(along_grey) > across_grey
-    sign = np.sign(along_grey if luminance else direction[abs(direction) > 1e-6][0])
-    pattern, direction = patterns[:, 0] * sign, direction * sign
+    luminance = abs(along_grey) > across_grey * (1 + response.MARGIN)
+    direction = direction * np.sign(along_grey if luminance else direction[abs(direction) > 1e-6][0])
+    pattern = weights @ direction
+    pattern = np.round(pattern / np.linalg.norm(pattern), _DIGITS)
     weaker, stronger = sorted([direction.clip(min=0).sum(), -direction.clip(max=0).sum()])
-    name = "luminance" if luminance else "colour-opponent" if weaker >= stronger / 4 else "single colour"
-    return pattern.reshape(weights.shape[:2]), {
+    opponent = weaker >= stronger / 4 * (1 - response.MARGIN)
+    name = "luminance" if luminance else "colour-opponent" if opponent else "single colour"
+    return pattern.reshape(shape), {
         "colour": name if channels == 3 else None,
         "colour_direction": tuple(direction.tolist()),
         "colour_share": float(singular_values[0] ** 2 / (singular_values**2).sum()),
         "angle_to_grey": float(np.degrees(np.arctan2(across_grey, abs(along_grey)))),
     }
+
+
+def _canonical(directions):
+    """Return the unit vector in the span of some directions that is nearest to grey or to one channel.
+
+    One direction is returned as it is, but for its sign. Where two share the lead, the singular vectors are any two of
+    their plane, as rounding has it.
+    """
+    channels = directions.shape[1]
+    nearest = np.vstack([np.full(channels, channels**-0.5), np.eye(channels)]) @ directions.T @ directions
+    lengths = np.linalg.norm(nearest, axis=1)
+    best = response.first_largest(lengths)
+    return nearest[best] / lengths[best]
 
 
 def _description_of_zeros(weights):
@@ -274,7 +292,8 @@ def _preferred_direction(pattern):
     by_direction = (radius * power).sum(axis=0)
     second_harmonic = 2 * np.mean(by_direction * np.exp(2j * angle)) / by_direction.mean()
     anisotropy = min(1.0, float(abs(second_harmonic)))
-    return anisotropy, names.orientation_of(np.angle(second_harmonic) / 2) if anisotropy >= 1 / 2 else None
+    preferred = names.orientation_of(np.angle(second_harmonic) / 2)
+    return anisotropy, preferred if anisotropy >= 1 / 2 - response.MARGIN else None
 
 
 def _straightness(pattern, orientation):

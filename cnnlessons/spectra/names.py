@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cnnlessons.spectra import templates
+from cnnlessons.spectra import response, templates
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ NOISE_LIMITS = (0.264, 0.511, 0.651, 0.755, 0.792, 0.834, 0.873, 0.895, 0.910)
 def kind_and_residual(pattern, fits, band):
     """Return the kind and the residual of what explains a pattern best; noise explains nothing."""
     kinds, residuals, scores = _scores(pattern, fits)
-    best = np.argmin(scores)
+    best = response.first_largest(-scores)
     kind, residual = kinds[best], float(residuals[best])
     if scores[best] > noise_limit(pattern.size):
         return "noise", 1.0
@@ -145,7 +145,7 @@ def _best_template(fits, kind):
     wanted = {"constant": "low-pass", "identity": "low-pass"}.get(kind, kind)
     allowed = [name == wanted if wanted in templates.ORDERS else name in templates.ORDERS for name in templates.KINDS]
     scores = _adjusted(fits.residuals + _PERFECT, fits.counts, max(fits.patterns[0].size, 9))
-    return int(np.argmin(np.where(allowed, scores, np.inf)))
+    return response.first_largest(-np.where(allowed, scores, np.inf))
 
 
 def best_derivative(fits, kind):
@@ -183,7 +183,7 @@ def gabor_fit(fits):
         phase=float(np.arctan2(sine if upside_down else -sine, cosine)),
         sigma=float(sigma),
         aspect=float(np.exp(along_wave - across_wave)),
-        cycles=float(shown / np.exp(wavelength)),
+        cycles=float(np.round(shown / np.exp(wavelength), 3)),  # one is one however its fit was rounded
         centre=(float(row), float(column)),
         residual=float(fits.residuals[templates.GABOR]),
         adjusted_residual=_adjusted_residual(fits, templates.GABOR),

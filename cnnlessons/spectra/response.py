@@ -7,6 +7,8 @@ import numpy as np
 
 from cnnlessons import shapes
 
+MARGIN = 1e-9  # how far, as a share, two numbers may differ and count as equal: rounding decides nothing
+
 
 def frequencies(size=64):
     """Return the `size` frequencies of one axis of a response: cycles per pixel from -1/2 up, zero at ``size // 2``."""
@@ -174,14 +176,19 @@ def gains(kernel):
     return root_mean_squares, float(distance[peaks].min()), float(abs(kernel.sum()) / gain.max())
 
 
+def first_largest(values):
+    """Return the index of the largest value; of several that differ by rounding only, the first."""
+    return int(np.argmax(np.asarray(values) >= max(values) - MARGIN * abs(max(values))))
+
+
 def band(zone_gains, flat_gain, tolerance=0.0):
     """Return `SignalTerms.band`; a `flat_gain` up to `tolerance` counts as none."""
-    if min(zone_gains) > max(zone_gains) * np.sqrt(1 / 2):
+    if min(zone_gains) > max(zone_gains) * np.sqrt(1 / 2) * (1 + MARGIN):
         return "all-pass"
-    zone = ("low", "band", "high")[np.argmax(zone_gains)]
-    if zone == "low" and flat_gain >= np.sqrt(1 / 2):
+    zone = ("low", "band", "high")[first_largest(zone_gains)]
+    if zone == "low" and flat_gain >= np.sqrt(1 / 2) * (1 - MARGIN):
         return "low-pass"
-    return ("high" if zone == "high" else "band") + ("-boost" if flat_gain > tolerance else "-pass")
+    return ("high" if zone == "high" else "band") + ("-boost" if flat_gain > tolerance * (1 + MARGIN) else "-pass")
 
 
 def _order(kernel):

@@ -59,7 +59,7 @@ def fit_templates(pattern):
     which, parameters = np.repeat(np.arange(len(starts)), [len(some) for some in starts]), np.concatenate(starts)
     free = FREE & _can_vary(shape)
     parameters, energy_left = _refine(which, parameters, free[which], shape, pattern, steps=5)
-    order = np.lexsort([energy_left, which])
+    order = np.lexsort([np.round(energy_left, 9), which])
     first = order[np.unique(which[order], return_index=True)[1]]  # of each template, the best start so far
     which, parameters = which[first], parameters[first]
     parameters, residuals = _refine(which, parameters, free, shape, pattern, steps=10)
@@ -117,7 +117,7 @@ def _best_starts(template, shape, pattern):
     A round template has no angle: the best of three widths.
     """
     parameters, columns = _starts(template, shape)
-    order = np.argsort(-((columns @ pattern) ** 2).sum(axis=0))
+    order = np.argsort(-np.round(((columns @ pattern) ** 2).sum(axis=0), 9), kind="stable")  # symmetric ones tie
     angles_or_widths = parameters[order, 2 if FREE[template, 2] else 3]
     best_of_each = np.sort(np.unique(angles_or_widths, return_index=True)[1])
     return parameters[order[best_of_each[: 3 if FREE[template].sum() > 2 else 1]]]
