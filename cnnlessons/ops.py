@@ -4,9 +4,11 @@ Images are ``(N, H, W, C)``, kernels ``(KH, KW, C_in, C_out)``, as in Keras. Eve
 of the loss with respect to the output and returns the gradients with respect to what the forward took, in that order.
 
 Floating-point input keeps its type (float16 is summed in float32). Sums of integers and booleans are exact and come
-back as int64; those too large for that are refused, never wrapped. Means and gradients of integers are float64.
+back as int64; those that could pass 2**53 are refused, never wrapped. Means and gradients of integers are float64.
+Integers beside floats take the floats' type, which NumPy would widen: float32 holds whole numbers to 2**24, float16 to
+2,048 (and none beyond 65,504), and larger ones lose their last digits. ``array.astype(float)`` keeps those up to 2**53.
 
-Taught in lessons 01 (`cross_correlate`, `convolve`), 02 (`conv2d`, pooling) and 03 (the gradients).
+Taught in lessons 01 (`cross_correlate`, `convolve`), 02 (`conv2d`), 03 (the gradients) and 04 (pooling, ReLU).
 """
 
 from functools import lru_cache
@@ -66,7 +68,8 @@ def cross_correlate(image, kernel, padding="valid"):
 def convolve(image, kernel, padding="valid"):
     """Convolve as mathematics defines it: turn the kernel by 180°, then cross-correlate.
 
-    Parameters and result are those of `cross_correlate`. Taught in lesson 01.
+    Parameters and result are those of `cross_correlate`. With "same", an even kernel's result lies one pixel beside
+    that of ``scipy.signal.convolve2d``, since the odd pixel of padding comes after the image. Taught in lesson 01.
 
     Examples
     --------
@@ -244,7 +247,7 @@ def max_pool2d(images, size, stride=None, padding="valid"):
 
     Notes
     -----
-    Taught in lesson 02.
+    Taught in lesson 04.
     """
     images, windows = _pool(images, size, stride, padding)
     padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
@@ -310,7 +313,7 @@ def average_pool2d(images, size, stride=None, padding="valid"):
 
     Notes
     -----
-    Taught in lesson 02.
+    Taught in lesson 04.
     """
     images, windows = _pool(images, size, stride, padding)
     dtype = _float_type(images)
@@ -374,11 +377,14 @@ def relu(array):
 
 
 def relu_backward(grad_output, array):
-    """Carry a gradient back through `relu`: it passes where the input was positive. Taught in lesson 04."""
+    """Carry a gradient back through `relu`: it passes where the input was positive only. Taught in lesson 04."""
     array = _numbers(array, "array", "any shape")
     grad_output = _numbers(grad_output, "grad_output", "the shape of array")
     _require_shape(grad_output, "grad_output", "relu's output", array.shape)
-    return grad_output * (array > 0)  # faster than np.where, which takes a branch at every number
+    passes = array > 0
+    with np.errstate(invalid="ignore"):
+        gradient = grad_output * passes  # faster than np.where, which takes a branch at every number
+    return np.where(passes, grad_output, 0) if np.isnan(gradient.max()) else gradient  # infinity times 0 is not 0
 
 
 def dense(inputs, weights, bias=None):

@@ -39,6 +39,11 @@ class Optimizer:
     def __post_init__(self):
         self.learning_rate = _above_zero(self.learning_rate, "learning_rate", "try 0.001")
         self.weight_decay = _from_zero(self.weight_decay, "weight_decay")
+        if self.learning_rate * self.weight_decay > 1:
+            raise ValueError(
+                f"weight_decay must be at most 1 / learning_rate, or a step shrinks the weights through 0, got "
+                f"{self.weight_decay} with learning_rate {self.learning_rate}; lower one of them"
+            )
 
     def update(self, parameters, gradients):
         """Make one step.

@@ -129,6 +129,19 @@ def test_an_integer_kernel_leaves_a_float32_image_float32():
     assert ops.cross_correlate(image, [[1, 0, -1]]).dtype == np.float32
 
 
+@pytest.mark.parametrize(("dtype", "exact"), [(np.float32, 2**24), (np.float16, 2048)])
+def test_integers_beside_floats_are_exact_as_far_as_the_floats_type_holds_them(dtype, exact):
+    one = np.ones((1, 1), dtype)
+    for product in (
+        ops.cross_correlate,
+        ops.dense,
+        lambda image, kernel: ops.conv2d(image[None, ..., None], kernel[..., None, None]),
+    ):
+        held, lost = (product(np.array([[number]]), one) for number in (exact, exact + 1))
+        assert (held.dtype, held.item(), lost.item()) == (dtype, exact, exact)
+        assert product(np.array([[exact + 1]]), one.astype(float)).item() == exact + 1
+
+
 def test_the_widest_floating_type_decides_whichever_argument_has_it():
     images, kernel = np.ones((1, 3, 3, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
     assert {grad.dtype for grad in ops.conv2d_backward(np.ones((1, 3, 3, 1)), images, kernel)} == {np.dtype(float)}
@@ -443,6 +456,14 @@ def test_relu_is_unbounded_above_and_its_gradient_passes_where_the_input_is_posi
     inputs = np.array([-2.0, -0.0, 0.5, 1e300])
     np.testing.assert_array_equal(ops.relu(inputs), [0, 0, 0.5, 1e300])
     np.testing.assert_array_equal(ops.relu_backward(np.full(4, 3.0), inputs), [0, 0, 3, 3])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("gradient", [np.inf, -np.inf, np.nan])
+def test_relu_stops_even_an_infinite_gradient(gradient):
+    inputs = np.array([[-1.0, 0, 2, np.nan]])
+    np.testing.assert_array_equal(ops.relu_backward(np.full((1, 4), gradient), inputs), [[0, 0, gradient, 0]])
+    np.testing.assert_array_equal(ops.relu_backward(gradient, -1), 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])

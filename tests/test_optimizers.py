@@ -347,3 +347,9 @@ def test_an_update_that_does_not_fit_is_refused_before_anything_moves(make, para
         optimizer.update({"a": a, **parameters}, {"a": np.ones((2, 2)), "b": gradient})
     assert (a == 1).all()
     assert (optimizer.steps, optimizer.state()) == (0, {})
+
+
+def test_a_step_may_take_all_of_a_weight_and_no_more():
+    assert SGD(0.5, weight_decay=2).weight_decay == 2
+    with pytest.raises(ValueError, match=r"at most 1 / learning_rate.* got 3.0 with learning_rate 0.5; lower one"):
+        SGD(0.5, weight_decay=3)
