@@ -16,7 +16,7 @@ from keras import layers
 from cnnlessons import shapes
 
 
-def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth=1):
+def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth=1, body="plain"):
     """Return a small convolutional classifier around a first layer.
 
     The stem is followed by batch normalisation, ReLU and pooling, then two blocks of 3×3 convolution, batch
@@ -38,6 +38,9 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
         Whether the stem's maps are halved; not needed after a stem that has a stride.
     depth : int
         Convolutions in each block, each with batch normalisation and ReLU; with 0 the stem is the only one.
+    body : {"plain", "residual", "dense"}
+        The blocks above; or each with two convolutions and a shortcut around them; or in their place a dense layer of
+        ``2 * width`` units with batch normalisation and ReLU on all that the stem hands on.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
     Raises
     ------
     TypeError, ValueError
-        If `stem` is no function, or does not return feature maps.
+        If `stem` is no function, or does not return feature maps, or there is no such body.
 
     Notes
     -----
@@ -63,15 +66,42 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
         raise ValueError(f"stem must return feature maps (N, H, W, F), got {getattr(maps, 'shape', maps)!r}")
     maps = _normalised(maps, "stem")
     maps = _pooled(maps, "stem_pool") if pool else maps
-    starts = _starts(seed, 2 * depth + 1)
+    if body not in BODIES:
+        raise ValueError(f"body must be one of {', '.join(BODIES)}, got {body!r}")
+    starts = _starts(seed, 2 * depth + 1 if body == "plain" else 7)
+    features = BODIES[body](maps, width, depth, starts)
+    logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
+    return keras.Model(inputs, logits, name="classifier")
+
+
+def _plain(maps, width, depth, starts):
     for block, filters in (("block1", width), ("block2", 3 * width // 2)):
         for name in [block, *(f"{block}_{place}" for place in range(2, depth + 1))][:depth]:
             maps = _normalised(_convolution(maps, filters, name, next(starts)), name)
         if depth and block == "block1":
             maps = _pooled(maps, "block1_pool")
-    features = layers.GlobalAveragePooling2D(name="features")(maps)
-    logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
-    return keras.Model(inputs, logits, name="classifier")
+    return layers.GlobalAveragePooling2D(name="features")(maps)
+
+
+def _residual(maps, width, depth, starts):
+    for block, filters in (("block1", width), ("block2", 3 * width // 2)):
+        inner = _normalised(_convolution(maps, filters, block, next(starts)), block)
+        inner = _convolution(inner, filters, f"{block}_2", next(starts))
+        inner = layers.BatchNormalization(momentum=0.9, name=f"{block}_2_norm")(inner)
+        if maps.shape[-1] != filters:  # a shortcut needs as many channels as it is added to
+            maps = layers.Conv2D(filters, 1, kernel_initializer=next(starts), name=f"{block}_shortcut")(maps)
+        maps = layers.ReLU(name=f"{block}_2_relu")(layers.Add(name=f"{block}_add")([inner, maps]))
+        maps = _pooled(maps, "block1_pool") if block == "block1" else maps
+    return layers.GlobalAveragePooling2D(name="features")(maps)
+
+
+def _dense(maps, width, depth, starts):
+    flat = layers.Flatten(name="flat")(maps)
+    units = layers.Dense(2 * width, use_bias=False, kernel_initializer=next(starts), name="features_dense")(flat)
+    return _normalised(units, "features")
+
+
+BODIES = {"plain": _plain, "residual": _residual, "dense": _dense}
 
 
 def _starts(seed, count):

@@ -9,8 +9,13 @@ Where a kernel comes from is said by the argument `bank`, one of
 
 - "derivatives", "lines", "curves", "gabor", "dct" (see `kernels.bank`), or several joined with "+", "lines+curves":
   drawn out to as many filters as are asked for by `bank`;
-- "random": the weights that `learned` would start with;
+- "random": normal numbers;
+- "random colours": random patterns, each in a single colour: light, red against green or blue against yellow;
+- "grey gabor", or another of these names after "grey": in brightness alone;
 - an array (KH, KW, C, filters), such as `principal_components` gives.
+
+How long the filters of a trained kernel are when it starts is said by the argument `length`: "he" (√2 on average),
+"glorot" (as Keras's `Conv2D` starts) or "small" (a tenth of He's).
 
 Taught in lesson 09; `factorised`, `stacked`, `resnet_c`, `gradual` and `patchify` in lesson 11.
 """
@@ -21,6 +26,7 @@ from keras import layers
 
 from cnnlessons import initializers, kernels, shapes
 
+LENGTHS = ("he", "glorot", "small")
 OPPONENT_COLOURS = np.array([[1, 1, 1], [1, -1, 0], [-1, -1, 2]])  # light, red against green, blue against yellow
 
 # --------------------------------------------------------------------------- kernels of as many filters as one likes
@@ -37,7 +43,7 @@ def bank(name, filters=32, size=5, channels=3):
     Parameters
     ----------
     name : str
-        One of `kernels.banks()`, or several joined with "+".
+        One of `kernels.banks()`, or several joined with "+"; after "grey " in the first colour alone.
     filters : int
     size : int
         Odd, at least 3.
@@ -60,6 +66,7 @@ def bank(name, filters=32, size=5, channels=3):
     """
     filters = shapes.whole_number(filters, "filters", 1)
     colours = _colours(shapes.whole_number(channels, "channels", 1))
+    colours = colours[:1] if name.startswith("grey ") else colours
     found = np.concatenate([_coloured(name, inner, size, colours) for inner in range(size, 2, -2)], axis=-1)
     if filters > found.shape[-1]:
         raise ValueError(
@@ -79,6 +86,7 @@ def _colours(channels):
 
 def _coloured(name, size, outer_size, colours):
     """Return the filters of one size in all colours and both signs, (outer_size, outer_size, C, filters)."""
+    name = name.removeprefix("grey ")
     drawn = np.concatenate([kernels.bank(part, size)[:, :, 0] for part in name.split("+")], axis=-1)
     if name == "dct":
         frequency = np.add.outer(np.arange(size), np.arange(size)).ravel()
@@ -86,7 +94,7 @@ def _coloured(name, size, outer_size, colours):
     coloured = np.einsum("hwf,kc->hwckf", drawn, colours)  # (size, size, C, colours, filters)
     if name == "dct":
         coloured = coloured.swapaxes(-1, -2)
-    coloured = coloured.reshape(size, size, len(colours), -1)
+    coloured = coloured.reshape(size, size, colours.shape[1], -1)
     margin = (outer_size - size) // 2
     both = np.concatenate([coloured, -coloured], axis=-1)
     return np.pad(both, [(margin, margin), (margin, margin), (0, 0), (0, 0)])
@@ -142,14 +150,38 @@ def _kernel(source, filters, size, channels, seed):
     if source == "random":
         shape = (size, size, channels, filters)
         return initializers.he_normal(shape, np.random.default_rng(seed)).astype(np.float32)
+    if source == "random colours":
+        return _random_colours(filters, size, channels, seed)
     return bank(source, filters, size, channels)
 
 
-def _as_start(kernel):
-    """Scale filters to the length that He's random ones have on average: the longer, the slower they turn."""
+def _random_colours(filters, size, channels, seed):
+    """Return random patterns of norm 1, one colour a filter, in turn: what a bank is without its design in space."""
+    patterns = np.random.default_rng(seed).normal(size=(size, size, 1, filters))
+    kernel = patterns * _colours(channels)[np.arange(filters) % channels].T
+    return (kernel / np.sqrt(np.square(kernel).sum((0, 1, 2)))).astype(np.float32)
+
+
+def _start(source, length, filters, size, channels, seed):
+    """Return a kernel to be trained, its filters as long as `length` says: the longer, the slower they turn."""
+    drawn = isinstance(source, str) and source == "random"
+    if drawn and length == "glorot":
+        shape = (size, size, channels, filters)
+        return initializers.glorot_uniform(shape, np.random.default_rng(seed)).astype(np.float32)
+    kernel = _kernel(source, filters, size, channels, seed)
     if not np.isfinite(kernel).all() or not kernel.any():
         raise ValueError("start must be finite numbers, not all zero")
-    return kernel * np.sqrt(2 * kernel.shape[-1] / np.square(kernel).sum())
+    if not drawn:  # as long as He's random ones are on average
+        kernel = kernel * np.sqrt(2 * kernel.shape[-1] / np.square(kernel).sum())
+    return _shortened(kernel, length)
+
+
+def _shortened(kernel, length):
+    """Return a kernel of He's length with that of `length`."""
+    if length not in LENGTHS:
+        raise ValueError(f"length must be one of {', '.join(LENGTHS)}, got {length!r}")
+    fan_in, fan_out = initializers.fans(kernel.shape)
+    return kernel * {"he": 1, "glorot": np.sqrt(fan_in / (fan_in + fan_out)), "small": 0.1}[length]
 
 
 def _convolution(kernel, name, trainable, stride=1):
@@ -168,17 +200,19 @@ def _convolution(kernel, name, trainable, stride=1):
 # --------------------------------------------------------------------------- one kernel
 
 
-def learned(filters=32, size=5, start="random", stride=1, seed=0):
+def learned(filters=32, size=5, start="random", stride=1, seed=0, length="he"):
     """Return a stem of one convolution that is trained.
 
     Parameters
     ----------
     filters, size, stride : int
     start : str or ndarray (KH, KW, C, filters)
-        Where its kernel starts, see `bank` at the top of this module: "random" (He), "gabor" for a Gabor start. Filters
+        Where its kernel starts, see `bank` at the top of this module: "random", "gabor" for a Gabor start. Filters
         of a bank get the length that random ones have on average.
     seed : int
         Of a random start.
+    length : {"he", "glorot", "small"}
+        Of its filters at the start.
 
     Returns
     -------
@@ -191,14 +225,13 @@ def learned(filters=32, size=5, start="random", stride=1, seed=0):
     """
 
     def stem(images):
-        kernel = _kernel(start, filters, size, images.shape[-1], seed)
-        drawn = isinstance(start, str) and start == "random"
-        return _convolution(kernel if drawn else _as_start(kernel), "stem", True, stride)(images)
+        kernel = _start(start, length, filters, size, images.shape[-1], seed)
+        return _convolution(kernel, "stem", True, stride)(images)
 
     return stem
 
 
-def edge_biased(filters=32, size=5, share=0.5, bank="derivatives", stride=1, seed=0):
+def edge_biased(filters=32, size=5, share=0.5, bank="derivatives", stride=1, seed=0, length="he"):
     """Return a trained stem whose random start leans towards edge detectors, see `initializers.edge_biased`.
 
     `share` is the part of each filter's energy that the detector contributes, on average. Taught in lesson 09.
@@ -207,7 +240,7 @@ def edge_biased(filters=32, size=5, share=0.5, bank="derivatives", stride=1, see
     def stem(images):
         shape = (size, size, images.shape[-1], filters)
         kernel = initializers.edge_biased(shape, np.random.default_rng(seed), share, bank)
-        return _convolution(kernel.astype(np.float32), "stem", True, stride)(images)
+        return _convolution(_shortened(kernel.astype(np.float32), length), "stem", True, stride)(images)
 
     return stem
 
@@ -242,7 +275,7 @@ def fixed(bank, filters=32, size=5, stride=1, seed=0):
 # --------------------------------------------------------------------------- fixed and learned, side by side
 
 
-def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0):
+def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0, length="he"):
     """Return a stem in which some filters are fixed and the others trained: two convolutions side by side.
 
     Parameters
@@ -255,6 +288,8 @@ def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0):
         Of the filters, how many are fixed.
     seed : int
         Of the trained ones' random start.
+    length : {"he", "glorot", "small"}
+        Of the trained ones at the start.
 
     Returns
     -------
@@ -277,7 +312,7 @@ def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0):
     def stem(images):
         channels = images.shape[-1]
         kept = _kernel(bank, count, size, channels, seed)
-        free = _kernel("random", filters - kept.shape[-1], size, channels, seed)
+        free = _start("random", length, filters - kept.shape[-1], size, channels, seed)
         maps = [
             _convolution(kept, "stem_fixed", False, stride)(images),
             _convolution(free, "stem_learned", True, stride)(images),
@@ -325,7 +360,7 @@ def pass_through(bank, filters=32, size=5, seed=0):
     return stem
 
 
-def basis(bank, filters=32, size=5, stride=1, seed=0):
+def basis(bank, filters=32, size=5, stride=1, seed=0, length="he"):
     """Return a stem whose trained filters are sums of fixed ones: every filter of a bank on every channel, then 1×1.
 
     With a bank that is a basis of all kernels of its size, such as "dct", it can compute what `learned` can; with a
@@ -339,6 +374,8 @@ def basis(bank, filters=32, size=5, stride=1, seed=0):
     filters, size, stride : int
     seed : int
         Of the 1×1 convolution's random start.
+    length : {"he", "glorot", "small"}
+        Of its filters at the start.
 
     Returns
     -------
@@ -355,7 +392,7 @@ def basis(bank, filters=32, size=5, stride=1, seed=0):
         parts = kernels.bank(bank, size)  # (size, size, 1, n)
         each = np.einsum("hwf,cd->hwcdf", parts[:, :, 0], np.eye(channels)).reshape(size, size, channels, -1)
         maps = _convolution(each.astype(np.float32), "stem_fixed", False, stride)(images)
-        return _convolution(_kernel("random", filters, 1, each.shape[-1], seed), "stem", True)(maps)
+        return _convolution(_start("random", length, filters, 1, each.shape[-1], seed), "stem", True)(maps)
 
     return stem
 

@@ -174,7 +174,17 @@ class Speed(keras.callbacks.Callback):
 
 
 def fit(
-    model, images, labels, epochs=1, batch_size=32, validation=None, seed=0, progress=True, callbacks=(), first_epoch=0
+    model,
+    images,
+    labels,
+    epochs=1,
+    batch_size=32,
+    validation=None,
+    seed=0,
+    progress=True,
+    callbacks=(),
+    first_epoch=0,
+    change=None,
 ):
     """Train a compiled model on labelled images; an epoch a line, with images a second.
 
@@ -195,6 +205,9 @@ def fit(
     callbacks : sequence of keras.callbacks.Callback
     first_epoch : int
         As many epochs have been trained before, and count: training goes on to `epochs` of them in all.
+    change : function, optional
+        From the images of a batch and a generator, one an epoch, to what is trained on in their place: flipped at
+        random, say, or with noise.
 
     Returns
     -------
@@ -215,7 +228,7 @@ def fit(
     speed = Speed(len(images))
     told = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _tell(epoch, epochs, logs, speed))]
     history = model.fit(
-        batches(images, labels, batch_size, seed, first_epoch),
+        batches(images, labels, batch_size, seed, first_epoch, change),
         steps_per_epoch=-(-len(images) // batch_size),
         shuffle=False,
         epochs=epochs,
@@ -237,7 +250,7 @@ def _tell(epoch, epochs, logs, speed):
     )
 
 
-def batches(images, labels, batch_size=32, seed=0, first_epoch=0):
+def batches(images, labels, batch_size=32, seed=0, first_epoch=0, change=None):
     """Yield batches without end, epoch after epoch, in the order in which `network.Sequential.fit` takes them.
 
     Parameters
@@ -245,6 +258,8 @@ def batches(images, labels, batch_size=32, seed=0, first_epoch=0):
     images : ndarray, shape (N, H, W, C)
     labels : ndarray of int, shape (N,)
     batch_size, seed, first_epoch : int
+    change : function, optional
+        As in `fit`.
 
     Yields
     ------
@@ -257,10 +272,15 @@ def batches(images, labels, batch_size=32, seed=0, first_epoch=0):
     Taught in lesson 07.
     """
     for epoch in itertools.count(first_epoch):
-        order = epoch_order(seed, epoch, len(images))
+        order, rng = epoch_order(seed, epoch, len(images)), np.random.default_rng([seed, epoch, 1])
         for start in range(0, len(images), batch_size):
             chosen = order[start : start + batch_size]
-            yield images[chosen], labels[chosen]
+            yield images[chosen] if change is None else change(images[chosen], rng), labels[chosen]
+
+
+def flipped(images, rng):
+    """Return a batch of images (N, H, W, C), each turned over left to right with probability one half."""
+    return np.where(rng.random(len(images))[:, None, None, None] < 0.5, images[:, :, ::-1], images)
 
 
 # --------------------------------------------------------------------------- frozen at first, and how far kernels move

@@ -38,6 +38,70 @@ def train(model, data, epochs, learning_rate, **options):
     )
 
 
+def train_in_thirds(model, data, epochs, rate, callbacks=(), **options):
+    """Train for a third of the epochs, then, with Adam begun anew, for a third at the same rate and one at a fifth.
+
+    What is frozen is set free after the first third, at the rate that everything else has. The options are those of
+    `training.fit_in_two_phases`.
+    """
+    import keras
+
+    from cnnlessons import training
+
+    third = epochs // 3
+    slower = keras.callbacks.LearningRateScheduler(lambda epoch: rate if epoch < 2 * third else rate / 5)
+    training.fit_in_two_phases(
+        model,
+        data.train_images,
+        data.train_labels,
+        epochs,
+        third,
+        rates=(rate, rate),
+        callbacks=[slower, *callbacks],
+        progress=False,
+        **options,
+    )
+
+
+def changes(flips, noise):
+    """Return what is done to every training batch, as `training.fit` takes it, or None."""
+    from cnnlessons import training
+
+    def change(images, rng):
+        images = training.flipped(images, rng) if flips else images
+        return images + rng.normal(scale=noise, size=images.shape).astype(np.float32) if noise else images
+
+    return change if flips or noise else None
+
+
+def standardised(dataset, per_class, test_per_class, validation, seed):
+    """Return standardised images, the spread they were divided by, and their checksum.
+
+    With `validation`, as many images a class more are drawn from the training part, and are the test images.
+    """
+    cut = _loaded.__wrapped__ if dataset == "cifar10" else _loaded
+    data, checksum = cut(dataset, per_class + validation, test_per_class, seed)
+    if validation:
+        data = _held_out(data, validation, seed)
+    mean, scale = data.train_images.mean(axis=(0, 1, 2)), data.train_images.std()
+    images = {part: (getattr(data, part) - mean) / scale for part in ("train_images", "test_images")}
+    return replace(data, **images), scale, checksum
+
+
+def _held_out(data, count, seed):
+    """Return the data with `count` training images a class, drawn from the seed, in the place of the test images."""
+    order = np.random.default_rng([seed, 2]).permutation(len(data.train_labels))
+    labels = data.train_labels[order]
+    test = np.concatenate([order[labels == label][:count] for label in np.unique(labels)])
+    kept = np.setdiff1d(np.arange(len(order)), test)
+    parts = {"train": np.sort(kept), "test": np.sort(test)}
+    return replace(
+        data,
+        **{f"{name}_images": data.train_images[chosen] for name, chosen in parts.items()},
+        **{f"{name}_labels": data.train_labels[chosen] for name, chosen in parts.items()},
+    )
+
+
 def load(dataset, per_class, test_per_class, test_noise, seed):
     """Return standardised images, noise for the test images on the same scale, and the checksum of the images.
 
@@ -56,7 +120,7 @@ def load(dataset, per_class, test_per_class, test_noise, seed):
 def _loaded(dataset, per_class, test_per_class, seed):
     options = {"per_class": per_class, "test_per_class": test_per_class}
     if dataset == "spectrograms":  # a fifth of them are for testing
-        options = {"count": len(datasets.INSTRUMENTS) * (per_class + test_per_class)}
+        options = {"count": len(datasets.INSTRUMENTS) * per_class * 5 // 4}
     data = datasets.load(dataset, **options, seed=seed)
     digest = hashlib.sha256()
     for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):

@@ -1,13 +1,13 @@
 """The experiments of the course by name: their settings, where their rows are kept, and runs made again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.experiments import bakeoff, handcrafted
+from cnnlessons.experiments import bakeoff, first_layers, handcrafted
 from cnnlessons.experiments.rows import FAILED, key, read_csv, read_texts, value
 from cnnlessons.experiments.running import finished
 
@@ -28,12 +28,19 @@ class Experiment:
     """
 
     function: Callable[..., dict]
-    settings: list[dict]
+    listed: list[dict] | Callable[[], list[dict]]
+    seeds_of: Callable[[dict], Sequence[int]] = lambda setting: range(SEEDS)
+
+    @property
+    def settings(self):
+        return self.listed() if callable(self.listed) else self.listed
 
 
 EXPERIMENTS = {
     "stems": Experiment(handcrafted.train_stem, handcrafted.SETTINGS),
     "bakeoff": Experiment(bakeoff.train_contestant, bakeoff.SETTINGS),
+    "rates": Experiment(first_layers.train_first_layer, first_layers.tuning, first_layers.tuning_seeds),
+    "first_layers": Experiment(first_layers.train_first_layer, first_layers.settings, first_layers.seeds),
 }
 
 

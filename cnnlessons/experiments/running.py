@@ -6,12 +6,13 @@ import numbers
 import os
 import platform
 import re
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 
 import joblib
@@ -26,7 +27,9 @@ from cnnlessons.experiments.rows import FAILED, Table, key, plain, sole_writer
 
 DIED = "the process that trained it died, perhaps for want of memory"
 # Columns that are written beside the setting and the results.
-RESERVED = frozenset({"seed", "seconds", FAILED, "python", "numpy", "cnnlessons", "device", "keras", "backend"})
+RESERVED = frozenset(
+    {"seed", "seconds", FAILED, "python", "numpy", "cnnlessons", "commit", "device", "keras", "backend"}
+)
 
 
 def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None, progress=True):
@@ -285,6 +288,7 @@ def _made_with():
         "python": platform.python_version(),
         "numpy": np.__version__,
         "cnnlessons": __version__,
+        "commit": _commit(),
         "device": platform.machine(),
     }
     if "keras" not in sys.modules:  # nothing was trained
@@ -297,6 +301,17 @@ def _made_with():
     if device.kind != device.name:
         found["device"] = f"{device.kind} {device.name}"
     return found | {"keras": keras.__version__, "backend": f"{device.backend} {_version(device.backend)}"}
+
+
+@cache
+def _commit():
+    """Return the commit that this package was checked out at, with a "+" if it was changed since; "" without git."""
+    git = ["git", "-C", os.path.dirname(__file__)]
+    try:
+        found = subprocess.run([*git, "describe", "--always", "--dirty=+"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip()
 
 
 def _version(backend):

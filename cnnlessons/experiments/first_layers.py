@@ -1,0 +1,322 @@
+"""The experiments "rates" and "first_layers": first layers learned from three starts, handcrafted, frozen or mixed.
+
+A *place* is a data set with a number of images; there each contestant is trained at a rate that "rates" chose for it on
+images held out of the training part, with seeds that "first_layers" does not use. Taught in lesson 09.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cnnlessons.datasets import store
+from cnnlessons.experiments import classification
+
+RATES_FILE = Path(__file__).parents[2] / "data" / "evidence" / "rates.csv"
+
+
+def train_first_layer(
+    *,
+    setting,
+    group,
+    stem,
+    bank,
+    length,
+    share,
+    filters,
+    frozen,
+    body,
+    train_noise,
+    rate,
+    dataset,
+    per_class,
+    test_per_class,
+    validation,
+    epochs,
+    flips,
+    seed,
+    size=5,
+    width=32,
+    batch_size=32,
+    test_noise=0.05,
+):
+    """Train a classifier with one kind of first layer, and measure it: a run of "rates" and of "first_layers".
+
+    Parameters
+    ----------
+    setting, group : str
+        What the row is called, and for what it was made; they change nothing.
+    stem : str
+        A function of `stems`: "learned", "fixed", "split", "pass_through", "edge_biased" or "basis".
+    bank : str
+        Where its fixed kernel comes from or its trained one starts, see `stems`; or "components", the principal
+        components of the training images; "another seed" or "another data set", kernels that "learned, Glorot" learned
+        here from the seed before, or at another place from the same one.
+    length : str or None
+        How long the trained filters are at the start, one of `stems.LENGTHS`.
+    share : float or None
+        For "split" and "edge_biased".
+    filters, size : int
+        Of the stem.
+    frozen : bool
+        Whether the stem is frozen for the first third of the epochs.
+    body, width
+        See `models.classifier`.
+    train_noise, test_noise : float
+        Standard deviation of the noise that is added anew to every training image of every epoch, and to the test
+        images for "noisy_accuracy"; pixels are 0 to 1.
+    rate : float
+        Adam's, for two thirds of the epochs; a fifth of it for the last. Adam begins anew after the first third.
+    dataset, per_class, test_per_class
+        See `datasets.load`.
+    validation : int
+        Images a class that are held out of the training part and tested on in the place of the test images, or 0.
+    epochs : int
+        A multiple of three.
+    flips : bool
+        Whether training images are turned over left to right at random.
+    seed : int
+        Of the images drawn, their order, all noise and all starting weights.
+    batch_size : int
+
+    Returns
+    -------
+    dict
+        "accuracy" on the test images, "noisy_accuracy", "train_accuracy" (on at most 2,000 of the training images);
+        "drift", how far the trained filters have moved in the end, on average, and "drift_by_epoch";
+        "parameters" that are trained; "data", the checksum of all images.
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    from cnnlessons import models, stems, training
+
+    classification.begin(seed)
+    data, scale, checksum = classification.standardised(dataset, per_class, test_per_class, validation, seed)
+    place = {"dataset": dataset, "per_class": per_class, "epochs": epochs}
+    kernel = _kernel(bank, data.train_images, filters, size, place, seed)
+    options = {"filters": filters, "size": size, "seed": seed}
+    options |= {name: value for name, value in {"share": share, "length": length}.items() if value is not None}
+    options["start" if stem == "learned" else "bank"] = kernel
+    made = getattr(stems, stem)(**options)
+    model = models.classifier(made, data.train_images.shape[1:], len(data.class_names), width, seed, body=body)
+    convolutions = stems.convolutions(model)
+    drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
+    classification.train_in_thirds(
+        model,
+        data,
+        epochs,
+        rate,
+        frozen=[layer.name for layer in convolutions] if frozen else [],
+        callbacks=[drift],
+        batch_size=batch_size,
+        seed=seed,
+        change=classification.changes(flips, train_noise / scale),
+    )
+    if (setting, group) == (_SOURCE, "headline"):
+        store.write(_key(place, seed), {"kernel": convolutions[0].get_weights()[0]})
+    noise = np.random.default_rng([seed, 1]).normal(scale=test_noise / scale, size=data.test_images.shape)
+    return classification.measured(model, data, noise.astype(np.float32)) | {
+        "drift": round(float(drift.by_epoch[-1].mean()), 4),
+        "drift_by_epoch": " ".join(f"{moved.mean():.3f}" for moved in drift.by_epoch),
+        "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
+        "data": checksum,
+    }
+
+
+# --------------------------------------------------------------------------- kernels that were learned elsewhere
+
+_SOURCE = "learned, Glorot"
+
+
+def _kernel(bank, images, filters, size, place, seed):
+    """Return what `bank` stands for: a name that `stems` knows, or a kernel."""
+    if bank == "components":
+        from cnnlessons import stems
+
+        return stems.principal_components(images, filters, size)
+    if bank == "another seed":
+        return _learned({**place}, (seed - 1) % 10)
+    if bank == "another data set":
+        return _learned(_OTHER[place["dataset"]], seed)
+    return bank
+
+
+def _learned(place, seed):
+    """Return the kernel, each filter of norm 1, that `_SOURCE` learned at a place; made there if it is not kept yet."""
+    path = store.file(_key(place, seed))
+    if not path.is_file():
+        wanted = {"setting": _SOURCE, "group": "headline", **place}
+        source = next(each for each in settings() if wanted.items() <= each.items())
+        train_first_layer(**source, seed=seed)
+        classification.begin(seed)
+    with np.load(path) as kept:
+        kernel = kept["kernel"]
+    return kernel / np.sqrt(np.square(kernel).sum((0, 1, 2)))
+
+
+def _key(place, seed):
+    return "_".join(["first_layer", *map(str, place.values()), str(seed)])
+
+
+# --------------------------------------------------------------------------- what is trained, where, and at which rate
+
+# What the row is called, the function of `stems`, bank, length, share, filters, frozen at first, body, noise in
+# training, and whose rate it takes (None: its own).
+_NAMES = ("setting", "stem", "bank", "length", "share", "filters", "frozen", "body", "train_noise", "rate")
+_WORD = {"glorot": "Glorot", "he": "He", "small": "small"}
+
+
+def _one(setting, stem, bank, length=None, share=None, filters=32, frozen=False, body="plain", noise=0.0, rate=None):
+    return dict(zip(_NAMES, (setting, stem, bank, length, share, filters, frozen, body, noise, rate), strict=True))
+
+
+def _from_start(length):
+    """Return what is trained from one length of the filters, the first two at a rate of their own."""
+    word, at_learned, at_start = _WORD[length], f"learned, {_WORD[length]}", f"Gabor start, {_WORD[length]}"
+    return [
+        _one(at_learned, "learned", "random", length),
+        _one(at_start, "learned", "gabor", length),
+        _one(f"Gabor start frozen first, {word}", "learned", "gabor", length, frozen=True, rate=at_start),
+        _one(f"1/2 Gabor, {word}", "split", "gabor", length, 0.5, rate=at_learned),
+    ]
+
+
+def _fixed(name, bank, rate="fixed Gabor", **options):
+    return _one(f"fixed {name}", "fixed", bank, rate=rate, **options)
+
+
+HEADLINE = [
+    *_from_start("glorot"),
+    *_from_start("he"),
+    *_from_start("small"),
+    _fixed("Gabor", "gabor", None),
+    _one("Gabor and channels", "pass_through", "gabor", rate="fixed Gabor"),
+    _fixed("random colours", "random colours"),
+    _one("learned, Glorot, noise in training", "learned", "random", "glorot", noise=0.05, rate=_SOURCE),
+    _fixed("Gabor, noise in training", "gabor", noise=0.05),
+    _fixed("DCT", "dct", None),
+]
+
+CONTROLS = [
+    _fixed("random", "random", None),
+    _fixed("grey Gabor", "grey gabor"),
+    _fixed("derivatives", "derivatives"),
+    _fixed("lines and curves", "lines+curves"),
+    _fixed("components", "components"),
+    _fixed("another seed's", "another seed"),
+    _fixed("another data set's", "another data set"),
+    _one("DCT as a basis", "basis", "dct", "glorot", rate=None),
+    _one("edge-biased, small", "edge_biased", "derivatives", "small", 0.5, rate="learned, small"),
+    _one("1/4 Gabor, Glorot", "split", "gabor", "glorot", 0.25, rate=_SOURCE),
+    _one("3/4 Gabor, Glorot", "split", "gabor", "glorot", 0.75, rate=_SOURCE),
+    _one("32 learned and 4 Gabor", "split", "gabor", "glorot", 4 / 36, 36, rate=_SOURCE),
+    _one("32 learned and 8 Gabor", "split", "gabor", "glorot", 8 / 40, 40, rate=_SOURCE),
+    _one("36 learned", "learned", "random", "glorot", filters=36, rate=_SOURCE),
+    _one("40 learned", "learned", "random", "glorot", filters=40, rate=_SOURCE),
+    _one("learned, dense on top", "learned", "random", "glorot", body="dense"),
+    _one("fixed Gabor, dense on top", "fixed", "gabor", body="dense", rate="learned, dense on top"),
+]
+
+# The headline at all of CIFAR-10, with half as many epochs again, and with another body.
+_FEW = (
+    *("learned, Glorot", "learned, He", "learned, small", "Gabor start, Glorot", "Gabor start frozen first, Glorot"),
+    *("1/2 Gabor, Glorot", "fixed Gabor", "Gabor and channels", "fixed random colours"),
+)
+
+PLACES = [
+    dict(zip(("dataset", "per_class", "test_per_class", "epochs", "flips"), place, strict=True))
+    for place in (
+        ("photo_patches", 25, 200, 48, False),
+        ("photo_patches", 400, 200, 12, False),
+        ("cifar10", 1000, 500, 12, True),
+        ("mnist", 200, 200, 12, False),
+        ("spectrograms", 400, 100, 12, False),
+        ("cifar10", 5000, 500, 6, True),
+    )
+]
+_OTHER = {
+    "photo_patches": {"dataset": "cifar10", "per_class": 1000, "epochs": 12},
+    "cifar10": {"dataset": "photo_patches", "per_class": 400, "epochs": 12},
+    "mnist": {"dataset": "spectrograms", "per_class": 400, "epochs": 12},
+    "spectrograms": {"dataset": "mnist", "per_class": 200, "epochs": 12},
+}
+
+RATES = (0.001, 0.003, 0.01)
+_COMMON = {"size": 5, "width": 32, "batch_size": 32, "test_noise": 0.05}
+
+
+_IN_COLOUR = ("fixed derivatives", "fixed components")  # there are fewer than 32 of them in one channel
+
+
+def _contestants(place):
+    if place["per_class"] == 5000:
+        return [each for each in HEADLINE if each["setting"] in _FEW]
+    left_out = _IN_COLOUR if place["dataset"] in ("mnist", "spectrograms") else ()
+    return [each for each in HEADLINE + CONTROLS if each["setting"] not in left_out]
+
+
+def tuning():
+    """Return the settings of "rates": every contestant with a rate of its own, at every place and rate."""
+    return [
+        each
+        | {"group": "rates", "rate": rate}
+        | place
+        | {"validation": min(max(50, place["per_class"] // 5), 500)}
+        | {"per_class": min(place["per_class"], 4500), "test_per_class": 1}
+        | _COMMON
+        for place in PLACES
+        for each in _contestants(place)
+        for rate in RATES
+        if each["rate"] is None
+    ]
+
+
+def tuning_seeds(setting):
+    """Return the seeds on which rates are chosen: fewer where a run takes long and many images are held out."""
+    return range(100, 103 if setting["per_class"] == 25 else 101 if setting["per_class"] == 4500 else 102)
+
+
+@cache
+def chosen_rates():
+    """Return the rate with the best mean accuracy on the images held out, by (dataset, per_class, setting)."""
+    if not RATES_FILE.is_file():
+        return {}
+    rows = pd.read_csv(RATES_FILE, keep_default_na=False)
+    names = ["dataset", "per_class", "setting"]
+    mean = rows[rows.error == ""].groupby([*names, "rate"]).accuracy.agg(["mean", "size"]).reset_index()
+    found = {}
+    for place, group in mean.groupby(names):
+        seeds = len(tuning_seeds(dict(zip(names, place, strict=True))))
+        if len(group) == len(RATES) and (group["size"] == seeds).all():
+            found[place] = float(group.loc[group["mean"].idxmax(), "rate"])
+    return found
+
+
+def settings():
+    """Return the settings of "first_layers" at the places whose rates are chosen: the headline first."""
+    groups = [("headline", HEADLINE, PLACES, 1, "plain")]
+    groups += [("longer", [each for each in HEADLINE if each["setting"] in _FEW], PLACES, 1.5, "plain")]
+    groups += [("controls", CONTROLS, PLACES[:-1], 1, None)]
+    groups += [("second body", [each for each in HEADLINE if each["setting"] in _FEW], PLACES[1:2], 1, "residual")]
+    found = []
+    for group, contestants, places, longer, body in groups:
+        for place in places:
+            here = [each for each in contestants if each in _contestants(place)]
+            found += [_at(each, place, group, longer, body) for each in here]
+    return [setting for setting in found if setting["rate"] is not None]
+
+
+def _at(contestant, place, group, longer, body):
+    """Return the setting of a contestant at a place; its rate is None if it is not chosen yet."""
+    tuned = contestant["rate"] or contestant["setting"]
+    rate = chosen_rates().get((place["dataset"], min(place["per_class"], 4500), tuned))
+    changed = {"group": group, "rate": rate, "validation": 0, "epochs": round(longer * place["epochs"])}
+    return contestant | place | changed | ({"body": body} if body else {}) | _COMMON
+
+
+def seeds(setting):
+    """Return the seeds of a setting: eight on all of CIFAR-10, ten elsewhere."""
+    return range(8 if setting["per_class"] == 5000 else 10)
