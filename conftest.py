@@ -1,11 +1,16 @@
 """``pytest --nbval`` made fit for a course: pictures are compared, a trailing semicolon hides a result.
 
+A cell may say in its metadata how far the numbers of its output may be from the stored ones: "tolerance": "2 points"
+(or "0.01": in the numbers' own unit) or "5 %" (of the stored number). The words between them are compared strictly.
+
 The notebooks' other settings stand in pyproject.toml and in tests/notebooks/nbval_sanitize.cfg.
 """
 
 import base64
+import copy
 import io
 import os
+import re
 import tempfile
 
 import numpy as np
@@ -58,10 +63,14 @@ class Notebook(IPyNbFile):
 
 
 class Cell(IPyNbCell):
-    """A cell whose pictures are compared too; nbval compares only texts."""
+    """A cell whose pictures are compared too, and its numbers as its tolerance says; nbval compares only texts."""
 
     def compare_outputs(self, test, ref, skip_compare=None):
+        left, tolerance = [], self.cell.metadata.get("tolerance")
+        if tolerance is not None:
+            test, left = within(tolerance, test, ref)
         if not super().compare_outputs(test, ref, skip_compare):
+            self.comparison_traceback += left
             return False
         for number, (stored, new) in enumerate(zip(pictures(ref), pictures(test), strict=True), start=1):
             complaint = visible_difference(stored, new)
@@ -69,6 +78,44 @@ class Cell(IPyNbCell):
                 self.comparison_traceback.append(f"picture {number}: {complaint}")
                 return False
         return True
+
+
+NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?")  # and not the 2 of "conv2"
+
+
+def within(tolerance, test, ref):
+    """Return new outputs with each number that is near enough to the stored one replaced by that, and the others told.
+
+    Texts whose words differ are left as they are; how wide a column is set does not count.
+    """
+    amount, unit = re.fullmatch(r"([\d.]+)\s*(%|points?|)", tolerance).groups()
+    share, absolute = (float(amount) / 100, 0) if unit == "%" else (0, float(amount))
+    told = []
+
+    def settled(new, old):
+        if [piece.split() for piece in NUMBER.split(new)] != [piece.split() for piece in NUMBER.split(old)]:
+            return new
+        far = [
+            f"number {index}: stored {stored}, now {now}; at most {tolerance} away is forgiven"
+            for index, (now, stored) in enumerate(zip(NUMBER.findall(new), NUMBER.findall(old), strict=True), start=1)
+            if abs(value(now) - value(stored)) > max(absolute, share * abs(value(stored))) * (1 + 1e-9)
+        ]
+        told.extend(far)
+        return new if far else old
+
+    test = copy.deepcopy(test)
+    for new, old in zip(test, ref, strict=False):
+        if "text" in new and "text" in old:
+            new["text"] = settled(new["text"], old["text"])
+        for kind in set(new.get("data", {})) & set(old.get("data", {})):
+            if kind.startswith("text/"):
+                new["data"][kind] = settled(new["data"][kind], old["data"][kind])
+    return test, told
+
+
+def value(number):
+    """The number that a text such as "−1,024.5" stands for."""
+    return float(number.replace(",", "").replace("−", "-"))
 
 
 def pictures(outputs):

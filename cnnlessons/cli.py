@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import html
+import itertools
 import json
 import os
 import platform
@@ -89,8 +90,8 @@ def _add_experiment(commands) -> None:
     command = commands.add_parser(
         "experiment", help="train what the evidence of the lessons rests on, or go on with it"
     )
-    command.add_argument("name", metavar="NAME", help="stems or bakeoff")
-    command.add_argument("--seeds", type=int, metavar="N", help="how many (10)")
+    command.add_argument("name", metavar="NAME", help="stems, bakeoff, rates or first_layers")
+    command.add_argument("--seeds", type=int, metavar="N", help="how many (those of the experiment)")
     command.add_argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store")
     command.add_argument("--dataset", metavar="NAME", help="only the runs on this data set")
@@ -285,12 +286,24 @@ def experiment(options: argparse.Namespace) -> None:
                     raise Problem(f"--verify draws from all recorded runs: leave out --{name}")
             _verify(experiments.verify(store, options.verify, options.jobs, scheduler=options.scheduler))
         else:
-            grid = experiments.grid(options.name, options.dataset, options.epochs)
-            seeds = experiments.SEEDS if options.seeds is None else options.seeds
-            function = experiments.experiment(options.name).function
-            _tell(experiments.run(grid, seeds, options.jobs, store, function, options.scheduler), store)
+            _tell(_run(options, store), store)
     except (OSError, TypeError, ValueError, ImportError) as error:
         raise Problem(str(error)) from error
+
+
+def _run(options, store):
+    """Make the runs, one group of settings after the other, and return their rows."""
+    import pandas as pd
+
+    from cnnlessons import experiments
+
+    known, rows = experiments.experiment(options.name), []
+    settings = experiments.grid(options.name, options.dataset, options.epochs)
+    for _, group in itertools.groupby(settings, lambda each: (each.get("group"), list(known.seeds_of(each)))):
+        group = list(group)
+        seeds = known.seeds_of(group[0]) if options.seeds is None else options.seeds
+        rows.append(experiments.run(group, seeds, options.jobs, store, known.function, options.scheduler))
+    return pd.concat(rows)
 
 
 def _tell(rows, store) -> None:

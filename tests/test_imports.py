@@ -38,6 +38,7 @@ ORDER = (
     "plots",
     "panels",
     "exercises",
+    "lesson",
     "notebooks",
     "cli",
 )

@@ -24,7 +24,7 @@ def draw(shift=0.0, function=np.sin, **style):
     turn = np.linspace(0, 6, 200)
     plt.plot(turn, function(turn + shift), **style)"""
 
-# name: code when stored, code when tested, tag, what nbval has to say
+# name: code when stored, code when tested, tag or metadata, what nbval has to say
 CHANGES = {
     "nothing": (SETUP, SETUP, None, "PASSED"),
     "the last digit": ("print(0.125)", "print(0.126)", None, "FAILED"),
@@ -42,14 +42,32 @@ CHANGES = {
     "a slightly thicker line": ("draw(lw=1.5);", "draw(lw=1.7);", None, "PASSED"),
     "another frame": ("draw();", "draw(); plt.ylabel('sine');", None, "FAILED"),
     "a figure more": ("draw();", "draw(); plt.show(); draw();", None, "FAILED"),
+    "a number within its tolerance": ("print('97.9 %')", "print('96.1 %')", {"tolerance": "2 points"}, "PASSED"),
+    "a number beyond its tolerance": (
+        "print('3 in 97.9 %')",
+        "print('3 in 95.1 %')",
+        {"tolerance": "2 points"},
+        "FAILED",
+    ),
+    "a share within its tolerance": ("print(1_000, -2e-3)", "print(1_040, -2.08e-3)", {"tolerance": "5 %"}, "PASSED"),
+    "another sign": ("print('+0.5')", "print('-0.5')", {"tolerance": "5 %"}, "FAILED"),
+    "another word beside a number": ("print('up 1.0')", "print('down 1.0')", {"tolerance": "2 points"}, "FAILED"),
+    "a number more": ("print(1.0)", "print(1.0, 1.0)", {"tolerance": "2 points"}, "FAILED"),
+    "the number in a name": ("print('conv2')", "print('conv3')", {"tolerance": "2 points"}, "FAILED"),
+    "a result within its tolerance": ("0.5", "0.51", {"tolerance": "0.02"}, "PASSED"),
+    "wider columns": ("print('a   9.9')", "print('a  10.1')", {"tolerance": "5 %"}, "PASSED"),
 }
+
+
+def metadata(tag):
+    return tag if isinstance(tag, dict) else {"tags": [tag] if tag else []}
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     """A notebook of the code to be stored, after ``store``."""
     cells = [
-        new_code_cell(code, metadata={"tags": [tag] if tag else [], "execution": {"started": "now"}})
+        new_code_cell(code, metadata=metadata(tag) | {"execution": {"started": "now"}})
         for code, _, tag, _ in CHANGES.values()
     ]
     path = tmp_path_factory.mktemp("notebooks") / "stored.ipynb"
@@ -80,6 +98,11 @@ def test_nbval_sees_what_a_reader_would_see(nbval, change):
 def test_nbval_says_in_words_how_a_picture_differs(nbval):
     assert re.search(r"picture 1: mean difference \d+\.\d grey levels .* near pixel row \d+, column \d+", nbval)
     assert re.search(r"picture 1: stored \d+ × \d+ pixels, now \d+ × \d+", nbval)
+
+
+def test_nbval_names_the_number_that_left_its_tolerance(nbval):
+    assert "number 2: stored 97.9, now 95.1; at most 2 points away is forgiven" in nbval
+    assert "stored 3" not in nbval
 
 
 def test_a_stored_notebook_shows_its_outputs_and_nothing_of_the_machine(stored):

@@ -1,5 +1,6 @@
 """The experiments of the course by name: their settings, where their rows are kept, and runs made again."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,10 @@ class Experiment:
     ----------
     function : function
         Makes a run, see `run`.
-    settings : list of dict
+    listed : list of dict, or function that returns it
         Its keyword arguments, without the seed.
+    seeds_of : function
+        From a setting to the seeds that are wanted of it.
     """
 
     function: Callable[..., dict]
@@ -50,7 +53,7 @@ def grid(name, dataset=None, epochs=None):
     Parameters
     ----------
     name : str
-        "stems" or "bakeoff".
+        Of one of `EXPERIMENTS`.
     dataset : str, optional
         Only those on this data set.
     epochs : int, optional
@@ -63,13 +66,15 @@ def grid(name, dataset=None, epochs=None):
     Raises
     ------
     ValueError
-        If there is no such experiment, or it does not use that data set.
+        If there is no such experiment, or it does not use that data set, or its rates are not chosen yet.
 
     Notes
     -----
     Taught in lesson 09.
     """
     settings = experiment(name).settings
+    if not settings:
+        raise ValueError(f"the rates of {name} are not chosen yet; choose them with: cnnlessons experiment rates")
     chosen = [dict(setting) for setting in settings if dataset in (None, setting["dataset"])]
     if not chosen:
         used = dict.fromkeys(setting["dataset"] for setting in settings)
@@ -79,7 +84,7 @@ def grid(name, dataset=None, epochs=None):
 
 
 def experiment(name):
-    """Return the `Experiment` of that name, "stems" or "bakeoff". Taught in lessons 09 and 11."""
+    """Return the `Experiment` of that name. Taught in lessons 09 and 11."""
     if name not in EXPERIMENTS:
         raise ValueError(f"there is no experiment {name!r}; the names are: {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]
@@ -183,6 +188,6 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
 
 def _function_for(names):
     for known in EXPERIMENTS.values():
-        if set(known.settings[0]) == set(names):
+        if inspect.signature(known.function).parameters.keys() == {*names, "seed"}:
             return known.function
     raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")

@@ -1,0 +1,76 @@
+"""What a lesson prints and checks in one line: that two ways give the same numbers, that a sentence is true.
+
+Used in every lesson.
+"""
+
+import numpy as np
+
+
+def same(what, first, second, digits=None):
+    """Print that two arrays hold the same numbers, or raise.
+
+    Parameters
+    ----------
+    what : str
+        What the two are, for the sentence: "loops and one matrix product".
+    first, second : array_like
+        Of one shape.
+    digits : int, optional
+        How many digits of the largest number must agree; without it every number must be equal, to the last bit.
+
+    Raises
+    ------
+    AssertionError
+        If the shapes differ, or a number does; it says which.
+
+    Notes
+    -----
+    Taught in lesson 01.
+
+    Examples
+    --------
+    >>> same("a sum and its terms", 0.1 + 0.2, 0.3, digits=15)
+    a sum and its terms: the same to 15 digits
+    >>> same("rows and columns", np.eye(2), np.eye(2).T)
+    rows and columns: equal in all 4 numbers
+    """
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape:
+        raise AssertionError(f"{what}: shapes {first.shape} and {second.shape} differ")
+    if digits is None:
+        wrong, said = first != second, "equal" if first.size == 1 else f"equal in all {first.size:,} numbers"
+    else:
+        largest = max(np.abs(each[np.isfinite(each)]).max(initial=0) for each in (first, second))
+        wrong = ~np.isclose(first, second, rtol=0, atol=largest * 10.0**-digits)
+        said = f"the same to {digits} digits" + (f", all {first.size:,}" if first.size > 1 else "")
+    if np.any(wrong):
+        place = tuple(int(index) for index in np.argwhere(np.atleast_1d(wrong))[0])
+        at = f" at {place}" if first.ndim else ""
+        raise AssertionError(
+            f"{what}: {np.count_nonzero(wrong):,} of {first.size:,} numbers differ, the first{at}: "
+            f"{np.atleast_1d(first)[place]} and {np.atleast_1d(second)[place]}"
+        )
+    print(f"{what}: {said}")
+
+
+def claim(sentence, condition):
+    """Print a sentence if it is true, or raise: what a lesson says of its numbers is checked where it is said.
+
+    Parameters
+    ----------
+    sentence : str
+    condition : bool or ndarray of bool
+        All must be true.
+
+    Raises
+    ------
+    AssertionError
+        If it is not.
+
+    Notes
+    -----
+    Taught in lesson 01.
+    """
+    if not np.all(condition):
+        raise AssertionError(f"these numbers do not show it: {sentence}")
+    print(sentence)

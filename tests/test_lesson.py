@@ -1,0 +1,47 @@
+"""What a lesson prints is true, or stops it."""
+
+import doctest
+
+import numpy as np
+import pytest
+
+from cnnlessons import lesson
+
+
+def test_the_examples_are_true():
+    assert doctest.testmod(lesson).failed == 0
+
+
+def test_same_numbers_are_told_and_others_are_named(capsys):
+    lesson.same("rows and sums", np.arange(2000).reshape(2, 1000), np.arange(2000.0).reshape(2, 1000))
+    lesson.same("loops and arrays", [1000.0, 1e-9], [1000.0000001, 0], digits=9)
+    lesson.same("nothing and nothing", [], [], digits=3)
+    assert capsys.readouterr().out.splitlines() == [
+        "rows and sums: equal in all 2,000 numbers",
+        "loops and arrays: the same to 9 digits, all 2",
+        "nothing and nothing: the same to 3 digits",
+    ]
+    with pytest.raises(AssertionError, match=r"a and b: 1 of 4 numbers differ, the first at \(1, 0\): 3.0 and 3.5"):
+        lesson.same("a and b", [[1, 2], [3.0, 4]], [[1, 2], [3.5, 4]])
+    with pytest.raises(AssertionError, match=r"a and b: 1 of 1 numbers differ, the first: 1\.0 and 1\.1"):
+        lesson.same("a and b", 1.0, 1.1, digits=2)
+
+
+def test_an_infinite_number_hides_no_difference():
+    with pytest.raises(AssertionError, match="1 of 2 numbers differ, the first at"):
+        lesson.same("a and b", [np.inf, 1.0], [np.inf, 2.0], digits=3)
+
+
+@pytest.mark.parametrize("digits", [None, 3])
+def test_numbers_that_are_none_and_other_shapes_are_not_the_same(digits):
+    with pytest.raises(AssertionError, match="nan"):
+        lesson.same("a and b", [1.0, np.nan], [1.0, np.nan], digits)
+    with pytest.raises(AssertionError, match=r"a and b: shapes \(2,\) and \(2, 1\) differ"):
+        lesson.same("a and b", [1, 2], [[1], [2]], digits)
+
+
+def test_a_claim_is_printed_only_if_all_of_it_is_true(capsys):
+    lesson.claim("ReLU helps on both.", np.array([True, True]))
+    assert capsys.readouterr().out == "ReLU helps on both.\n"
+    with pytest.raises(AssertionError, match=r"these numbers do not show it: ReLU helps on both\."):
+        lesson.claim("ReLU helps on both.", np.array([True, False]))
