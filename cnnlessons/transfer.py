@@ -15,6 +15,9 @@ NumPy network                 Keras
 Taught in lesson 07.
 """
 
+import inspect
+from contextlib import suppress
+
 import keras
 import numpy as np
 from keras import layers as keras_layers
@@ -82,6 +85,10 @@ def _keras_layers(layer, name, dtype):
         case layers.MaxPool2D() | layers.AveragePool2D():
             return [_keras_pool(layer, options)]
         case layers.BatchNorm():
+            if not layer.trainable:
+                raise ValueError(
+                    "BatchNorm must be trainable to be transferred: Keras's, when frozen, uses its averages in training"
+                )
             return [keras_layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, **options)]
         case layers.Dense():
             return [keras_layers.Dense(layer.units, use_bias=layer.use_bias, **options)]
@@ -116,14 +123,35 @@ def _keras_pool(layer, options):
 # --------------------------------------------------------------------------- Keras to NumPy
 
 
+# What of a layer's configuration is carried over; every other option must be as Keras has it by default, unless it acts
+# on nothing but training.
+_CARRIED_OVER = {
+    keras_layers.InputLayer: {"batch_shape", "sparse", "ragged", "optional"},
+    keras_layers.Dropout: {"rate", "noise_shape", "seed"},
+    keras_layers.ZeroPadding2D: {"padding"},
+    keras_layers.Conv2D: {
+        "filters", "kernel_size", "strides", "padding", "dilation_rate", "use_bias", "activation"
+    },
+    keras_layers.MaxPooling2D: {"pool_size", "strides", "padding"},
+    keras_layers.AveragePooling2D: {"pool_size", "strides", "padding"},
+    keras_layers.BatchNormalization: {"momentum", "epsilon", "synchronized"},
+    keras_layers.Dense: {"units", "use_bias", "activation"},
+    keras_layers.GlobalAveragePooling2D: set(),
+    keras_layers.Flatten: set(),
+    keras_layers.ReLU: set(),
+    keras_layers.Activation: {"activation"},
+}  # fmt: skip
+_ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint")
+
+
 def from_keras(model):
-    """Return a NumPy network with the layers and weights of a Keras model.
+    """Return a NumPy network with the layers and weights of a Keras model, which predicts the same.
 
     Parameters
     ----------
     model : keras.Model
-        A chain of layers that have a counterpart in `layers`, built, with logits as outputs. Dropout is left out,
-        since it does nothing at prediction time.
+        A chain of layers that have a counterpart in `layers`, built, with logits as outputs. What acts in training
+        alone, such as dropout, regularisers and constraints, is left out.
 
     Returns
     -------
@@ -141,7 +169,10 @@ def from_keras(model):
     _require_chain(model)
     made, weights, padding = [], [], None
     for layer in model.layers:
-        if isinstance(layer, keras_layers.ZeroPadding2D):
+        _require_known_options(layer, model.inputs[0].dtype)
+        if padding is not None and type(layer) is not keras_layers.Conv2D:
+            raise ValueError(f"ZeroPadding2D must be followed by Conv2D to be transferred, got {type(layer).__name__}")
+        if type(layer) is keras_layers.ZeroPadding2D:
             padding = layer.padding  # for the convolution that follows
             continue
         found = _numpy_layers(layer, padding)
@@ -150,7 +181,7 @@ def from_keras(model):
         weights += [layer.get_weights(), *([] for _ in found[1:])] if found else []
     if padding is not None:
         raise ValueError("model must not end in ZeroPadding2D to be transferred: it belongs to a convolution after it")
-    network = Sequential(made, model.input_shape[1:], dtype=model.layers[-1].variable_dtype)
+    network = Sequential(made, model.input_shape[1:], dtype=model.inputs[0].dtype)
     for layer, arrays in zip(made, weights, strict=True):
         for array, values in zip([*layer.parameters().values(), *layer.state().values()], arrays, strict=True):
             array[...] = values
@@ -158,53 +189,101 @@ def from_keras(model):
 
 
 def _require_chain(model):
+    """Make sure that each layer is known, has the one before it as its only input, and is asked for nothing else."""
     if not model.built or not model.layers:
         raise ValueError("model must be built before it is transferred; begin it with keras.Input(shape)")
-    for before, layer in zip(model.layers, model.layers[1:], strict=False):
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        if len(inputs) != 1 or inputs[0] is not before.output:
+    if not isinstance(model, keras.Sequential):
+        with suppress(NotImplementedError):  # of a layer of one's own that cannot describe itself: it is named below
+            _require_chained_calls(model.get_config()["layers"], {layer.name for layer in model.layers})
+    if len(model.outputs) != 1:
+        raise ValueError(f"model must have one output to be transferred, got {len(model.outputs)}")
+    for layer in model.layers:
+        if type(layer) not in _CARRIED_OVER:  # a class derived from one of these may do something else
+            raise ValueError(f"the NumPy network has no counterpart of {type(layer).__name__} ({layer.name!r})")
+    if type(model).call not in (keras.Sequential.call, type(keras.Model(model.inputs, model.outputs)).call):
+        raise ValueError(f"model must be a keras.Sequential or keras.Model itself, got a {type(model).__name__}")
+
+
+def _require_chained_calls(described, layer_names):
+    """Look at the calls in a functional model, each of which must be of a layer and follow the one before it."""
+    before = None
+    for layer in described:
+        name = layer["name"]
+        if name not in layer_names:  # such as 2 * maps
+            raise ValueError(f"the NumPy network has no counterpart of {layer['class_name']} ({name!r})")
+        calls = layer["inbound_nodes"] or [{"args": (), "kwargs": {}}]  # an input layer is not called
+        tensors = [_comes_from(value) for value in calls[0]["args"][:1]]
+        if len(calls) > 1 or tensors != [before] * (before is not None):
             raise ValueError(
-                f"model must be a chain of layers to be transferred, but {layer.name!r} does not follow "
-                f"{before.name!r} alone"
+                f"model must be a chain of layers to be transferred, but {name!r} does not follow {before!r} alone"
             )
+        asked = [repr(value) for value in calls[0]["args"][1:]]
+        asked += [f"{key}={value!r}" for key, value in calls[0]["kwargs"].items() if value is not None]
+        if asked:
+            raise ValueError(f"{name!r} must be called with its input alone, got also {', '.join(asked)}")
+        before = name
+
+
+def _comes_from(value):
+    """Return the name of the layer whose first output a described argument is, or None."""
+    with suppress(KeyError, TypeError):
+        name, call, output = value["config"]["keras_history"]
+        return name if call == output == 0 else None
+
+
+def _require_known_options(layer, dtype):
+    """Ask about every option of a layer that is neither carried over nor known to be harmless."""
+    defaults = inspect.signature(type(layer)).parameters
+    for name, value in layer.get_config().items():
+        if name == "dtype":
+            value, expected = layer.dtype_policy.name, (dtype,)
+        elif name == "data_format":
+            expected = ("channels_last",)
+        elif name == "axis":
+            expected = (-1, len(layer.input.shape) - 1)
+        elif name == "trainable" and isinstance(layer, keras_layers.BatchNormalization):
+            expected = (True,)  # frozen, it uses its averages in training too
+        elif name in _CARRIED_OVER[type(layer)] or name in ("name", "trainable") or name.endswith(_ONLY_IN_TRAINING):
+            continue
+        else:
+            expected = (defaults[name].default,) if name in defaults else ()
+        if value not in expected:
+            rule = f"must have {name}={expected[0]!r}" if expected else f"must have no option {name!r}"
+            raise ValueError(f"{layer.name!r} {rule} to be transferred, got {value!r}")
 
 
 def _numpy_layers(layer, padding):
     """Return the layers, none to two, that do what a Keras layer does."""
-    if padding is not None and not isinstance(layer, keras_layers.Conv2D):
-        raise ValueError(f"ZeroPadding2D must be followed by Conv2D to be transferred, got {type(layer).__name__}")
     match layer:
-        case keras_layers.InputLayer() | keras_layers.Dropout():
-            return []
         case keras_layers.Conv2D():
-            _require(layer, groups=1, data_format="channels_last")
-            return [
+            found = [
                 layers.Conv2D(
                     layer.filters, layer.kernel_size, layer.strides, _padding_of(layer, padding), layer.dilation_rate,
                     layer.use_bias,
                 ),
                 *_activation(layer),
             ]  # fmt: skip
-        case keras_layers.MaxPooling2D() | keras_layers.AveragePooling2D():
-            _require(layer, data_format="channels_last")
-            kind = layers.MaxPool2D if isinstance(layer, keras_layers.MaxPooling2D) else layers.AveragePool2D
-            return [kind(layer.pool_size, layer.strides, layer.padding)]
+        case keras_layers.MaxPooling2D():
+            found = [layers.MaxPool2D(layer.pool_size, layer.strides, layer.padding)]
+        case keras_layers.AveragePooling2D():
+            found = [layers.AveragePool2D(layer.pool_size, layer.strides, layer.padding)]
         case keras_layers.BatchNormalization():
-            _require(layer, center=True, scale=True)
-            return [layers.BatchNorm(layer.momentum, layer.epsilon)]
+            found = [layers.BatchNorm(layer.momentum, layer.epsilon)]
         case keras_layers.Dense():
-            return [layers.Dense(layer.units, layer.use_bias), *_activation(layer)]
+            found = [layers.Dense(layer.units, layer.use_bias), *_activation(layer)]
         case keras_layers.GlobalAveragePooling2D():
-            _require(layer, data_format="channels_last", keepdims=False)
-            return [layers.GlobalAveragePool2D()]
+            found = [layers.GlobalAveragePool2D()]
         case keras_layers.Flatten():
-            return [layers.Flatten()]
+            found = [layers.Flatten()]
         case keras_layers.ReLU():
-            _require(layer, max_value=None, negative_slope=0, threshold=0)
-            return [layers.ReLU()]
+            found = [layers.ReLU()]
         case keras_layers.Activation():
-            return _activation(layer)
-    raise ValueError(f"the NumPy network has no counterpart of {type(layer).__name__} ({layer.name!r})")
+            found = _activation(layer)
+        case _:  # an input layer or dropout
+            found = []
+    for made in found:
+        made.trainable = layer.trainable
+    return found
 
 
 def _padding_of(layer, padding):
@@ -220,16 +299,9 @@ def _activation(layer):
         return []
     if layer.activation is keras.activations.relu:
         return [layers.ReLU()]
-    remedy = "; leave it out and use the loss with from_logits=True" if layer.activation.__name__ == "softmax" else ""
-    raise ValueError(f"{layer.name!r} must have no activation or relu, got {layer.activation.__name__}{remedy}")
-
-
-def _require(layer, **expected):
-    for name, value in expected.items():
-        if getattr(layer, name) != value:
-            raise ValueError(
-                f"{layer.name!r} must have {name}={value!r} to be transferred, got {getattr(layer, name)!r}"
-            )
+    name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
+    remedy = "; leave it out and use the loss with from_logits=True" if name == "softmax" else ""
+    raise ValueError(f"{layer.name!r} must have no activation or relu, got {name}{remedy}")
 
 
 # --------------------------------------------------------------------------- are they the same?

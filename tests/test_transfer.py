@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("keras", reason="Keras is not installed")
 
 import keras
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 
 from cnnlessons import layers, optimizers, training, transfer
 from cnnlessons.network import Sequential
@@ -202,6 +204,13 @@ kl = keras.layers
         ([kl.ZeroPadding2D(1), kl.MaxPooling2D(2)], "ZeroPadding2D must be followed by Conv2D .* got MaxPooling2D"),
         ([kl.ZeroPadding2D(1)], "must not end in ZeroPadding2D"),
         ([kl.ZeroPadding2D(1), kl.Conv2D(2, 3, padding="same")], 'must have padding="valid" after ZeroPadding2D'),
+        ([kl.ZeroPadding2D(1), kl.ZeroPadding2D(2), kl.Conv2D(2, 3)], "followed by Conv2D .* got ZeroPadding2D"),
+        ([kl.BatchNormalization(axis=1)], "must have axis=-1 .* got 1"),
+        ([kl.BatchNormalization(trainable=False)], "must have trainable=True .* got False"),
+        ([kl.Flatten(data_format="channels_first")], "must have data_format='channels_last' .* got 'channels_first'"),
+        ([kl.Conv2D(4, 3, dtype="mixed_float16")], "must have dtype='float32' .* got 'mixed_float16'"),
+        ([kl.Conv2D(4, 3, activation=kl.ReLU(max_value=1))], "no activation or relu, got ReLU$"),
+        ([type("Mine", (kl.Conv2D,), {})(4, 3)], "no counterpart of Mine"),
     ],
 )
 def test_a_keras_layer_without_counterpart_says_what_is_wrong(made, said):
@@ -220,3 +229,162 @@ def test_a_graph_that_is_not_a_chain_says_where():
 def test_a_model_that_is_not_built_says_so():
     with pytest.raises(ValueError, match=r"model must be built .* keras.Input"):
         transfer.from_keras(keras.Sequential([kl.Dense(3)]))
+
+
+def called(make, **arguments):
+    inputs = keras.Input((8, 8, 2))
+    return keras.Model(inputs, make(kl.Conv2D(2, 3)(inputs), **arguments))
+
+
+@pytest.mark.parametrize("layer", [kl.Dropout(0.5), kl.BatchNormalization()])
+def test_a_layer_that_is_always_in_training_says_so(layer):
+    with pytest.raises(ValueError, match="must be called with its input alone, got also training=True"):
+        transfer.from_keras(called(layer, training=True))
+
+
+def test_what_is_done_between_layers_is_not_lost():
+    with pytest.raises(ValueError, match=r"no counterpart of Multiply"):
+        transfer.from_keras(called(lambda maps: 2 * maps))
+
+
+def test_a_second_output_is_not_lost():
+    inputs = keras.Input((8, 8, 2))
+    maps = kl.Conv2D(2, 3)(inputs)
+    with pytest.raises(ValueError, match="must have one output to be transferred, got 2"):
+        transfer.from_keras(keras.Model(inputs, [maps, kl.Flatten()(maps)]))
+
+
+def test_a_chain_may_be_called_a_second_time_or_looked_at_while_it_grows():
+    model = chain(kl.Conv2D(2, 3))
+    model.summary(print_fn=lambda *_, **__: None)
+    model.add(kl.Flatten())
+    again = keras.Input((8, 8, 2))
+    images = rng.random((2, 8, 8, 2), np.float32)
+    for each in (model, keras.Model(again, model.layers[1](model.layers[0](again)))):
+        np.testing.assert_allclose(transfer.from_keras(each).predict(images), model(images), atol=1e-6)
+
+
+def test_a_model_with_a_way_of_its_own_says_so():
+    class Mine(keras.Model):
+        def call(self, images):
+            return 2 * super().call(images)
+
+    inputs = keras.Input((8, 8, 2))
+    with pytest.raises(ValueError, match=r"must be a keras.Sequential or keras.Model itself, got a Mine"):
+        transfer.from_keras(Mine(inputs, kl.Flatten()(inputs)))
+
+
+def test_weights_of_a_low_rank_on_top_are_not_lost():
+    model = chain(kl.Flatten(), kl.Dense(3))
+    model.layers[-1].enable_lora(1)
+    with pytest.raises(ValueError, match=r"must have lora_rank=None to be transferred, got 1"):
+        transfer.from_keras(model)
+
+
+def test_batch_normalisation_that_is_frozen_says_so():
+    network = every_kind()
+    network.layers[1].trainable = False
+    with pytest.raises(ValueError, match="BatchNorm must be trainable to be transferred"):
+        transfer.to_keras(network)
+
+
+# ---- whatever the options of its layers, a model is refused or comes out the same
+
+ACTIVATIONS = [None, "linear", "relu", "relu6", "leaky_relu", "softmax", "gelu", kl.ReLU(max_value=1), abs]
+OPTIONS = {
+    "activation": ACTIVATIONS,
+    "axis": [-1, 1, 2, 3],
+    "center": [True, False],
+    "data_format": [None, "channels_last", "channels_first"],
+    "dilation_rate": [1, 2, (2, 1)],
+    "dtype": [None, "float32", "float64", "float16", "mixed_float16", "bfloat16"],
+    "epsilon": [1e-3, 0.5],
+    "filters": [2, 4],
+    "groups": [1, 2],
+    "keepdims": [False, True],
+    "kernel_size": [1, 3, (2, 3)],
+    "max_value": [None, 0.5],
+    "momentum": [0.99, 0.5],
+    "negative_slope": [0, 0.3],
+    "noise_shape": [None],
+    "padding": ["valid", "same"],
+    "pool_size": [2, (1, 3)],
+    "quantization_config": [None],
+    "rate": [0.5],
+    "renorm": [False, True],
+    "renorm_clipping": [None, {"rmax": 2.0}],
+    "renorm_momentum": [0.99, 0.5],
+    "scale": [True, False],
+    "seed": [None, 1],
+    "strides": [1, 2, (2, 1)],
+    "synchronized": [False, True],
+    "threshold": [0, 0.2],
+    "trainable": [True, False],
+    "units": [3],
+    "use_bias": [True, False],
+}
+OWN_OPTIONS = {(kl.ZeroPadding2D, "padding"): [1, ((1, 0), (2, 1))], (kl.Activation, "activation"): ACTIVATIONS[1:]}
+SAMPLES = [
+    kl.Conv2D(2, 3), kl.Dense(2), kl.BatchNormalization(), kl.MaxPooling2D(2), kl.AveragePooling2D(2), kl.Flatten(),
+    kl.GlobalAveragePooling2D(), kl.ReLU(), kl.Activation("relu"), kl.Dropout(0.5), kl.ZeroPadding2D(1),
+]  # fmt: skip
+
+
+def choices(kind, name):
+    of_weights = {"_initializer": ["ones"], "_regularizer": [None, "l2"], "_constraint": [None, "non_neg"]}
+    _, underscore, ending = name.rpartition("_")
+    return of_weights.get(underscore + ending) or OWN_OPTIONS.get((kind, name)) or OPTIONS[name]
+
+
+@st.composite
+def layers_of_keras(draw):
+    """A layer with up to two options out of the ordinary; of an option that is new in Keras nothing is known here."""
+    sample = draw(st.sampled_from(SAMPLES))
+    names = sorted(sample.get_config().keys() - {"name"})
+    needed = [name for name in ("filters", "kernel_size", "units", "pool_size", "rate") if name in names]
+    needed += [name for kind, name in OWN_OPTIONS if kind is type(sample)]
+    odd = draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
+    options = {name: draw(st.sampled_from(choices(type(sample), name))) for name in {*needed, *odd}}
+    return type(sample), options
+
+
+def made_by_keras(chosen, shape, rng):
+    """A model of these layers, with maps made flat where they have to be, whose weights are not those of the start."""
+    model = keras.Sequential([keras.Input(shape)])
+    for kind, options in [*chosen, (kl.Flatten, {})]:
+        if kind in (kl.Dense, kl.Flatten) and len(model.output_shape) > 2 and options.keys() <= OPTIONS.keys():
+            model.add(kind(**options) if kind is kl.Flatten else kl.Flatten())
+        if kind is not kl.Flatten:
+            model.add(kind(**options))
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.1, 1, weight.shape))
+    return model
+
+
+@example(chosen=[(kl.BatchNormalization, {"axis": 1})])
+@example(chosen=[(kl.Flatten, {"data_format": "channels_first"})])
+@example(
+    chosen=[
+        (kl.ZeroPadding2D, {"padding": ((1, 0), (2, 1)), "data_format": "channels_first"}),
+        (kl.Conv2D, {"filters": 2, "kernel_size": 1}),
+    ]
+)
+@given(st.lists(layers_of_keras(), min_size=1, max_size=4))
+@settings(max_examples=100)
+def test_a_model_is_refused_or_comes_out_the_same(chosen):
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(3, 6, 6, 6)).astype(np.float32)  # as long each way: a wrong axis fits, too
+    try:
+        model = made_by_keras(chosen, images.shape[1:], rng)
+        expected = keras.ops.convert_to_numpy(model(images, training=False))
+    except Exception:  # whatever Keras itself refuses, or cannot compute on this machine
+        assume(False)
+    refused, network = "", None
+    try:
+        network = transfer.from_keras(model)
+    except ValueError as error:
+        refused = str(error)
+    if network is None:
+        assert ", got " in refused or "no counterpart" in refused or "ZeroPadding2D" in refused
+    else:
+        np.testing.assert_allclose(network.predict(images), expected, rtol=1e-4, atol=1e-5)
