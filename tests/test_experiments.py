@@ -226,6 +226,114 @@ def test_what_is_not_utf_8_is_kept_as_it_is(tmp_path):
     assert store.read_bytes() == ONE_ROW + b"\xe9t\xe9,3,1,0.5,\n"
 
 
+# ---- what a spreadsheet, or a hand, made of the rows
+
+NAMES = ("setting", "rate", "frozen", "seed")
+WRITTEN = """setting,rate,frozen,seed,accuracy,error
+3×3,1e-05,True,0,0.625,
+"3×3, twice",0.5,False,0,0.5,
+3×3,1e-05,True,1,0.75,
+"""
+WANTED = [
+    {"setting": "3×3", "rate": 1e-5, "frozen": True, "seed": 0},
+    {"setting": "3×3, twice", "rate": 0.5, "frozen": False, "seed": 0},
+    {"setting": "3×3", "rate": 1e-5, "frozen": True, "seed": 1},
+]
+UNDERSTOOD = {
+    "byte order mark": lambda text: "\ufeff" + text,
+    "capitals": lambda text: text.replace("True", "TRUE").replace("False", "FALSE").replace("1e-05", "1.00E-05"),
+    "as Windows writes": lambda text: text.replace("\n", "\r\n").replace("0.5,F", "0.50,F").encode("cp1252"),
+    "numbers with a point": lambda text: text.replace(",0,", ",0.0,").replace(",1,", ",1.0,"),
+    "a row twice": lambda text: text + text.splitlines()[1] + "\n",
+    "the first line twice": lambda text: text + text,
+    "sorted": lambda text: "\n".join([*reversed(text.splitlines()[1:]), ""]).join([text.splitlines()[0] + "\n", ""]),
+    "empty columns and lines": lambda text: text.replace("\n", ",,\n") + ",,,,,,,\n\n",
+    "quotes": lambda text: re.sub(r"(?m)^([^\",]+)", r'"\1"', text),
+}
+
+
+@pytest.mark.parametrize("change", UNDERSTOOD)
+def test_rows_that_a_spreadsheet_saved_are_the_same_rows(tmp_path, change):
+    store = tmp_path / "rows.csv"
+    changed = UNDERSTOOD[change](WRITTEN)
+    store.write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    table = rows.Table(store, NAMES)
+    assert all(map(table.holds, WANTED))
+    assert table.frame(WANTED)["accuracy"].tolist() == [0.625, 0.5, 0.75]
+    table.add(WANTED[0] | {"seed": 2, "accuracy": 0.25, "error": ""})
+    found = experiments.read(store).sort_values(["seed", "setting"])
+    assert found["accuracy"].tolist() == [0.625, 0.5, 0.75, 0.25]
+    assert found["rate"].tolist() == [1e-5, 0.5, 1e-5, 1e-5]
+    assert found["frozen"].tolist() == [True, False, True, True]
+    assert found["setting"].tolist() == ["3×3", "3×3, twice", "3×3", "3×3"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda text: text.replace('"3×3, twice"', "twice").replace(",", ";").replace(".", ","),
+            "must have commas between",
+        ),
+        (lambda text: text.replace('"3×3, twice"', "twice").replace(",", "\t"), r"must have commas .* got '\\t'"),
+        (lambda text: text.replace("0.625", '"0,625"'), r"accuracy in line 2 of .* a number with a point, got '0,625'"),
+        (lambda text: text.replace("0.625", "62.5%"), r"accuracy in line 2 of .* got '62.5%'"),
+        (
+            lambda text: text + text.splitlines()[1].replace("625", "626") + "\n",
+            "lines 2 and 5 of .* two results of one run",
+        ),
+        (lambda text: text + "3×3,1.00E-05,TRUE,0.0,0.5,\n", "lines 2 and 5 of .* hold two results of one run"),
+        (lambda text: text + "seed,setting,rate,frozen,error,accuracy\n", "line 5 of .* were two files merged by hand"),
+        (lambda text: text + "3×3,1e-05,True\n", "line 5 of .* must hold the 6 columns .* got 3 fields"),
+        (lambda text: text + "3×3,1e-05,True,5,0.5,,7\n", "line 5 of .* must hold the 6 columns .* got 7 fields"),
+        (lambda text: text.encode("utf-16"), "must be in UTF-8, got UTF-16"),
+    ],
+)
+def test_rows_that_cannot_be_understood_are_refused_with_the_reason_and_kept(tmp_path, change, words):
+    store = tmp_path / "rows.csv"
+    changed = change(WRITTEN)
+    store.write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    before = store.read_bytes()
+    for call in (lambda: rows.Table(store, NAMES), lambda: experiments.read(store)):
+        with pytest.raises(ValueError, match=words):
+            call()
+    assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize(("rate", "shown"), [(1.2345e-5, "1.23E-05"), (1 / 3, "0.333333333")])
+def test_a_run_whose_number_lost_its_digits_is_not_made_again_beside_it(tmp_path, rate, shown):
+    store = tmp_path / "rows.csv"
+    store.write_text(WRITTEN.replace("1e-05", shown), encoding="utf-8")
+    table = rows.Table(store, NAMES)
+    with pytest.raises(ValueError, match=r"lost digits in a spreadsheet.*: write them in full, or name another store"):
+        table.holds(WANTED[0] | {"rate": rate})
+    assert not table.holds(WANTED[0] | {"rate": 2e-5})
+
+
+def test_a_store_in_the_home_folder_lies_there(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(tmp_path)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.setattr(
+        running, "finished", lambda function, runs, jobs, scheduler: in_this_process(function, runs, 1, None)
+    )
+    monkeypatch.setattr(running, "_prepare_process", lambda parent: None)
+    experiments.run([{"a": 1}], 1, store="~/rows.csv", function=lambda a, seed: {"accuracy": 0.5}, progress=False)
+    assert experiments.read("~/rows.csv")["accuracy"].tolist() == [0.5]
+    assert [path.name for path in home.iterdir()] == ["rows.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_run_that_ends_its_program_costs_that_run(here):
+    def leaves(seed):
+        sys.exit("no such file")
+
+    _, row = running._one_run(leaves, {"seed": 0}, None)
+    assert row["error"] == "SystemExit: no such file"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit to the size of a file")
 def test_a_row_for_which_there_is_no_room_leaves_no_part_of_itself(tmp_path):
     store = tmp_path / "rows.csv"

@@ -117,7 +117,7 @@ def read(store):
 
 def _rows_of(store):
     """Return the CSV file, which is there."""
-    path = evidence(store) if store in EXPERIMENTS else Path(store)
+    path = evidence(store) if store in EXPERIMENTS else Path(store).expanduser()
     if not path.is_file():
         remedy = f"name another file, or one of the course's experiments: {', '.join(EXPERIMENTS)}"
         if store in EXPERIMENTS:

@@ -1,12 +1,15 @@
 """The rows of an experiment: a CSV file to which each finished run is added at once. Taught in lesson 09."""
 
 import ast
+import codecs
 import csv
 import io
 import itertools
 import os
+import re
 import sqlite3
 from contextlib import closing, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +31,36 @@ def _text(value):
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
+_SPREADSHEETS = {"TRUE": "True", "FALSE": "False"}
+
+
 def value(text):
     """What a field of a setting stood for: a number, True, False, None or a string."""
     with suppress(ValueError, SyntaxError):
-        found = ast.literal_eval(text)
+        found = ast.literal_eval(_SPREADSHEETS.get(text, text))
         if isinstance(found, (bool, int, float)):
             return found
     return text or None
 
 
 def key(run):
-    return tuple((name, _text(value)) for name, value in sorted(run.items()))
+    """What tells a run from others, however its numbers are spelt: 3 or 3.0, 1e-05 or 1.00E-05, True or TRUE."""
+    return tuple((name, _spelt(_text(value))) for name, value in sorted(run.items()))
+
+
+@lru_cache(maxsize=10_000)
+def _spelt(text):
+    found = value(_decoded(text))
+    return str(int(found)) if isinstance(found, float) and found.is_integer() else _text(found)
+
+
+def _decoded(text):
+    """Return a text that was not in UTF-8 as a spreadsheet on Windows wrote it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogateescape").decode("cp1252", "replace")
+    return text
 
 
 @contextmanager
@@ -51,7 +73,7 @@ def sole_writer(path):
     if path is None:
         yield
         return
-    path = Path(os.path.realpath(path))
+    path = Path(os.path.realpath(os.path.expanduser(path)))
     path.parent.mkdir(parents=True, exist_ok=True)
     place = path.with_name(f".{path.name}.lock")
     try:
@@ -88,20 +110,19 @@ class Table:
     """The rows of a CSV file, to which rows are added one at a time, each complete or not at all."""
 
     def __init__(self, path, names):
-        self.path, self.names = path and Path(path), names
+        self.path, self.names = path and Path(os.path.expanduser(path)), names
         self.columns, self.rows = list(names), []
         if self.path and self.path.is_file():
             self._take_over()
         self.rows_by_key = {self._key_of(row): row for row in self.rows}
+        self._rounded = [row for row in self.rows if any(_ROUNDED.fullmatch(row[name]) for name in names)]
 
     def _take_over(self):
         """Read what is there, without a last line that was cut off and without failed runs, which are made again."""
         found = self.path.read_bytes()
         if not found:
             return
-        complete = _complete_lines(found)
-        reader = csv.DictReader(io.StringIO(complete.decode(errors="surrogateescape")))  # to write all as it was
-        rows, columns = list(reader), list(reader.fieldnames or [])
+        columns, rows, repeated = _rows_of(found, self.path.name)
         settings = columns[: columns.index("seed") + 1] if "seed" in columns else []
         if set(settings) != set(self.names):
             others = ", ".join(settings) or "none"
@@ -111,14 +132,21 @@ class Table:
             )
         self.columns = columns
         self.rows = [row for row in rows if not row.get(FAILED)]
-        if complete != found or len(self.rows) < len(rows):
+        if repeated or not found.endswith(b"\n") or len(self.rows) < len(rows):
             self._write_all()
 
     def _key_of(self, row):
-        return tuple((name, row[name]) for name in sorted(self.names))
+        return key({name: row[name] for name in self.names})
 
     def holds(self, run):
-        return key(run) in self.rows_by_key
+        wanted = key(run)
+        for row in self._rounded if wanted not in self.rows_by_key else ():
+            if all(_may_stand_for(row[name], text) for name, text in wanted):
+                raise ValueError(
+                    f"{self.path.name} holds a run whose numbers have lost digits in a spreadsheet, perhaps that of "
+                    f"{dict(wanted)}: write them in full, or name another store"
+                )
+        return wanted in self.rows_by_key
 
     def add(self, row):
         row = {name: _text(value) for name, value in row.items()}
@@ -161,6 +189,90 @@ def _csv(columns, rows, header=False):
     return text.getvalue().encode(errors="surrogateescape")
 
 
+# ----- what is read
+
+
+# Fewer digits than a float has, as a spreadsheet shows them; of a number that was typed in, so many are rare.
+_ROUNDED = re.compile(r"[+-]?\d\.\d*E[+-]?\d+|[+-]?\d*\.\d{9,15}")
+_NOT_A_NUMBER_HERE = re.compile(r"[+-]?\d+,\d+(E[+-]?\d+)?|[+-]?\d+([.,]\d+)?\s?%")
+
+
+def _may_stand_for(text, wanted):
+    """Whether a field is that text, or that number with fewer digits."""
+    with suppress(ValueError):
+        digits = len(re.sub(r"E.*|\D", "", text).lstrip("0"))
+        return float(text) == float(f"{float(wanted):.{max(digits - 1, 0)}e}") or _spelt(text) == wanted
+    return _spelt(text) == wanted
+
+
+def _rows_of(content, name):
+    """Return columns, rows and whether something was left out that stood there twice, of the bytes of a CSV file.
+
+    A spreadsheet may have saved it since, or somebody merged two: what cannot be understood is refused, with its line.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"{name} must be in UTF-8, got UTF-16, as a spreadsheet saves it: save it as CSV in UTF-8")
+    text = _complete_lines(content.removeprefix(codecs.BOM_UTF8)).decode(
+        errors="surrogateescape"
+    )  # to write all as it was
+    reader, columns, rows, repeated = csv.reader(io.StringIO(text, newline="")), None, {}, False
+    try:
+        for record in reader:
+            if columns is None:
+                columns = _header(record, name)
+            elif record == columns:  # above the rows of another file
+                repeated = True
+            elif any(record):
+                row = _row(record, columns, f"line {reader.line_num} of {name}")
+                repeated |= _taken_in(row, rows, columns, name, reader.line_num)
+    except csv.Error as error:
+        raise ValueError(
+            f"line {reader.line_num} of {name} cannot be read ({error}): mend it, or take it away"
+        ) from None
+    return columns or [], [row for _, row in rows.values()], repeated
+
+
+def _header(record, name):
+    while record and not record[-1]:
+        record.pop()
+    if len(record) == 1 and (found := [mark for mark in ";\t|" if mark in record[0]]):
+        raise ValueError(
+            f"{name} must have commas between its columns, got {found[0]!r}, as a spreadsheet saves them: save it "
+            "with commas, points in its numbers, and TRUE and FALSE in English"
+        )
+    return record
+
+
+def _row(record, columns, where):
+    record = [*record[: len(columns)], *filter(None, record[len(columns) :])]
+    if len(record) != len(columns) or {columns[0], "seed"} <= set(record):
+        raise ValueError(
+            f"{where} must hold the {len(columns)} columns that its first line names, got {len(record)} fields, "
+            f"{','.join(record)[:60]!r}: were two files merged by hand? Keep one, or give both the same columns"
+        )
+    row = dict(zip(columns, record, strict=True))
+    results = columns[columns.index("seed") :] if "seed" in columns else []
+    wrong = next((name for name in results if _NOT_A_NUMBER_HERE.fullmatch(row[name])), None)
+    if wrong:
+        raise ValueError(f"{wrong} in {where} must be a number with a point, got {row[wrong]!r}: was it a spreadsheet?")
+    return row
+
+
+def _taken_in(row, rows, columns, name, line):
+    """Put a row among the others, if it is not there; return whether it is. Two rows of a run must be the same."""
+    if "seed" not in columns or row.get(FAILED):
+        rows[line] = line, row
+        return False
+    run = key({column: row[column] for column in columns[: columns.index("seed") + 1]})
+    first, there = rows.setdefault(run, (line, row))
+    if there != row:
+        raise ValueError(
+            f"lines {first} and {line} of {name} hold two results of one run: take one of them away, or name another "
+            "store"
+        )
+    return first != line
+
+
 def _complete_lines(content):
     """Return the bytes of a file without a last line that was cut off, perhaps within a letter."""
     return content[: content.rfind(b"\n") + 1]
@@ -168,10 +280,15 @@ def _complete_lines(content):
 
 def read_csv(content):
     """Return the table of the bytes of a CSV file; a setting may be called "None" or "NA"."""
-    file = io.BytesIO(_complete_lines(content))
+    file = io.BytesIO(_as_written_here(content))
     return pd.read_csv(file, dtype={FAILED: str}, keep_default_na=False, na_values=["", "nan"]).fillna({FAILED: ""})
 
 
 def read_texts(content):
     """Return the same table with every field as it stands in the file."""
-    return pd.read_csv(io.BytesIO(_complete_lines(content)), dtype=str, keep_default_na=False)
+    return pd.read_csv(io.BytesIO(_as_written_here(content)), dtype=str, keep_default_na=False)
+
+
+def _as_written_here(content):
+    columns, rows, _ = _rows_of(content, "the file")
+    return _csv(columns, [{name: _decoded(text) for name, text in row.items()} for row in rows], header=True)

@@ -220,7 +220,7 @@ def _one_run(function, run, parent):
             if function.__module__.startswith(__package__):
                 _load_keras()
             results = _checked_results(function(**run), run)
-        except Exception as problem:  # whatever it is, it is kept, and the other runs go on
+        except (Exception, SystemExit) as problem:  # whatever it is, it is kept, and the other runs go on
             error = f"{type(problem).__name__}: {problem}"
         seconds = round(time.perf_counter() - start, 2)
         return run, run | results | {"seconds": seconds, FAILED: " ".join(error.split())} | _made_with()
