@@ -7,18 +7,12 @@ A layer is described first (``Conv2D(filters=8, kernel_size=3)``) and built when
 Taught in lesson 04.
 """
 
-import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ContextDecorator
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
 from numbers import Real
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
-from cnnlessons import initializers, ops, shapes
+from cnnlessons import initializers, ops, shapes, threads
 
 
 class Layer:
@@ -138,16 +132,14 @@ class Conv2D(_WithParameters):
 
     def forward(self, images, training=False):
         self._images = images
-        return _joined(_in_parts(lambda part: ops.conv2d(part, self.kernel, self.bias, **self._geometry()), images))
+        return ops.conv2d(images, self.kernel, self.bias, **self._geometry())
 
     def backward(self, grad_output, to_images=True):
-        def of_part(grad_output, images):
-            return ops.conv2d_backward(grad_output, images, self.kernel, **self._geometry(), to_images=to_images)
-
-        parts = _in_parts(of_part, grad_output, self._remembered("_images"))
-        grads_images, grads_kernel, grads_bias = zip(*parts, strict=True)
-        self._gradients = {"kernel": sum(grads_kernel), "bias": sum(grads_bias)}
-        return _joined(grads_images) if to_images else None
+        grad_images, grad_kernel, grad_bias = ops.conv2d_backward(
+            grad_output, self._remembered("_images"), self.kernel, **self._geometry(), to_images=to_images
+        )
+        self._gradients = {"kernel": grad_kernel, "bias": grad_bias}
+        return grad_images
 
     def backward_to_parameters(self, grad_output):
         self.backward(grad_output, to_images=False)
@@ -185,14 +177,14 @@ class MaxPool2D(_Pool2D):
 
     def forward(self, images, training=False):
         self._images = images
-        self._largest = _joined(_in_parts(lambda part: ops.max_pool2d(part, *self._arguments()), images))
+        self._largest = threads.in_parts(lambda part: ops.max_pool2d(part, *self._arguments()), images)
         return self._largest.copy()  # the next layer may write into what it gets
 
     def backward(self, grad_output):
         def of_part(grad_output, images, largest):
             return ops.max_pool2d_backward(grad_output, images, *self._arguments(), largest=largest)
 
-        return _joined(_in_parts(of_part, grad_output, self._remembered("_images"), self._largest))
+        return threads.in_parts(of_part, grad_output, self._remembered("_images"), self._largest)
 
 
 class AveragePool2D(_Pool2D):
@@ -353,61 +345,6 @@ class Dense(_WithParameters):
         )
         self._gradients = {"weights": grad_weights, "bias": grad_bias}
         return grad_inputs
-
-
-# --------------------------------------------------------------------------- a batch on all cores
-
-_matrix_threads = ThreadpoolController()  # of the library that multiplies NumPy's matrices
-_WORKERS = max((library["num_threads"] for library in _matrix_threads.info()), default=1)
-_WORTH_A_PART = 2**15  # numbers; with fewer, another worker costs more time than it saves
-
-
-class _OneMatrixThread(ContextDecorator):
-    """Put the library's own threads aside; the last one to leave brings them back, in whatever order they came."""
-
-    def __init__(self):
-        self._lock, self._inside = threading.Lock(), 0
-
-    def __enter__(self):
-        with self._lock:
-            if not self._inside:
-                self._limit = _matrix_threads.limit(limits=1, user_api="blas")
-            self._inside += 1
-
-    def __exit__(self, *_):
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._limit.restore_original_limits()
-
-
-one_matrix_thread = _OneMatrixThread()
-
-
-def _in_parts(operation, *batches):
-    """Share a batch out among workers, one a core, and return what `operation` makes of each part.
-
-    The library's own threads are put aside meanwhile: they share out the products only, not the copying, and on a
-    busy machine they wait for each other. Taught in lesson 06.
-    """
-    parts = min(_WORKERS, len(batches[0]), np.size(batches[0]) // _WORTH_A_PART)
-    if parts < 2:
-        return [operation(*batches)]
-    with one_matrix_thread:
-        return list(_workers().map(operation, *(np.array_split(batch, parts) for batch in batches)))
-
-
-def _joined(parts):
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-@cache
-def _workers():
-    return ThreadPoolExecutor(_WORKERS)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_workers.cache_clear)  # threads stay with the parent
 
 
 # --------------------------------------------------------------------------- kinds and checks

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from cnnlessons import atomic, ops, optimizers, shapes
+from cnnlessons import atomic, ops, optimizers, shapes, threads
 from cnnlessons import layers as layer_kinds
 
 
@@ -196,6 +196,7 @@ class Sequential:
 
     # ----- forward and backward
 
+    @threads.one_a_product
     def forward(self, images, training=False):
         """Return the logits of a batch: (N, H, W, C) -> (N, K)."""
         images = self._checked_images(images).astype(self.dtype, copy=False)
@@ -203,6 +204,7 @@ class Sequential:
             images = layer.forward(images, training)
         return images
 
+    @threads.one_a_product
     def backward(self, grad_logits, to_images=True):
         """Carry a gradient back through all layers and return that of the images: (N, K) -> (N, H, W, C).
 
@@ -245,7 +247,6 @@ class Sequential:
 
     # ----- use
 
-    @layer_kinds.one_matrix_thread  # layers share a batch out themselves
     def predict(self, images, batch_size=256):
         """Return the logits of any number of images, (N, K); the class is ``.argmax(axis=1)``."""
         images = self._checked_images(images)
@@ -265,7 +266,6 @@ class Sequential:
 
     # ----- training
 
-    @layer_kinds.one_matrix_thread
     def train_step(self, images, labels, optimizer):
         """Make one step on one batch; return (loss, accuracy) of the batch before it."""
         logits = self.forward(images, training=True)
@@ -287,7 +287,6 @@ class Sequential:
         validation = validation if validation is None else self._checked_validation(validation)
         batch_size, seed = shapes.whole_number(batch_size, "batch_size", 1), shapes.whole_number(seed, "seed", 0)
         self._begin(Training(seed, batch_size, len(images)), optimizers.make(optimizer), resume)
-        _keep_freed_memory()
         return self._train(self.training, self.optimizer, (images, labels), epochs, validation)
 
     def _begin(self, training, optimizer, resume):
@@ -591,15 +590,6 @@ def _labels_remedy(shape, count, name):
     if shape == (count, 1):
         return f"; use {name}[:, 0]"
     return f"; from one-hot rows use {name}.argmax(axis=1)" if len(shape) == 2 and shape[0] == count else ""
-
-
-def _keep_freed_memory():
-    """Have what a step frees kept for the next step, which takes less time than to give it back and ask for it anew.
-
-    Linux's C library keeps up to twice the size of the largest block freed so far, blocks above 32 MiB not counted
-    (mallopt(3), M_TRIM_THRESHOLD). This one is never written to, so it costs nothing.
-    """
-    np.empty(31 * 2**20, np.uint8)
 
 
 def _require_finite(logits, optimizer):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnlessons import shapes
+from cnnlessons import shapes, threads
 
 # --------------------------------------------------------------------------- one image, one kernel
 
@@ -84,6 +84,7 @@ def convolve(image, kernel, padding="valid"):
 # --------------------------------------------------------------------------- convolutional layer
 
 
+@threads.one_a_product
 def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     """Cross-correlate every image with every filter, over all input channels, and add one bias a filter.
 
@@ -122,12 +123,16 @@ def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     padded = _pad(images, windows, _sum_type(dtype))
     weights, bias = (array.astype(padded.dtype, copy=False) for array in (kernel.reshape(-1, filters), bias))
     out = np.empty((len(images), *windows.output_size, filters), padded.dtype)
-    for strip, pixels, places in _strips(padded, windows):
+
+    def of_strip(strip, pixels, places):
         np.matmul(_columns(padded[pixels], strip), weights, out=out[places].reshape(-1, filters))
         out[places] += bias
+
+    threads.share_out(of_strip, _strips(padded, windows))
     return out.astype(dtype, copy=False)
 
 
+@threads.one_a_product
 def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", dilation=1, to_images=True):
     """Carry a gradient back through `conv2d`.
 
@@ -160,12 +165,17 @@ def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", d
     padded = _pad(images, windows, _sum_type(dtype))
     weights = kernel.reshape(-1, filters).astype(padded.dtype, copy=False)
     grad_output = grad_output.astype(padded.dtype, copy=False)
-    grad_padded, grad_weights = np.zeros_like(padded) if to_images else None, np.zeros_like(weights)
-    for strip, pixels, places in _strips(padded, windows):
+
+    def of_strip(strip, pixels, places):
         grad_places = grad_output[places].reshape(-1, filters)
-        grad_weights += _columns(padded[pixels], strip).T @ grad_places
+        grad_pixels = _columns_backward(grad_places, weights, strip, padded[pixels].shape) if to_images else 0
+        return pixels, grad_pixels, _columns(padded[pixels], strip).T @ grad_places
+
+    grad_padded, grad_weights = np.zeros_like(padded) if to_images else None, np.zeros_like(weights)
+    for pixels, grad_pixels, grad_of_strip in threads.share_out(of_strip, _strips(padded, windows)):
+        grad_weights += grad_of_strip
         if to_images:
-            _columns_backward(grad_places, weights, strip, grad_padded[pixels])
+            grad_padded[pixels] += grad_pixels
     grad_images = _unpad(grad_padded, windows).astype(dtype, copy=False) if to_images else None
     return grad_images, grad_weights.reshape(kernel.shape).astype(dtype), _sum_of_rows(grad_output).astype(dtype)
 
@@ -175,45 +185,45 @@ def _columns(padded, windows):
 
     Copying is what costs, so it goes along the longer run: a pixel's channels, or (for few channels) a row of places.
     """
+    numbers = windows.weights * padded.shape[3]
     if padded.shape[3] >= _MANY_CHANNELS:
-        return windows.view(padded).reshape(-1, windows.weights * padded.shape[3])
-    planar = np.ascontiguousarray(padded.transpose(3, 0, 1, 2))  # (C, n, h, w)
-    columns = np.empty((windows.weights, *planar.shape[:2], *windows.output_size), planar.dtype)
-    for position, (rows, columns_) in enumerate(windows.slices()):
-        columns[position] = planar[:, :, rows, columns_]
-    return columns.reshape(windows.weights * len(planar), -1).T
+        return windows.view(padded).reshape(-1, numbers)
+    by_channel = np.ascontiguousarray(padded.transpose(3, 0, 1, 2)).transpose(1, 2, 3, 0)
+    return windows.view(by_channel).transpose(3, 4, 5, 0, 1, 2).reshape(numbers, -1).T
 
 
-def _columns_backward(grad_places, weights, windows, grad_padded):
-    """Add to every pixel what comes back from the places that saw it: (n·H'·W', C_out) -> (n, h, w, C), in place."""
-    images, channels = len(grad_padded), grad_padded.shape[3]
+def _columns_backward(grad_places, weights, windows, shape):
+    """Add to every pixel what comes back from the places that saw it: (n·H'·W', C_out) -> `shape`, (n, h, w, C)."""
+    images, *_, channels = shape
     if channels >= _MANY_CHANNELS:
+        grad_pixels = np.zeros(shape, grad_places.dtype)
         for weight, (rows, columns) in zip(
             weights.reshape(-1, channels, weights.shape[1]), windows.slices(), strict=True
         ):
-            grad_padded[:, rows, columns] += (grad_places @ weight.T).reshape(images, *windows.output_size, channels)
-        return
+            grad_pixels[:, rows, columns] += (grad_places @ weight.T).reshape(images, *windows.output_size, channels)
+        return grad_pixels
     grad_columns = (weights @ grad_places.T).reshape(windows.weights, channels, images, *windows.output_size)
-    grad_planar = np.zeros((channels, *grad_padded.shape[:3]), grad_padded.dtype)
+    grad_planar = np.zeros((channels, *shape[:3]), grad_places.dtype)
     for grad_position, (rows, columns) in zip(grad_columns, windows.slices(), strict=True):
         grad_planar[:, :, rows, columns] += grad_position
-    grad_padded += grad_planar.transpose(1, 2, 3, 0)
+    return grad_planar.transpose(1, 2, 3, 0)
 
 
 _MANY_CHANNELS = 8
-_STRIP_BYTES = 2**21  # columns of this size stay in a core's cache between being written and being multiplied
+_STRIP_BYTES = 2**20  # columns of this size stay in a core's cache between being written and being multiplied
 
 
 def _strips(padded, windows):
     """Cut the work into strips of whole images, or of rows of one image, whose columns fit in the cache.
 
-    Yields the strip's own windows and where its padded pixels and its places lie.
+    Shapes alone say where to cut, not the number of threads, so that sums of strips are the same everywhere. Yields the
+    strip's own windows and where its padded pixels and its places lie.
     """
     images, _, _, channels = padded.shape
     height, width = windows.output_size
     row_bytes = width * windows.weights * channels * padded.itemsize
-    rows = max(1, min(height, _STRIP_BYTES // row_bytes))
-    step = max(1, _STRIP_BYTES // (row_bytes * height))
+    strips = max(1, 2 * (images * height * row_bytes // _STRIP_BYTES))  # one, or an even number for an even share
+    step, rows = -(-images // strips), -(-height // -(-strips // images))
     for first in range(0, images, step):
         for top in range(0, height, rows):
             strip = windows._replace(output_size=(min(rows, height - top), width))
@@ -815,6 +825,7 @@ def _sum_of_rows(array):
 
     A matrix product does it faster than ``array.sum``; one axis after the other rounds less than all at once.
     """
+    array = array.reshape(*(size for size in array.shape[:-1] if size > 1), array.shape[-1])
     while array.ndim > 1:
         array = (np.ones(len(array), array.dtype) @ array.reshape(len(array), -1)).reshape(array.shape[1:])
     return array

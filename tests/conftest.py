@@ -1,7 +1,25 @@
 """Settings for every test."""
 
+from types import SimpleNamespace
+
+import pytest
 from hypothesis import settings
 
 # A shared machine can pause for longer than any deadline that would still mean something.
 settings.register_profile("course", deadline=None)
 settings.load_profile("course")
+
+
+@pytest.fixture
+def share_out(monkeypatch):
+    """Set how many threads share out the work, for however little work and whatever the machine has."""
+    from cnnlessons import ops, threads
+
+    def share_out(count):
+        library = SimpleNamespace(num_threads=count)
+        library.set_num_threads = lambda number: setattr(library, "num_threads", number)
+        monkeypatch.setattr(threads, "_LIBRARIES", [library])
+        monkeypatch.setattr(threads, "_WORTH_A_PART", 1)
+        monkeypatch.setattr(ops, "_STRIP_BYTES", 500)
+
+    return share_out

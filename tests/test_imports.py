@@ -16,6 +16,7 @@ PACKAGE = ROOT / "cnnlessons"
 ORDER = (
     "atomic",
     "shapes",
+    "threads",
     "kernels",
     "ops",
     "gradcheck",

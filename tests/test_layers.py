@@ -462,25 +462,22 @@ def test_a_layer_in_the_wrong_place_or_with_wrong_arguments_says_what_to_do(laye
 
 
 @pytest.fixture
-def three_workers(monkeypatch):
-    """Share even the smallest batch out among three workers, whatever the machine has."""
-    monkeypatch.setattr(layers, "_WORKERS", 3)
-    monkeypatch.setattr(layers, "_WORTH_A_PART", 1)
+def three_workers(share_out):
+    share_out(3)
 
 
 @every
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_a_batch_that_is_shared_out_gives_what_a_whole_one_gives(make, input_shape, count, monkeypatch):
+def test_a_batch_that_is_shared_out_gives_what_a_whole_one_gives(make, input_shape, count, share_out):
     layer, _ = built(make(), input_shape)
     images = distinct((count, *input_shape))
     seen = []
     for workers in (1, 3):
-        monkeypatch.setattr(layers, "_WORKERS", workers)
-        monkeypatch.setattr(layers, "_WORTH_A_PART", 1)
+        share_out(workers)
         output = layer.forward(images, training=True)
         seen.append([output, layer.backward(output), *layer.gradients().values()])
     for alone, shared in zip(*seen, strict=True):
-        np.testing.assert_allclose(shared, alone, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(shared, alone)
 
 
 @pytest.mark.usefixtures("three_workers")
