@@ -1,14 +1,18 @@
 """How fast `ops.conv2d` is: against TensorFlow, against its own matrix products, and against plain loops.
 
-Run it with ``python tests/benchmarks/convolution.py [--quick]``.
+Run it with ``python tests/benchmarks/convolution.py [--quick] [--busy]``.
 
 Everything runs in one process on the same float32 arrays, and is compared before it is timed. The contestants take
-turns, so that a machine that slows down for a while slows them all; a ratio is the median over the rounds.
+turns, so that a machine that slows down for a while slows them all; a ratio is the median over the rounds. With
+``--busy``, two trainings of Keras run beside it, and are halted for every other stretch of the rounds (not on Windows).
 """
 
 import os
+import signal
+import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -141,6 +145,67 @@ def loops_ratio(image_shape, kernel_shape, rounds):
     return *np.median(times, axis=0), np.median(times[:, 0] / times[:, 1])
 
 
+# --------------------------------------------------------------------------- on a busy machine
+
+TRAINING = """
+import keras, numpy
+from keras import layers
+body = [layers.Conv2D(width, 3, activation="relu") for width in (32, 32, 64)]
+model = keras.Sequential([keras.Input((32, 32, 3)), *body, layers.GlobalAveragePooling2D(), layers.Dense(10)])
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+images, labels = numpy.random.rand(4096, 32, 32, 3), numpy.random.randint(0, 10, 4096)
+model.fit(images, labels, verbose=0)
+print("at work", flush=True)
+model.fit(images, labels, epochs=10**6, verbose=0)
+"""
+
+
+@contextmanager
+def trainings(count):
+    """Run trainings of Keras beside this process; what is returned halts them or lets them go on."""
+    arguments = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    running = [subprocess.Popen([sys.executable, "-c", TRAINING], **arguments) for _ in range(count)]
+
+    def at_work(on):
+        for training in running:
+            training.send_signal(signal.SIGCONT if on else signal.SIGSTOP)
+        time.sleep(0.1)
+
+    try:
+        for training in running:
+            if training.stdout.readline() != "at work\n":
+                raise RuntimeError("the training with Keras ended; does TensorFlow work here?")
+        yield at_work
+    finally:
+        for training in running:
+            training.kill()
+            training.wait()
+
+
+def quiet_and_busy(steps, at_work, rounds, seconds):
+    """Median seconds of each step, without and with the trainings at work: (2, steps)."""
+    times = [[], []]
+    for on in (False, True) * 4:
+        at_work(on)
+        times[on].append(measure(steps, rounds, seconds))
+    return np.array([np.median(np.concatenate(each), axis=0) for each in times])
+
+
+def compare_busy(cases, rounds, seconds):
+    """Print a line a case; return each contestant's busy time over its quiet one, (cases, contestants)."""
+    ratios = []
+    with trainings(2) as at_work:
+        for case in cases:
+            steps = contestants(case)
+            del steps["products"]
+            quiet, busy = quiet_and_busy(steps.values(), at_work, rounds, seconds)
+            if not ratios:
+                print_header(list(steps), [f"{name} busy" for name in steps])
+            ratios.append(busy / quiet)
+            print_row(case, 1000 * quiet, ratios[-1])
+    return np.array(ratios)
+
+
 # --------------------------------------------------------------------------- the tables
 
 
@@ -152,35 +217,43 @@ def compare(cases, rounds, seconds):
         require_agreement(steps)
         times = measure(steps.values(), rounds, seconds)
         if not ratios:
-            print_header(list(steps))
+            print_header(list(steps), [f"÷ {name}" for name in list(steps)[1:]])
         ratios.append(np.median(times[:, :1] / times[:, 1:], axis=0))
         print_row(case, 1000 * np.median(times, axis=0), ratios[-1])
     return np.array(ratios)
 
 
-def print_header(names):
+def print_header(names, ratios):
     print(f"{'images':<13}{'kernel':<12}{'stride':>6}", *(f"{name:>11}" for name in names), end="   ")
-    print(*(f"{'÷ ' + name:>13}" for name in names[1:]), flush=True)
+    print(*(f"{name:>15}" for name in ratios), flush=True)
 
 
 def print_row(label, milliseconds, ratios):
     print(f"{label!s:<31}", *(f"{number:11.2f}" for number in milliseconds), end="   ")
-    print(*(f"{ratio:13.2f}" for ratio in ratios), flush=True)
+    print(*(f"{ratio:15.2f}" for ratio in ratios), flush=True)
 
 
-def main(quick):
+def print_summary(ratios, numbers):
+    for label, each in (("geometric mean", np.exp(np.log(ratios).mean(axis=0))), ("worst", ratios.max(axis=0))):
+        print(f"{label:<31}{' ' * 12 * numbers}  ", *(f"{ratio:15.2f}" for ratio in each))
+
+
+def main(quick, busy):
     print("ops.conv2d forward and backward, with bias, float32: ms a step, and NumPy's over (÷) the others'.")
     print("TensorFlow: as one types it; compiled: by tf.function; products: the three matrix products alone.\n")
     ratios = compare(CASES, rounds=5 if quick else 15, seconds=0.2 if quick else 2)
-    blank = " " * 12 * (ratios.shape[1] + 1)
-    print(f"{'geometric mean':<31}{blank}  ", *(f"{mean:13.2f}" for mean in np.exp(np.log(ratios).mean(axis=0))))
-    print(f"{'worst':<31}{blank}  ", *(f"{worst:13.2f}" for worst in ratios.max(axis=0)))
+    print_summary(ratios, ratios.shape[1] + 1)
     if tf is None:
         print("TensorFlow is not installed, so it is not in the table.")
     loops, conv2d, ratio = loops_ratio((32, 32, 3), (3, 3, 3, 32), rounds=1 if quick else 5)
     print("\nforward, one image 32×32×3, kernel 3×3×3×32")
     print(f"loops of lesson 01 {1000 * loops:.0f} ms, ops.conv2d {1000 * conv2d:.2f} ms: {ratio:.0f} times as fast")
 
+    if busy:
+        print("\nbeside two trainings of Keras: ms a step while they are halted, and how many times as long while not")
+        ratios = compare_busy(CASES, rounds=5 if quick else 15, seconds=0.2 if quick else 2)
+        print_summary(ratios, ratios.shape[1])
+
 
 if __name__ == "__main__":
-    main("--quick" in sys.argv)
+    main("--quick" in sys.argv, "--busy" in sys.argv)
