@@ -4,24 +4,17 @@ Taught in lesson 04.
 """
 
 import copy
-import json
-import os
-import signal
-import sys
-import threading
 import time
-import zipfile
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from cnnlessons import atomic, ops, optimizers, shapes, threads
 from cnnlessons import layers as layer_kinds
+from cnnlessons import ops, optimizers, saving, shapes, threads
+from cnnlessons.epochs import Epoch, History, Step, Training, epoch_order, progress_bar, stop_signal
+
+__all__ = ["Epoch", "Evaluation", "History", "Sequential", "Step", "epoch_order"]
 
 
 class Evaluation(NamedTuple):
@@ -29,115 +22,6 @@ class Evaluation(NamedTuple):
 
     loss: float  #: mean softmax cross-entropy, in nats
     accuracy: float  #: share of the images whose largest output is the right class, 0 to 1
-
-
-class Step(NamedTuple):
-    """One step of a training, as `Sequential.training_steps` reports it."""
-
-    epoch: int  #: from 0
-    number: int  #: within the epoch, from 0
-    images: int  #: in the batch
-    loss: float  #: of the batch, before the step
-    accuracy: float  #: of the batch, before the step
-
-
-class Epoch(NamedTuple):
-    """One pass through the training images."""
-
-    epoch: int  #: from 0
-    loss: float  #: mean over the epoch's batches, each before its step
-    accuracy: float
-    validation_loss: float | None  #: after the epoch; None without validation images
-    validation_accuracy: float | None
-    images_per_second: float  #: of training, validation left out
-
-
-class History(list):
-    """The `Epoch` rows of a training.
-
-    Attributes
-    ----------
-    interrupted : bool
-        Whether the training was stopped before its end.
-    """
-
-    interrupted = False
-
-    def column(self, name):
-        """Return one quantity of all epochs, such as "loss" or "validation_accuracy": ndarray (epochs,)."""
-        if name not in Epoch._fields:
-            raise ValueError(f"name must be one of {', '.join(Epoch._fields)}, got {name!r}")
-        return np.array([getattr(row, name) for row in self], float)
-
-
-@lru_cache(maxsize=4)  # every step of an epoch asks for it
-def epoch_order(seed, epoch, images):
-    """Return the order in which an epoch takes the images: indices (images,), not to be written to."""
-    order = np.random.default_rng([seed, epoch]).permutation(images)
-    order.flags.writeable = False
-    return order
-
-
-@dataclass
-class Training:
-    """Where a training stands: enough to go on as if it had never stopped."""
-
-    seed: int
-    batch_size: int
-    images: int
-    epoch: int = 0
-    step: int = 0  # within the epoch
-    loss_sum: float = 0.0  # of the epoch so far, over images
-    correct: int = 0
-    seconds: float = 0.0
-    half_made: bool = False  # whether a step was begun and not ended
-    history: History = field(default_factory=History)
-
-    def rules(self):
-        """Return what must be the same when the training is resumed."""
-        return {"seed": self.seed, "batch_size": self.batch_size, "number of images": self.images}
-
-    def batch(self):
-        """Return the indices of the next batch. Each epoch has an order of its own, drawn from seed and epoch."""
-        order = epoch_order(self.seed, self.epoch, self.images)
-        return order[self.step * self.batch_size : (self.step + 1) * self.batch_size]
-
-    def count(self, step, seconds):
-        """Take note of a step that was made."""
-        self.loss_sum += step.loss * step.images
-        self.correct += round(step.accuracy * step.images)
-        self.seconds += seconds
-        self.step += 1
-        self.half_made = False
-
-    def description(self):
-        """Return all of it as numbers and lists; `described_by` makes a Training of them."""
-        history = {"history": [list(row) for row in self.history], "interrupted": self.history.interrupted}
-        return asdict(self) | history
-
-    @classmethod
-    def described_by(cls, description):
-        """Return the training that `description` came from."""
-        values = dict(description)
-        history = History(Epoch(*row) for row in values.pop("history"))
-        history.interrupted = values.pop("interrupted")
-        return cls(**values, history=history)
-
-    @property
-    def seen(self):
-        """Images of this epoch so far."""
-        return min(self.step * self.batch_size, self.images)
-
-    @property
-    def means(self):
-        """Loss and accuracy of this epoch so far."""
-        return self.loss_sum / self.seen, self.correct / self.seen
-
-    def end_epoch(self, validation):
-        """Write the epoch down, with its `Evaluation` if there is one, and begin the next."""
-        row = Epoch(self.epoch, *self.means, *(validation or (None, None)), self.images / self.seconds)
-        self.history.append(row)
-        self.epoch, self.step, self.loss_sum, self.correct, self.seconds = self.epoch + 1, 0, 0.0, 0, 0.0
 
 
 class Sequential:
@@ -230,7 +114,7 @@ class Sequential:
 
     def set_parameters(self, parameters):
         """Copy arrays into the parameters: the same names and shapes as `parameters` returns."""
-        _copy_into(self.parameters(), parameters, "parameters")
+        saving.copy_into(self.parameters(), parameters, "parameters")
 
     def copy(self):
         """Return another network with the same layers, weights and training, which can go its own way."""
@@ -386,7 +270,7 @@ class Sequential:
         steps = self.training_steps(images, labels, epochs, batch_size, optimizer, validation, seed, resume)
         training = self.training
         training.history.interrupted = True  # until it comes to its end
-        with _stop_signal() as stopped, _bar(training, epochs, progress) as bar:
+        with stop_signal() as stopped, progress_bar(training, epochs, progress) as bar:
             for step in steps:
                 loss, accuracy = training.means if training.step else training.history[-1][1:3]
                 bar.set_description_str(
@@ -424,15 +308,7 @@ class Sequential:
         Taught in lesson 04. An initializer that is a function of your own is not saved, since the weights are.
         """
         self._require_built()
-        arrays = {"parameters": self.parameters(), "state": self.state()}
-        if self.optimizer is not None:
-            arrays["optimizer"] = self.optimizer.state()
-        named = {f"{kind}/{name}": array for kind, group in arrays.items() for name, array in group.items()}
-        for name, array in named.items():
-            if not np.isfinite(array).all():
-                raise FloatingPointError(f"{name} holds NaN or infinity, so training has diverged; nothing is saved")
-        description = json.dumps(self._description(), default=_plain)
-        _write(Path(path), {_DESCRIPTION: np.array(description), **named})
+        saving.save(self, Path(path))
 
     @classmethod
     def load(cls, path, custom_layers=(), custom_optimizers=()):
@@ -459,48 +335,7 @@ class Sequential:
         -----
         Taught in lesson 04. No code in a file is run (``allow_pickle=False``).
         """
-        own_layers, own_optimizers = _kinds(custom_layers, "layers"), _kinds(custom_optimizers, "optimizers")
-        arrays = _read(Path(path))
-        try:
-            description = _read_description(arrays.pop(_DESCRIPTION))
-            made = [_make_layer(entry, own_layers) for entry in description["layers"]]
-            network = cls(made, description["input_shape"], description["seed"], description["dtype"])
-            network._restore(description, _grouped(arrays), own_optimizers)
-        except Exception as error:  # a file that someone else made may hold anything
-            said = f"it lacks {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{path} is not a network that this version of cnnlessons can read: {said}") from error
-        return network
-
-    def _description(self):
-        """Return all but the arrays, as JSON can hold it."""
-        return {
-            "format": _FORMAT,
-            "layers": [
-                {"name": type(layer).__name__, "settings": layer.settings(), "trainable": layer.trainable}
-                for layer in self.layers
-            ],
-            "input_shape": self.input_shape,
-            "seed": self.seed,
-            "dtype": self.dtype.name,
-            "training": self.training and self.training.description(),
-            "optimizer": self.optimizer
-            and {
-                "settings": self.optimizer.settings(),
-                "steps": self.optimizer.steps,
-                "arrays": list(self.optimizer.state()),
-            },
-        }
-
-    def _restore(self, description, arrays, own_optimizers):
-        self.set_parameters(arrays["parameters"])
-        _copy_into(self.state(), arrays["state"], "state")
-        if description["training"]:
-            self.training = Training.described_by(description["training"])
-        if entry := description["optimizer"]:
-            self.optimizer = _make_optimizer(entry["settings"], own_optimizers)
-            state = {name: np.zeros_like(self.parameters()[name.partition("/")[2]]) for name in entry["arrays"]}
-            _copy_into(state, arrays["optimizer"], "optimizer")
-            self.optimizer.restore(entry["steps"], state)
+        return saving.load(cls, Path(path), custom_layers, custom_optimizers)
 
     # ----- looks and checks
 
@@ -599,160 +434,3 @@ def _require_finite(logits, optimizer):
             "the network's outputs are no longer finite, so training has diverged and the weights are of no use; "
             f"build it anew and begin again{rate}"
         )
-
-
-# --------------------------------------------------------------------------- progress
-
-
-@contextmanager
-def _stop_signal():
-    """Turn the first interrupt into an entry of the list that is returned, so that no step is left half made."""
-    asked = []
-
-    def ask(*_):
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(True)
-
-    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)  # None: it was not Python's to begin with
-
-
-def _bar(training, epochs, shown):
-    """Return a progress bar over all images of all epochs that counts those of a resumed training as seen."""
-    return tqdm(
-        total=epochs * training.images,
-        initial=training.epoch * training.images + training.seen,
-        disable=not shown,
-        file=sys.stdout,  # a notebook paints the other stream red
-        unit=" images",
-        unit_scale=True,
-        mininterval=0.2,
-        bar_format="{desc} {percentage:3.0f} %|{bar:20}| {rate_fmt}, {remaining} left",
-    )
-
-
-# --------------------------------------------------------------------------- files
-
-_DESCRIPTION = "cnnlessons network"  # its presence says whose file it is
-_FORMAT = 1  # goes up when a file can no longer be read by what is out
-
-
-def _write(path, arrays):
-    """Write an npz file, so that nothing is lost if this fails midway."""
-    path = Path(os.path.realpath(path))  # the folder that counts is that of the file a link points to
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} to save {path.name} in; make it first")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
-    with atomic.writing(path) as file:
-        np.savez_compressed(file, **arrays)
-
-
-def _read(path):
-    """Return the arrays of a file that `_write` wrote."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the name of a file that Sequential.save wrote")
-    with path.open("rb") as file:
-        try:
-            arrays = _unpacked(file)
-        except Exception:  # zipfile and NumPy say in a dozen ways that a file is damaged, and some say: trust it
-            raise ValueError(
-                f"{path} is damaged, or not a file that Sequential.save wrote; take another copy of it"
-            ) from None
-    if _DESCRIPTION not in arrays:
-        raise ValueError(f"{path} holds arrays, but not a network; it was not written by Sequential.save")
-    return arrays
-
-
-def _unpacked(file):
-    with zipfile.ZipFile(file) as archive:
-        changed = archive.testzip()  # np.load does not look at the checksum of what it reads only in part
-    if changed is not None:
-        raise zipfile.BadZipFile(f"the checksum of {changed} is wrong")
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _read_description(array):
-    description = json.loads(str(array))
-    written = description["format"]
-    if written > _FORMAT:
-        raise ValueError(f"it has format {written}, newer than {_FORMAT}; update cnnlessons")
-    return description
-
-
-def _grouped(arrays):
-    """Return {"kind/name": array} as {"kind": {"name": array}}."""
-    groups = {"parameters": {}, "state": {}, "optimizer": {}}
-    for name, array in arrays.items():
-        kind, _, rest = name.partition("/")
-        if kind not in groups:
-            raise ValueError(f"its array {name!r} belongs to no network")
-        groups[kind][rest] = array
-    return groups
-
-
-def _kinds(kinds, name):
-    if isinstance(kinds, (list, tuple)) and all(isinstance(kind, type) for kind in kinds):
-        return tuple(kinds)
-    raise TypeError(f"custom_{name} must be a list of classes, got {kinds!r}")
-
-
-def _make_layer(entry, own_layers):
-    name, settings = entry["name"], entry["settings"]
-    known = {kind.__name__: kind for kind in (*layer_kinds.KINDS, *own_layers)}
-    if name not in known:
-        raise ValueError(f"it has a layer {name!r}; give its class in custom_layers")
-    try:
-        layer = known[name](**settings)
-    except TypeError as error:
-        raise ValueError(f"{name} cannot be made from its settings {settings} ({error})") from error
-    layer.trainable = entry["trainable"]
-    return layer
-
-
-def _make_optimizer(settings, own_optimizers):
-    name = settings["name"]
-    try:
-        return optimizers.make(settings, own_optimizers)
-    except TypeError as error:
-        raise ValueError(f"{name} cannot be made from its settings {settings} ({error})") from error
-    except ValueError as error:
-        raise ValueError(f"its {error}; give the class of an optimizer of your own in custom_optimizers") from error
-
-
-def _plain(value):
-    """Return a NumPy number or array as JSON can write it."""
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    raise TypeError(f"settings() of a layer must return numbers, words and lists of them to be saved, got {value!r}")
-
-
-def _copy_into(arrays, values, name):
-    """Copy values into the arrays of the same names, all of them or, if one does not fit, none."""
-    if set(values) != set(arrays):
-        differing = ", ".join(sorted(set(values) ^ set(arrays)))
-        raise ValueError(f"{name} must have exactly the network's names; {differing} is only on one side")
-    fitting = {key: _fitting(values[key], array, f"{name} {key}") for key, array in arrays.items()}
-    for key, array in arrays.items():
-        array[...] = fitting[key]
-
-
-def _fitting(value, array, name):
-    """Return a value in the type of an array, whose shape it must have."""
-    value = np.asarray(value)
-    if value.dtype.kind not in "fiu" or value.shape != array.shape:
-        raise ValueError(f"{name} must be numbers of shape {array.shape}, got {value.dtype} of shape {value.shape}")
-    with np.errstate(over="ignore"):  # what becomes infinite is refused
-        value = value.astype(array.dtype)
-    if not np.isfinite(value).all():
-        raise ValueError(f"{name} must be finite in {array.dtype}, got NaN, infinity or a number too large")
-    return value

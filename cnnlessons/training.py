@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.network import epoch_order
+from cnnlessons.epochs import epoch_order
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 

@@ -23,6 +23,8 @@ ORDER = (
     "initializers",
     "layers",
     "optimizers",
+    "epochs",
+    "saving",
     "network",
     "spectra",
     "capacity",
