@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from cnnlessons import shapes
+
 
 class Step(NamedTuple):
     """One step of a training, as `Sequential.training_steps` reports it."""
@@ -49,8 +51,7 @@ class History(list):
 
     def column(self, name):
         """Return one quantity of all epochs, such as "loss" or "validation_accuracy": ndarray (epochs,)."""
-        if name not in Epoch._fields:
-            raise ValueError(f"name must be one of {', '.join(Epoch._fields)}, got {name!r}")
+        shapes.chosen(name, "name", Epoch._fields)
         return np.array([getattr(row, name) for row in self], float)
 
 

@@ -3,9 +3,9 @@
 Taught in lesson 03.
 """
 
-from numbers import Real
-
 import numpy as np
+
+from cnnlessons import shapes
 
 
 def numerical_gradient(function, array, grad_output=None, step=1e-5):
@@ -50,8 +50,7 @@ def numerical_gradient(function, array, grad_output=None, step=1e-5):
         raise TypeError(
             f"array must hold floats, which can move by {step}, got dtype {point.dtype}; use array.astype(float)"
         )
-    if not (isinstance(step, Real) and 0 < step < np.inf):
-        raise ValueError(f"step must be a positive number, got {step!r}; 1e-5 suits float64")
+    shapes.number(step, "step", "a positive number", lambda step: 0 < step < np.inf, "1e-5 suits float64")
     point = point.astype(np.float64)
     weights = _weights(function(point.copy()), grad_output)
     gradient = np.empty_like(point)

@@ -9,7 +9,6 @@ Taught in lesson 05; edge-biased starts in lesson 09.
 """
 
 import math
-from numbers import Real
 
 import numpy as np
 
@@ -222,10 +221,8 @@ def _checked(shape):
 
 
 def _number(value, name, least=0.0):
-    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value < np.inf or value == -np.inf:
-        rule = "a finite number" if least < 0 else "a number from 0 up"
-        raise ValueError(f"{name} must be {rule}, got {value!r}")
-    return float(value)
+    rule = "a finite number" if least < 0 else "a number from 0 up"
+    return shapes.number(value, name, rule, lambda value: least <= value and abs(value) < np.inf)
 
 
 def _generator(rng):

@@ -22,7 +22,6 @@ Taught in lesson 01.
 
 import difflib
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
@@ -193,8 +192,7 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
     sigma = size / 4 if sigma is None else sigma
     wave = {"wavelength": wavelength, "angle": angle, "phase": phase, "sigma": sigma, "aspect": aspect}
     for name, value in wave.items():
-        if not isinstance(value, Real) or np.isnan(value):
-            raise ValueError(f"{name} must be a number, got {value!r}")
+        shapes.number(value, name, "a number", lambda value: not np.isnan(value))
     if wavelength < 2:
         raise ValueError(f"wavelength must be at least 2 pixels, or pixels cannot show it, got {wavelength!r}")
     if sigma <= 0:

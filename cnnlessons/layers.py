@@ -8,7 +8,6 @@ Taught in lesson 04.
 """
 
 from dataclasses import dataclass, fields, is_dataclass
-from numbers import Real
 
 import numpy as np
 
@@ -254,10 +253,8 @@ class BatchNorm(_WithParameters):
     _parameter_names = ("scale", "shift")
 
     def build(self, input_shape, rng, dtype=np.float32):
-        for name, most in (("momentum", 1), ("epsilon", np.inf)):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= value <= most:
-                raise ValueError(f"{name} must be a number from 0 to {most:g}, got {value!r}")
+        shapes.number(self.momentum, "momentum", "a number from 0 to 1", lambda value: 0 <= value <= 1)
+        shapes.number(self.epsilon, "epsilon", "a number from 0 up", lambda value: value >= 0)
         channels = input_shape[-1]
         self.scale, self.shift = np.ones(channels, dtype), np.zeros(channels, dtype)
         self.moving_mean, self.moving_variance = np.zeros(channels, dtype), np.ones(channels, dtype)

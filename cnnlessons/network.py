@@ -356,11 +356,9 @@ class Sequential:
             raise RuntimeError("the network has no weights yet; give Sequential an input_shape or show it images")
 
     def _checked_images(self, images, name="images"):
-        images = _array(images, name)
-        if images.dtype.kind not in "fiub":
-            raise ValueError(f"{name} must be numbers, shape (N, H, W, C), got {images.dtype}, shape {images.shape}")
-        if images.ndim < 2 or not images.size:
-            raise ValueError(f"{name} must have shape (N, H, W, C) and be at least one, got shape {images.shape}")
+        images = ops.numbers(images, name, "(N, H, W, C)")
+        if images.ndim < 2:
+            raise ValueError(f"{name} must have shape (N, H, W, C), got shape {images.shape}")
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             raise ValueError(f"{name} must be finite, got NaN or infinity; look for them with np.isfinite({name})")
         if self.input_shape is None:
@@ -374,7 +372,7 @@ class Sequential:
         return images
 
     def _checked_labels(self, labels, count, name="labels"):
-        labels, classes = _array(labels, name), self.output_shape[-1]
+        labels, classes = ops.whole_array(labels, name, "one whole number an image"), self.output_shape[-1]
         if len(self.output_shape) != 1:
             raise ValueError(
                 f"layers must end in one score for each class to be trained on labels, got outputs of shape "
@@ -407,16 +405,6 @@ def _checked_layers(layers):
             remedy = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
             raise TypeError(f"layers[{index}] must be a layer, such as ReLU(), got {layer!r}{remedy}")
     return list(layers)
-
-
-def _array(array, name):
-    """Return an ndarray, or say why there is none."""
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be masked, got shape {array.shape}; fill the gaps first, .filled(0)")
-    try:
-        return np.asarray(array)
-    except ValueError:
-        raise ValueError(f"{name} must all have one shape, got a ragged list") from None
 
 
 def _labels_remedy(shape, count, name):

@@ -53,8 +53,8 @@ def cross_correlate(image, kernel, padding="valid"):
     array([[-2],
            [-2]])
     """
-    image = _numbers(image, "image", "(H, W)", 2)
-    kernel = _numbers(kernel, "kernel", "(KH, KW)", 2)
+    image = numbers(image, "image", "(H, W)", 2)
+    kernel = numbers(kernel, "kernel", "(KH, KW)", 2)
     windows = _windows(image.shape, kernel.shape, 1, padding, 1)
     dtype = _result_type(image, kernel)
     _refuse_overflow(dtype, image, kernel, products=kernel.size)
@@ -77,7 +77,7 @@ def convolve(image, kernel, padding="valid"):
     array([[2],
            [2]])
     """
-    kernel = _numbers(kernel, "kernel", "(KH, KW)", 2)
+    kernel = numbers(kernel, "kernel", "(KH, KW)", 2)
     return cross_correlate(image, kernel[::-1, ::-1], padding)
 
 
@@ -115,7 +115,7 @@ def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     """
     images, kernel = _images_and_kernel(images, kernel)
     *kernel_size, _, filters = kernel.shape
-    bias = np.zeros(filters, bool) if bias is None else _numbers(bias, "bias", "(C_out,)", 1)
+    bias = np.zeros(filters, bool) if bias is None else numbers(bias, "bias", "(C_out,)", 1)
     _require_shape(bias, "bias", "(C_out,), one number a filter", (filters,))
     windows = _windows(images.shape[1:3], kernel_size, stride, padding, dilation)
     dtype = _result_type(images, kernel, bias)
@@ -159,7 +159,7 @@ def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", d
     images, kernel = _images_and_kernel(images, kernel)
     *kernel_size, _, filters = kernel.shape
     windows = _windows(images.shape[1:3], kernel_size, stride, padding, dilation)
-    grad_output = _numbers(grad_output, "grad_output", "(N, H', W', C_out)", 4)
+    grad_output = numbers(grad_output, "grad_output", "(N, H', W', C_out)", 4)
     _require_shape(grad_output, "grad_output", "conv2d's output", (len(images), *windows.output_size, filters))
     dtype = _float_type(grad_output, images, kernel)
     padded = _pad(images, windows, _sum_type(dtype))
@@ -346,7 +346,7 @@ def average_pool2d_backward(grad_output, images, size, stride=None, padding="val
 
 
 def _pool(images, size, stride, padding):
-    images = _numbers(images, "images", "(N, H, W, C)", 4)
+    images = numbers(images, "images", "(N, H, W, C)", 4)
     size = shapes.pair(size, "size")
     windows = _windows(images.shape[1:3], size, size if stride is None else stride, padding, 1)
     if any(amount >= width for amounts, width in zip(windows.padding, size, strict=True) for amount in amounts):
@@ -355,7 +355,7 @@ def _pool(images, size, stride, padding):
 
 
 def _pool_gradient(grad_output, images, windows):
-    grad_output = _numbers(grad_output, "grad_output", "(N, H', W', C)", 4)
+    grad_output = numbers(grad_output, "grad_output", "(N, H', W', C)", 4)
     _require_shape(
         grad_output, "grad_output", "the pool's output", (len(images), *windows.output_size, images.shape[3])
     )
@@ -383,13 +383,13 @@ def _lowest(dtype):
 
 def relu(array):
     """Set negative values to zero and leave the others alone: ``max(array, 0)``, any shape. Taught in lesson 04."""
-    return np.maximum(_numbers(array, "array", "any shape"), 0)
+    return np.maximum(numbers(array, "array", "any shape"), 0)
 
 
 def relu_backward(grad_output, array):
     """Carry a gradient back through `relu`: it passes where the input was positive only. Taught in lesson 04."""
-    array = _numbers(array, "array", "any shape")
-    grad_output = _numbers(grad_output, "grad_output", "the shape of array")
+    array = numbers(array, "array", "any shape")
+    grad_output = numbers(grad_output, "grad_output", "the shape of array")
     _require_shape(grad_output, "grad_output", "relu's output", array.shape)
     passes = array > 0
     with np.errstate(invalid="ignore"):
@@ -415,7 +415,7 @@ def dense(inputs, weights, bias=None):
     Taught in lesson 03.
     """
     inputs, weights = _inputs_and_weights(inputs, weights)
-    bias = np.zeros(weights.shape[1], bool) if bias is None else _numbers(bias, "bias", "(D_out,)", 1)
+    bias = np.zeros(weights.shape[1], bool) if bias is None else numbers(bias, "bias", "(D_out,)", 1)
     _require_shape(bias, "bias", "(D_out,), one number an output", weights.shape[1:])
     dtype = _result_type(inputs, weights, bias)
     _refuse_overflow(dtype, inputs, weights, products=len(weights), bias=bias)
@@ -443,7 +443,7 @@ def dense_backward(grad_output, inputs, weights):
     Taught in lesson 03.
     """
     inputs, weights = _inputs_and_weights(inputs, weights)
-    grad_output = _numbers(grad_output, "grad_output", "(N, D_out)", 2)
+    grad_output = numbers(grad_output, "grad_output", "(N, D_out)", 2)
     _require_shape(grad_output, "grad_output", "dense's output", (len(inputs), weights.shape[1]))
     dtype = _float_type(grad_output, inputs, weights)
     grad_output, inputs, weights = (
@@ -454,8 +454,8 @@ def dense_backward(grad_output, inputs, weights):
 
 
 def _inputs_and_weights(inputs, weights):
-    inputs = _numbers(inputs, "inputs", "(N, D_in)", 2)
-    weights = _numbers(weights, "weights", "(D_in, D_out)", 2)
+    inputs = numbers(inputs, "inputs", "(N, D_in)", 2)
+    weights = numbers(weights, "weights", "(D_in, D_out)", 2)
     if inputs.shape[1] != weights.shape[0]:
         raise ValueError(
             f"weights must have a row for each input: inputs {inputs.shape} have {inputs.shape[1]}, weights "
@@ -514,7 +514,7 @@ def batch_norm_backward(grad_output, inputs, scale, *, mean=None, variance=None,
     Taught in lesson 04. Each value also moves its channel's mean and variance, hence the two terms subtracted.
     """
     inputs, (scale,) = _channels(inputs, scale=scale)
-    grad_output = _numbers(grad_output, "grad_output", "the shape of inputs", inputs.ndim)
+    grad_output = numbers(grad_output, "grad_output", "the shape of inputs", inputs.ndim)
     _require_shape(grad_output, "grad_output", "batch_norm's output", inputs.shape)
     mean, variance = _given_or_own(mean, variance, inputs)
     centred, deviation = _centred(inputs, mean), _deviation(variance, epsilon)
@@ -549,8 +549,8 @@ def _centred(inputs, mean):
 
 def _channels(inputs, **per_channel):
     """Check batch normalisation's inputs, (..., C), and the arrays that hold one number a channel, (C,)."""
-    inputs = _numbers(inputs, "inputs", "(..., C)", max(np.ndim(inputs), 2))
-    arrays = [_numbers(array, name, "(C,)", 1) for name, array in per_channel.items()]
+    inputs = numbers(inputs, "inputs", "(..., C)", max(np.ndim(inputs), 2))
+    arrays = [numbers(array, name, "(C,)", 1) for name, array in per_channel.items()]
     for name, array in zip(per_channel, arrays, strict=True):
         _require_shape(array, name, "(C,), one number a channel", inputs.shape[-1:])
     return inputs.astype(_float_type(inputs), copy=False), arrays
@@ -623,9 +623,9 @@ def _log_softmax(logits):
 
 
 def _logits_and_labels(logits, labels):
-    logits = _numbers(logits, "logits", "(N, K)", 2)
+    logits = numbers(logits, "logits", "(N, K)", 2)
     logits = logits.astype(_float_type(logits), copy=False)
-    labels = _numbers(labels, "labels", "(N,)", 1)
+    labels = numbers(labels, "labels", "(N,)", 1)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be whole numbers, one a row, got dtype {labels.dtype}; use labels.astype(int)")
     _require_shape(labels, "labels", "(N,), one class a row of logits", logits.shape[:1])
@@ -741,14 +741,19 @@ def _unpad(padded, windows):
 # --------------------------------------------------------------------------- types and checks
 
 
-def _numbers(array, name, form, axes=None):
-    """Return `array` as an ndarray of real numbers with that many axes, none of them empty, or say what is wrong."""
+def whole_array(array, name, form):
+    """Return an ndarray of anything, or say why there is none."""
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be masked, got shape {array.shape}; fill it first, {name}.filled(0)")
     try:
-        array = np.asarray(array)
+        return np.asarray(array)
     except ValueError:
         raise ValueError(f"{name} must have rows of equal length, {form}, got a ragged list") from None
+
+
+def numbers(array, name, form="any shape", axes=None):
+    """Return `array` as an ndarray of real numbers with that many axes, none of them empty, or say what is wrong."""
+    array = whole_array(array, name, form)
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{name} must hold real numbers, got dtype {array.dtype} with shape {array.shape}; "
@@ -760,7 +765,7 @@ def _numbers(array, name, form, axes=None):
             f"{array.shape}{_axes_remedy(array, name, axes)}"
         )
     if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got shape {array.shape}; every axis {form} needs at least 1")
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}; each axis of {form} needs at least 1")
     return array
 
 
@@ -775,8 +780,8 @@ def _axes_remedy(array, name, axes):
 
 
 def _images_and_kernel(images, kernel):
-    images = _numbers(images, "images", "(N, H, W, C_in)", 4)
-    kernel = _numbers(kernel, "kernel", "(KH, KW, C_in, C_out)", 4)
+    images = numbers(images, "images", "(N, H, W, C_in)", 4)
+    kernel = numbers(kernel, "kernel", "(KH, KW, C_in, C_out)", 4)
     if images.shape[3] != kernel.shape[2]:
         raise ValueError(
             f"kernel must have as many input channels as the images: images {images.shape} have {images.shape[3]}, "

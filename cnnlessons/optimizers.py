@@ -7,9 +7,10 @@ Taught in lesson 04; weight decay in lesson 05.
 """
 
 from dataclasses import dataclass, field, fields
-from numbers import Real
 
 import numpy as np
+
+from cnnlessons import shapes
 
 
 @dataclass(eq=False)
@@ -197,16 +198,12 @@ def make(optimizer, custom=()):
 
 
 def _above_zero(value, name, remedy):
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be a number above 0, got {value!r}; {remedy}")
-    return float(value)  # NumPy's own scalars would widen the arrays, and no file of settings could hold them
+    return shapes.number(value, name, "a number above 0", lambda value: 0 < value < np.inf, remedy)
 
 
 def _from_zero(value, name, end=np.inf):
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < end:
-        rule = "a finite number from 0 up" if end == np.inf else f"a number from 0 to below {end:g}"
-        raise ValueError(f"{name} must be {rule}, got {value!r}")
-    return float(value)
+    rule = "a finite number from 0 up" if end == np.inf else f"a number from 0 to below {end:g}"
+    return shapes.number(value, name, rule, lambda value: 0 <= value < end)
 
 
 def _check_fit(name, array, gradient):

@@ -20,6 +20,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
 
+from cnnlessons import shapes
+
 #: Okabe and Ito, "Color universal design" (2008): colours that colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6B6B6B"
@@ -162,8 +164,8 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
         _for_each(value, len(arrays), name)
         for name, value in (("kind", kind), ("titles", titles), ("windows", windows))
     )
-    for unknown in set(kinds) - set(_MAPS):
-        raise ValueError(f"kind must be one of {', '.join(_MAPS)}, got {unknown!r}")
+    for each in kinds:
+        shapes.chosen(each, "kind", list(_MAPS))
     picture, axes = _picture(len(arrays), columns or len(arrays), width, width * 1.1)
     for axis, array, title, kind, window in zip(axes, arrays, titles, kinds, windows, strict=True):
         low, high = limits or _limits(array, kind)

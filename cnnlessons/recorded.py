@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from cnnlessons import atomic, datasets, layers, optimizers
+from cnnlessons import atomic, datasets, layers, optimizers, shapes
 from cnnlessons.network import Sequential
 
 FOLDER = Path(__file__).parents[1] / "data" / "weights"
@@ -175,9 +175,7 @@ def kernels(name):
     -----
     Taught in lesson 08.
     """
-    recipe = next((recipe for recipe in RECIPES if recipe.name == name), None)
-    if recipe is None:
-        raise ValueError(f"name must be one of {', '.join(recipe.name for recipe in RECIPES)}, got {name!r}")
+    shapes.chosen(name, "name", [recipe.name for recipe in RECIPES])
     with np.load(_existing(FOLDER / f"{name}.npz"), allow_pickle=False) as file:
         kept = Recipe(**json.loads(str(file["recipe"])))
         trained, untrained = (file[part].astype(np.float32) for part in ("trained", "untrained"))

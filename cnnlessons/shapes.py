@@ -17,6 +17,7 @@ arXiv:1603.07285 (2016); "same" as TensorFlow and Keras place it.
 
 import operator
 from collections.abc import Iterable
+from numbers import Real
 from typing import NamedTuple
 
 
@@ -39,6 +40,20 @@ def whole_number(value, name, least):
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
     return number
+
+
+def number(value, name, rule, holds, remedy=""):
+    """Return `value` as a float if it is a real number for which ``holds(value)``, or say the rule that it breaks."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not holds(value):
+        raise ValueError(f"{name} must be {rule}, got {value!r}{remedy and f'; {remedy}'}")
+    return float(value)  # NumPy's own scalars would widen arrays, and no file of settings could hold them
+
+
+def chosen(value, name, known):
+    """Return `value` if it is one of those known, or list them."""
+    if not isinstance(value, type(known[0])) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
+    return value
 
 
 def _plain(value):

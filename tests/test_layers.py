@@ -449,8 +449,8 @@ def test_a_misspelt_attribute_of_a_built_layer_is_not_blamed_on_build():
         (layers.Dense(3, initializer="he"), (8,), ValueError, r"initializer must be .*he_normal.*got 'he'"),
         (layers.BatchNorm(1.5), (8,), ValueError, "momentum must be a number from 0 to 1, got 1.5"),
         (layers.BatchNorm("0.9"), (8,), ValueError, "momentum must be a number from 0 to 1, got '0.9'"),
-        (layers.BatchNorm(epsilon=-1e-3), (8,), ValueError, "epsilon must be a number from 0 to inf, got -0.001"),
-        (layers.BatchNorm(epsilon=np.nan), (8,), ValueError, "epsilon must be a number from 0 to inf, got nan"),
+        (layers.BatchNorm(epsilon=-1e-3), (8,), ValueError, "epsilon must be a number from 0 up, got -0.001"),
+        (layers.BatchNorm(epsilon=np.nan), (8,), ValueError, "epsilon must be a number from 0 up, got nan"),
     ],
 )
 def test_a_layer_in_the_wrong_place_or_with_wrong_arguments_says_what_to_do(layer, input_shape, error, words):

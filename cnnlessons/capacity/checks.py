@@ -1,20 +1,13 @@
 """What the rooms of this package ask of arrays before they count with them."""
 
-from numbers import Real
-
 import numpy as np
 
-from cnnlessons import shapes
+from cnnlessons import ops, shapes
 
 
 def finite(array, name):
     """Return an ndarray of finite real numbers, or say what is wrong with it."""
-    try:
-        array = np.asarray(array)
-    except ValueError:
-        raise ValueError(f"{name} must have rows of equal length, got a ragged list") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    array = ops.numbers(array, name)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
     return array
@@ -23,9 +16,9 @@ def finite(array, name):
 def four_axes(array, name, form):
     """Return finite numbers with four axes, none of them empty."""
     array = finite(array, name)
-    if array.ndim != 4 or not array.size:
+    if array.ndim != 4:
         remedy = f"; for one of them write {name}[None]" if array.ndim == 3 and form.startswith("(N") else ""
-        raise ValueError(f"{name} must have shape {form}, none of it 0, got {array.shape}{remedy}")
+        raise ValueError(f"{name} must have shape {form}, got {array.shape}{remedy}")
     return array
 
 
@@ -60,6 +53,5 @@ def divided(image_size, stride):
 
 def number(value, name, low, high, remedy):
     """Return a number above `low` and up to `high`, or say what is wrong with it."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not low < value <= high:
-        raise ValueError(f"{name} must be a number above {low:g} and at most {high:g}, got {value!r}; {remedy}")
-    return float(value)
+    rule = f"a number above {low:g} and at most {high:g}"
+    return shapes.number(value, name, rule, lambda value: low < value <= high, remedy)

@@ -8,10 +8,9 @@ take one of them for both.
 Taught in lesson 05.
 """
 
-from numbers import Real
-
 import numpy as np
 
+from cnnlessons import shapes
 from cnnlessons.capacity.checks import finite
 
 
@@ -82,8 +81,7 @@ def duplicates(kernel, bias=None, least=0.95):
     >>> duplicates(kernel)
     [[2, 0]]
     """
-    if not isinstance(least, Real) or not 0 < least <= 1:
-        raise ValueError(f"least must be a cosine above 0 and at most 1, got {least!r}; try 0.95")
+    shapes.number(least, "least", "a cosine above 0 and at most 1", lambda least: 0 < least <= 1, "try 0.95")
     similar = similarities(kernel, bias) >= least - _ROUNDING
     left = list(np.argsort(-np.linalg.norm(_filters(kernel, bias), axis=1), kind="stable"))
     groups = []
