@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
-# A shared machine can pause for longer than any deadline that would still mean something.
-settings.register_profile("course", deadline=None)
+# A shared machine can pause for longer than any deadline that would still mean something. The examples are the same in
+# every run, so that a failure is never luck; `--hypothesis-profile=explore` draws fresh ones.
+settings.register_profile("course", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("course")
 
 

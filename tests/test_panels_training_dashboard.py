@@ -3,9 +3,9 @@
 import asyncio
 import re
 import threading
-import time
 from importlib import import_module
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,17 +19,27 @@ from cnnlessons.panels import _training
 dashboard = import_module("cnnlessons.panels.training_dashboard")  # the package's attribute is the function
 
 
+@pytest.fixture
+def endless(monkeypatch):
+    """However fast the machine, no training comes to rest by itself."""
+    monkeypatch.setattr(_training, "EPOCHS", 10**9)
+
+
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     """No test meets the dashboard of another."""
     monkeypatch.setattr(_training, "_started", None)
 
 
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
 async def rest(panel):
-    """Wait until the panel has come to rest."""
-    async with asyncio.timeout(30):
-        while panel.start.disabled:
-            await asyncio.sleep(0.01)
+    """Wait until the panel has come to rest and nothing of it is left in the loop."""
+    await until(lambda: not panel.start.disabled)
+    await asyncio.gather(panel._task, return_exceptions=True)
 
 
 def same_weights(one, other):
@@ -207,34 +217,31 @@ def test_another_data_set_begins_again():
     assert panel.run.network.input_shape == (12, 12, 1)
 
 
-def test_it_trains_in_the_background_until_pause_and_goes_on_from_there():
+def test_it_trains_in_the_background_until_pause_and_goes_on_from_there(endless):
     panel = panels.training_dashboard("lines")
     panel.step(1)  # the data are loaded
 
     async def reader():
         panel.start.click()
         assert (panel.start.disabled, panel.pause.disabled) == (True, False)
-        await asyncio.sleep(0.5)
+        await until(lambda: len(panel.run.record.losses) > 3)
         panel.learning_rate.value = 0.01  # a control moved meanwhile is heard
-        await asyncio.sleep(0.3)
+        await until(lambda: panel.run.network.optimizer.learning_rate == 0.01)
         panel.pause.click()
         await rest(panel)
         assert panel.pause.disabled
+        assert asyncio.all_tasks() == {asyncio.current_task()}  # so no step is still to come
         paused = len(panel.run.record.losses)
-        assert paused > 3
-        assert panel.run.network.optimizer.learning_rate == 0.01
-        await asyncio.sleep(0.3)
-        assert len(panel.run.record.losses) == paused == steps_shown(panel)
+        assert paused == steps_shown(panel)
         panel.start.click()
-        await asyncio.sleep(0.3)
+        await until(lambda: len(panel.run.record.losses) > paused)
         panel.stop()
         await rest(panel)
-        assert len(panel.run.record.losses) > paused
 
     asyncio.run(reader())
 
 
-def test_clicks_from_another_thread_are_not_lost_in_the_midst_of_a_step():
+def test_clicks_from_another_thread_are_not_lost_in_the_midst_of_a_step(endless):
     panel = panels.training_dashboard("lines")
     panel.step(1)
     inside, told = threading.Event(), threading.Event()
@@ -242,13 +249,13 @@ def test_clicks_from_another_thread_are_not_lost_in_the_midst_of_a_step():
 
     def slow_advance(steps=1):
         inside.set()
-        told.wait(10)  # the click comes now
+        told.wait()  # the click comes now
         advance(steps)
 
     panel.run.advance = slow_advance
 
     def click():
-        inside.wait(10)
+        inside.wait()
         panel.learning_rate.value = 0.1
         panel.pause.click()
         told.set()
@@ -263,7 +270,7 @@ def test_clicks_from_another_thread_are_not_lost_in_the_midst_of_a_step():
     assert panel.problem.value == ""
 
 
-def test_pause_and_start_in_one_breath_do_not_train_twice():
+def test_pause_and_start_in_one_breath_do_not_train_twice(endless):
     panel = panels.training_dashboard("lines")
     panel.step(1)
 
@@ -272,7 +279,9 @@ def test_pause_and_start_in_one_breath_do_not_train_twice():
         for _ in range(5):
             panel.pause.click()
             panel.start.click()
-        await asyncio.sleep(0.5)
+        pictures = []
+        panel.page.observe(pictures.append, "value")
+        await until(lambda: len(pictures) > 5)
         assert sum(task.get_coro().__name__ == "_train" for task in asyncio.all_tasks()) == 1
         panel.stop()
         await rest(panel)
@@ -293,28 +302,32 @@ def test_it_comes_to_rest_by_itself(monkeypatch):
     assert 5 <= len(panel.run.record.losses) == steps_shown(panel)
 
 
-def test_at_most_ten_pictures_a_second():
+def test_at_most_ten_pictures_a_second(monkeypatch):
     panel = panels.training_dashboard("lines")
     panel.step(1)
     drawn = []
-    panel.page.observe(lambda change: drawn.append(time.monotonic()), "value")
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(_training, "time", clock)
+    monkeypatch.setattr(panel.run, "advance", lambda *_: setattr(clock, "now", clock.now + 0.03))  # a step's seconds
+    monkeypatch.setattr(dashboard, "page", lambda run: f"{clock.now:.2f} s")
+    panel.page.observe(lambda change: drawn.append(clock.now), "value")
 
     async def reader():
         panel.start.click()
-        await asyncio.sleep(1.5)
+        await until(lambda: len(drawn) > 5)
         panel.stop()
         await rest(panel)
 
     asyncio.run(reader())
-    assert len(drawn) > 2
-    assert np.diff(drawn[:-1]).min() >= _training.BURST  # the last one shows the pause
+    np.testing.assert_allclose(np.diff(drawn[:5]), 0.12)  # four steps: the first whole number of them in a BURST of 0.1
+    assert _training.BURST == 0.1
 
 
-def test_a_second_dashboard_stops_the_first():
+def test_a_second_dashboard_stops_the_first(endless):
     async def reader():
         first = panels.training_dashboard("lines")
         first.start.click()
-        await asyncio.sleep(0.05)
+        await until(lambda: first.run.record.losses)
         second = panels.training_dashboard("lines")
         await rest(first)
         second.start.click()
@@ -327,15 +340,14 @@ def test_a_second_dashboard_stops_the_first():
     asyncio.run(reader())
 
 
-def test_a_reset_ends_the_training():
+def test_a_reset_ends_the_training(endless):
     panel = panels.training_dashboard("lines")
 
     async def reader():
         panel.start.click()
-        await asyncio.sleep(0.3)
+        await until(lambda: panel.run.record.losses)
         panel.again.click()
         await rest(panel)
-        await asyncio.sleep(0.2)
 
     asyncio.run(reader())
     assert "Not trained yet" in panel.page.value

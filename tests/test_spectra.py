@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -461,7 +460,7 @@ def test_a_line_kernel_answers_most_to_a_line_of_its_orientation():
 
 # --------------------------------------------------------------------------- describe: what does not matter
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 DRAWN = st.tuples(st.sampled_from(KINDS), st.integers(5, 7), st.integers(0, 10**6))
 SIGNED = ("edge", "saddle")  # their sign depends on which side is the right one
 
@@ -718,14 +717,3 @@ def test_zeros_are_called_so(shape):
 def test_what_is_no_filter_is_refused_with_the_reason(kernel, error, words):
     with pytest.raises(error, match=words):
         spectra.describe(kernel)
-
-
-def test_a_description_takes_at_most_50_milliseconds():
-    rng = np.random.default_rng(6)
-    spectra.describe(np.ones((11, 11)))  # the grid of starts is made once for each size
-    seconds = []
-    for kernel in rng.normal(size=(10, 11, 11, 3)):  # noise is the slowest
-        before = time.process_time()
-        spectra.describe(kernel)
-        seconds.append(time.process_time() - before)
-    assert min(seconds) <= 0.05
