@@ -225,7 +225,7 @@ def bench(quick: bool = False) -> None:
     Problem
         If the scripts are not there, or one fails.
     """
-    scripts = ["imports", "waits", "convolution", "training", "experiments", *([] if quick else ["slider"])]
+    scripts = ["imports.py", "convolution.py", "training.py", "experiments.py", *([] if quick else ["slider.py"])]
     if not BENCHMARKS.is_dir():
         raise Problem(
             "the benchmarks are part of the course's folder, not of the installed package; "
@@ -235,7 +235,7 @@ def bench(quick: bool = False) -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
     if load > 0.5:
         print(f"\nOther programs are running (load {load:.1f}): NumPy's matrix products can take many times as long.")
-    for script in (f"{name}.py" for name in scripts):
+    for script in scripts:
         print(flush=True)  # before the script prints to the same place
         command = [sys.executable, str(BENCHMARKS / script), *(["--quick"] if quick else [])]
         ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there

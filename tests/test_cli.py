@@ -126,7 +126,7 @@ def test_the_command_machine_prints_the_table(run, monkeypatch):
 @pytest.fixture
 def scripts(monkeypatch, tmp_path):
     """A folder in the place of tests/benchmarks whose scripts only tell their name and options."""
-    for name in ("imports.py", "waits.py", "convolution.py", "training.py", "experiments.py", "slider.py"):
+    for name in ("imports.py", "convolution.py", "training.py", "experiments.py", "slider.py"):
         (tmp_path / name).write_text("import os, sys; print(os.path.basename(sys.argv[0]), sys.argv[1:])")
     monkeypatch.setattr(cli, "BENCHMARKS", tmp_path)
     return tmp_path
@@ -137,7 +137,7 @@ def test_bench_describes_the_machine_and_then_measures(run, scripts):
     assert status == 0
     names = (
         "usable cores",
-        *(f"{name}.py []" for name in ("imports", "waits", "convolution", "training", "experiments", "slider")),
+        *(f"{name}.py []" for name in ("imports", "convolution", "training", "experiments", "slider")),
     )
     places = [out.index(name) for name in names]
     assert places == sorted(places)
