@@ -180,61 +180,6 @@ def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", d
     return grad_images, grad_weights.reshape(kernel.shape).astype(dtype), _sum_of_rows(grad_output).astype(dtype)
 
 
-def _columns(padded, windows):
-    """Copy the pixels under the kernel at every place, a row a place: (n, h, w, C) -> (n·H'·W', KH·KW·C).
-
-    Copying is what costs, so it goes along the longer run: a pixel's channels, or (for few channels) a row of places.
-    """
-    numbers = windows.weights * padded.shape[3]
-    if padded.shape[3] >= _MANY_CHANNELS:
-        return windows.view(padded).reshape(-1, numbers)
-    by_channel = np.ascontiguousarray(padded.transpose(3, 0, 1, 2)).transpose(1, 2, 3, 0)
-    return windows.view(by_channel).transpose(3, 4, 5, 0, 1, 2).reshape(numbers, -1).T
-
-
-def _columns_backward(grad_places, weights, windows, shape):
-    """Add to every pixel what comes back from the places that saw it: (n·H'·W', C_out) -> `shape`, (n, h, w, C)."""
-    images, *_, channels = shape
-    if channels >= _MANY_CHANNELS:
-        grad_pixels = np.zeros(shape, grad_places.dtype)
-        for weight, (rows, columns) in zip(
-            weights.reshape(-1, channels, weights.shape[1]), windows.slices(), strict=True
-        ):
-            grad_pixels[:, rows, columns] += (grad_places @ weight.T).reshape(images, *windows.output_size, channels)
-        return grad_pixels
-    grad_columns = (weights @ grad_places.T).reshape(windows.weights, channels, images, *windows.output_size)
-    grad_planar = np.zeros((channels, *shape[:3]), grad_places.dtype)
-    for grad_position, (rows, columns) in zip(grad_columns, windows.slices(), strict=True):
-        grad_planar[:, :, rows, columns] += grad_position
-    return grad_planar.transpose(1, 2, 3, 0)
-
-
-_MANY_CHANNELS = 8
-_STRIP_BYTES = 2**20  # columns of this size stay in a core's cache between being written and being multiplied
-
-
-def _strips(padded, windows):
-    """Cut the work into strips of whole images, or of rows of one image, whose columns fit in the cache.
-
-    Shapes alone say where to cut, not the number of threads, so that sums of strips are the same everywhere. Yields the
-    strip's own windows and where its padded pixels and its places lie.
-    """
-    images, _, _, channels = padded.shape
-    height, width = windows.output_size
-    row_bytes = width * windows.weights * channels * padded.itemsize
-    strips = max(1, 2 * (images * height * row_bytes // _STRIP_BYTES))  # one, or an even number for an even share
-    step, rows = -(-images // strips), -(-height // -(-strips // images))
-    for first in range(0, images, step):
-        for top in range(0, height, rows):
-            strip = windows._replace(output_size=(min(rows, height - top), width))
-            pixels = slice(top * windows.stride[0], top * windows.stride[0] + strip.reach[0])
-            yield (
-                strip,
-                (slice(first, first + step), pixels),
-                (slice(first, first + step), slice(top, top + strip.output_size[0])),
-            )
-
-
 # --------------------------------------------------------------------------- pooling
 
 
@@ -640,6 +585,64 @@ def _logits_and_labels(logits, labels):
         row = int(np.argmin(np.isfinite(largest)))
         raise ValueError(f"the largest logit of every row must be finite, got {largest[row]} in row {row}")
     return logits, labels
+
+
+# --------------------------------------------------------------------------- how convolution is made fast
+
+
+def _columns(padded, windows):
+    """Copy the pixels under the kernel at every place, a row a place: (n, h, w, C) -> (n·H'·W', KH·KW·C).
+
+    Copying is what costs, so it goes along the longer run: a pixel's channels, or (for few channels) a row of places.
+    """
+    length = windows.weights * padded.shape[3]
+    if padded.shape[3] >= _MANY_CHANNELS:
+        return windows.view(padded).reshape(-1, length)
+    by_channel = np.ascontiguousarray(padded.transpose(3, 0, 1, 2)).transpose(1, 2, 3, 0)
+    return windows.view(by_channel).transpose(3, 4, 5, 0, 1, 2).reshape(length, -1).T
+
+
+def _columns_backward(grad_places, weights, windows, shape):
+    """Add up for every pixel what comes back from the places that saw it: (n·H'·W', C_out) -> `shape`, (n, h, w, C)."""
+    images, *_, channels = shape
+    if channels >= _MANY_CHANNELS:
+        grad_pixels = np.zeros(shape, grad_places.dtype)
+        for weight, (rows, columns) in zip(
+            weights.reshape(-1, channels, weights.shape[1]), windows.slices(), strict=True
+        ):
+            grad_pixels[:, rows, columns] += (grad_places @ weight.T).reshape(images, *windows.output_size, channels)
+        return grad_pixels
+    grad_columns = (weights @ grad_places.T).reshape(windows.weights, channels, images, *windows.output_size)
+    grad_planar = np.zeros((channels, *shape[:3]), grad_places.dtype)
+    for grad_position, (rows, columns) in zip(grad_columns, windows.slices(), strict=True):
+        grad_planar[:, :, rows, columns] += grad_position
+    return grad_planar.transpose(1, 2, 3, 0)
+
+
+_MANY_CHANNELS = 8
+_STRIP_BYTES = 2**20  # columns of this size stay in a core's cache between being written and being multiplied
+
+
+def _strips(padded, windows):
+    """Cut the work into strips of whole images, or of rows of one image, whose columns fit in the cache.
+
+    Shapes alone say where to cut, not the number of threads, so that sums of strips are the same everywhere. Yields the
+    strip's own windows and where its padded pixels and its places lie.
+    """
+    images, _, _, channels = padded.shape
+    height, width = windows.output_size
+    row_bytes = width * windows.weights * channels * padded.itemsize
+    strips = max(1, 2 * (images * height * row_bytes // _STRIP_BYTES))  # one, or an even number for an even share
+    step, rows = -(-images // strips), -(-height // -(-strips // images))
+    for first in range(0, images, step):
+        for top in range(0, height, rows):
+            strip = windows._replace(output_size=(min(rows, height - top), width))
+            pixels = slice(top * windows.stride[0], top * windows.stride[0] + strip.reach[0])
+            yield (
+                strip,
+                (slice(first, first + step), pixels),
+                (slice(first, first + step), slice(top, top + strip.output_size[0])),
+            )
 
 
 # --------------------------------------------------------------------------- where windows lie
