@@ -1,9 +1,11 @@
 """Exercises: the solution passes, each mistake gets its own hint, and no answer can hurt the check."""
 
 import dataclasses
+import getpass
 import inspect
 import json
 import re
+import sys
 import threading
 import warnings
 
@@ -16,16 +18,21 @@ from skimage.feature import match_template
 
 from cnnlessons import exercises, gradcheck, ops, shapes
 from cnnlessons.exercises import lesson_00, lesson_01, lesson_02, lesson_03
-from cnnlessons.exercises.feedback import ArrayExercise, FunctionExercise, Mistake
+from cnnlessons.exercises.feedback import ArrayExercise, FunctionExercise
 
-ALL = [exercise for lesson in exercises.LESSONS for exercise in lesson.EXERCISES]
+ALL = [exercises._find(name) for name in exercises.names()]
 FUNCTIONS = [exercise for exercise in ALL if isinstance(exercise, FunctionExercise)]
 ARRAYS = [exercise for exercise in ALL if isinstance(exercise, ArrayExercise)]
-MISTAKES = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
+MISTAKES = [  # an exercise, a wrong answer, what it is called and what is said of it
+    (exercise, answer, name, hint)
+    for exercise in ALL
+    for name, (*answers, hint) in exercise.mistakes.items()
+    for answer in (answers if isinstance(exercise, FunctionExercise) else answers[:1])
+]
 
 
 def by_name(value):
-    return getattr(value, "name", None)
+    return getattr(value, "name", value if isinstance(value, str) and len(value) < 50 else "")
 
 
 every_exercise = pytest.mark.parametrize("exercise", ALL, ids=by_name)
@@ -59,21 +66,17 @@ def test_the_solution_passes_and_says_what_was_verified(exercise):
     assert exercise.verified in result.message
 
 
-@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES, ids=by_name)
-def test_a_known_mistake_gets_its_own_hint(exercise, mistake):
-    result = exercises.check(exercise.name, mistake.answer)
-    assert (result.status, result.score, result.diagnosis) == ("not yet", 0, mistake.name)
-    assert result.message.startswith(mistake.hint)
+@pytest.mark.parametrize(("exercise", "answer", "name", "hint"), MISTAKES, ids=by_name)
+def test_a_known_mistake_gets_its_own_hint(exercise, answer, name, hint):
+    result = exercises.check(exercise.name, answer)
+    assert (result.status, result.score, result.diagnosis) == ("not yet", 0, name)
+    assert result.message.startswith(hint)
 
 
 @every_exercise
 def test_an_exercise_knows_four_mistakes_or_more_and_no_two_hints_agree(exercise):
     assert len(exercise.mistakes) >= 4
-    for texts in (
-        [mistake.hint for mistake in exercise.mistakes],
-        [mistake.name for mistake in exercise.mistakes],
-        exercise.hints,
-    ):
+    for texts in ([hint for *_, hint in exercise.mistakes.values()], exercise.hints):
         assert len(set(texts)) == len(texts)
 
 
@@ -98,7 +101,7 @@ def test_the_solution_is_shown_on_half_a_screen_and_runs(exercise):
 
 @every_exercise
 def test_a_result_reads_the_same_on_every_run(exercise):
-    for answer in (good_answer(exercise), ..., *(mistake.answer for mistake in exercise.mistakes)):
+    for answer in (good_answer(exercise), ..., *(mistake[0] for mistake in exercise.mistakes.values())):
         first, second = (exercises.check(exercise.name, answer)._repr_mimebundle_() for _ in range(2))
         assert first == second
         assert "0x" not in json.dumps(first)
@@ -140,16 +143,83 @@ def endless_and_stone_deaf(*arguments):
             pass
 
 
-@every_function
+def endless_and_twice_deaf(*arguments):
+    while True:
+        try:
+            while True:
+                counted.append(0)
+                counted.clear()
+        except:  # noqa: E722
+            pass
+
+
+def appending(*arguments):
+    while True:
+        counted.append(0)
+
+
+def appending_arrays(*arguments):
+    while True:
+        counted.append(np.ones(30))
+
+
+counted = []
+three_exercises = pytest.mark.parametrize("name", ["00.warm_up", "04.softmax", "11.widest"])
+
+
+@three_exercises
 @pytest.mark.parametrize("answer", [endless, endless_and_deaf, endless_and_stone_deaf])
-def test_an_answer_that_never_ends_is_stopped(exercise, answer):
+def test_an_answer_that_never_ends_is_stopped(name, answer):
     before = set(threading.enumerate())
-    result = exercises.check(exercise.name, answer, seconds=0.3)
+    result = exercises.check(name, answer, seconds=0.3)
     assert (result.status, result.diagnosis) == ("not yet", "never ends")
     assert "after 0.3 s" in result.message
-    if answer is not endless_and_stone_deaf:  # that one may live on, as a daemon
+    if answer is not endless_and_stone_deaf:  # that one may wait on, as a daemon
         for thread in set(threading.enumerate()) - before:
             thread.join()
+
+
+def test_an_answer_that_catches_everything_is_left_waiting_and_does_nothing_more(monkeypatch):
+    appended = Counting()
+    monkeypatch.setitem(globals(), "counted", appended)
+    assert exercises.check("00.warm_up", endless_and_twice_deaf, seconds=0.1).diagnosis == "never ends"
+    before = -1
+    while before != appended.times:
+        before = appended.times
+        threading.Event().wait(0.1)
+
+
+class Counting(list):
+    times = 0
+
+    def append(self, value):
+        self.times += 1
+
+
+@three_exercises
+@pytest.mark.parametrize("answer", [appending, appending_arrays])
+def test_an_answer_that_takes_ever_more_memory_is_stopped_before_200_mb(name, answer):
+    counted.clear()
+    result = exercises.check(name, answer, seconds=60)
+    taken = sys.getsizeof(counted) + sum(sys.getsizeof(each) for each in counted if each is not counted[0])
+    counted.clear()
+    assert (result.diagnosis, "40 MB of memory" in result.message) == ("never ends", True)
+    assert taken < 200e6
+
+
+def test_what_an_import_takes_is_not_counted(monkeypatch):
+    def imports(image, row, column):
+        sys.setswitchinterval(60)  # nobody looks between these two lines
+        counted.append(b"x" * 100_000_000)
+        monkeypatch.setitem(sys.modules, f"library {len(counted)}", sys)
+        sys.setswitchinterval(interval)
+        threading.Event().wait(0.1)
+        return lesson_00.window_sum(image, row, column)
+
+    counted.clear()
+    interval = sys.getswitchinterval()
+    assert exercises.check("00.warm_up", imports, seconds=60).status == "passed"
+    counted.clear()
 
 
 @every_function
@@ -322,7 +392,9 @@ def test_a_sum_in_uint8_is_recognised_without_being_listed():
             total = total + pixel  # 0 + uint8 is uint8
         return total
 
-    result = exercises.check("00.warm_up", window_sum)
+    assert exercises.check("00.warm_up", window_sum).status == "passed"  # that trap belongs to lesson 01
+    photo = np.full((3, 3), 100, np.uint8)
+    result = dataclasses.replace(lesson_00.WINDOW_SUM, probes=((photo, 0, 0),)).check(window_sum, seconds=5)
     assert result.diagnosis == "overflow"
     assert "overflow encountered in scalar add" in result.message
 
@@ -335,6 +407,138 @@ def test_a_second_mistake_does_not_hide_the_first():
         return (centred * template).sum((2, 3)) / norms * template.size
 
     assert exercises.check("01.normalised_match", scaled_and_nan_on_flat_patches).diagnosis == "not divided by n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda image, kernel: np.fft.ifft2(np.fft.fft2(lesson_01.cross_correlate(image, kernel))),
+        lambda image, kernel: lesson_01.cross_correlate(image, kernel) + 0j,
+    ],
+)
+def test_a_complex_result_is_told_to_take_its_real_part(answer):
+    result = exercises.check("01.cross_correlate", answer)
+    assert (result.diagnosis, "complex128. An inverse FFT" in result.message) == ("not numbers", True)
+    assert "`.real`" in result.message
+    sizes = exercises.check("01.cross_correlate", lambda image, kernel: np.abs(answer(image, kernel)))
+    assert (sizes.diagnosis, "`.real`" in sizes.message) == ("sign lost", True)
+
+
+@pytest.mark.parametrize(
+    "test", [lambda array: not array, lambda array: 1 if array > 0 else 0, lambda array: array and 1]
+)
+def test_an_array_as_a_truth_value_is_not_called_a_matter_of_shapes(test):
+    result = exercises.check("04.leaky_relu_backward", lambda grad_output, inputs, slope: test(inputs))
+    assert (result.diagnosis, "one truth value, not an array" in result.message) == ("raises", True)
+    assert "shapes" not in result.message
+
+
+@pytest.mark.parametrize(
+    "kernel", [[[-1, 2, -1]] * 3, [[0, 0, 0], [1, -2, 1], [0, 0, 0]], [[-1, 0, 1]] * 3, [[1, 0, -1]] * 3]
+)
+def test_a_kernel_that_is_blind_to_horizontal_edges_is_not_said_to_see_them(kernel):
+    assert exercises.check("01.blind_kernel", np.array(kernel)).diagnosis == "transposed"
+
+
+@pytest.mark.parametrize("taken", [np.min, np.mean, np.median, lambda row: row[0], lambda row: row[-1]])
+def test_a_softmax_that_overflows_does_not_pass(taken):
+    def softmax(scores):
+        powers = np.exp(scores - np.array([[taken(row)] for row in scores]))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    assert exercises.check("04.softmax", softmax).diagnosis == "not the largest"
+
+
+def test_either_slope_at_zero_is_right_and_a_gate_beside_zero_is_not():
+    def gated(condition):
+        return lambda grad_output, x, weights: (grad_output * condition(x @ weights)) @ weights.T + grad_output
+
+    for condition in (lambda before: before >= 0, lambda before: np.heaviside(before, 0.5)):
+        assert exercises.check("07.skip_backward", gated(condition)).status == "passed"
+    beside = exercises.check("04.leaky_relu_backward", lambda grad, x, slope: np.where(x > slope, grad, slope * grad))
+    assert beside.diagnosis == "compared with the slope"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "not_said"),
+    [
+        ("02.output_size", lambda n, k, s, p, d: (n + 2 * p - k) // (s * d) + 1, "one added before the division"),
+        ("05.dead_filters", lambda maps: int(((maps == 0).mean((0, 1, 2)) > 0.5).sum()), "silent somewhere"),
+        ("02.same_padding", lambda n, k, s: (k // 2, k - 1 - k // 2), "half the kernel at both ends"),
+    ],
+)
+def test_a_mistake_is_not_taken_for_another(name, answer, not_said):
+    result = exercises.check(name, answer)
+    assert (result.status, result.diagnosis != not_said) == ("not yet", True)
+
+
+def test_one_number_in_place_of_two_is_not_asked_for_its_loop():
+    result = exercises.check("06.middle_products", lambda pixels, weights: pixels[1])
+    assert (result.diagnosis, "return all of them" in result.message) == ("one number", True)
+
+
+def test_known_mistakes_that_divide_by_zero_warn_nobody(recwarn):
+    exercises.check("04.softmax", lambda scores: scores)
+    assert not recwarn.list
+
+
+def test_a_flood_of_prints_is_cut_to_a_screenful(capsys):
+    def talkative(image, row, column):
+        for line in range(10_000):
+            print("line", line)
+            print("x" * 1000, end="", file=sys.stderr)
+        return lesson_00.window_sum(image, row, column)
+
+    def printing(*arguments):
+        while True:
+            print("." * 10_000, end="")
+
+    for answer, diagnosis in ((talkative, "correct"), (printing, "never ends")):
+        assert exercises.check("00.warm_up", answer, seconds=0.3 if answer is printing else 60).diagnosis == diagnosis
+        shown = "".join(capsys.readouterr())
+        assert shown.count("left out") == 1
+        assert shown.count("\n") <= 35
+        assert len(shown) < 3_500
+    print("everything")
+    assert capsys.readouterr().out == "everything\n"
+
+
+def test_others_print_as_much_as_they_like_meanwhile(capsys):
+    def starts_another(image, row, column):
+        other = threading.Thread(target=lambda: [print("other", line) for line in range(200)])
+        other.start()
+        other.join()
+        return lesson_00.window_sum(image, row, column)
+
+    assert exercises.check("00.warm_up", starts_another, seconds=60).status == "passed"
+    assert capsys.readouterr().out.count("other") == 3 * 200
+
+
+def asks(image, row, column):
+    return int(input("How many rows? "))
+
+
+def asks_until_it_is_told(image, row, column):
+    while True:
+        try:
+            return int(input())
+        except:  # noqa: E722
+            print("Once more")
+
+
+def asks_for_a_secret(image, row, column):
+    return getpass.getpass()
+
+
+@pytest.mark.parametrize("answer", [asks, asks_until_it_is_told, asks_for_a_secret])
+def test_an_answer_that_asks_is_told_to_take_its_arguments(answer, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda prompt="": pytest.fail("somebody was asked"))
+    monkeypatch.setattr("getpass.getpass", input)
+    before = input
+    result = exercises.check("00.warm_up", answer, seconds=60)
+    assert (result.status, result.diagnosis) == ("not yet", "asks for input")
+    assert "its arguments: image, row, column." in result.message
+    assert (input, getpass.getpass) == (before, before)
 
 
 def test_what_an_answer_prints_is_left_alone(capsys):
@@ -614,7 +818,7 @@ def test_what_a_student_wrote_cannot_become_markup():
 
 
 def test_a_mistake_that_gives_no_value_matches_nothing():
-    exercise = dataclasses.replace(lesson_00.WINDOW_SUM, mistakes=(Mistake("raises everywhere", lambda: 0, "…"),))
+    exercise = dataclasses.replace(lesson_00.WINDOW_SUM, mistakes={"raises everywhere": (lambda: 0, "…")})
     assert exercise.check(lambda image, row, column: -1, seconds=5).diagnosis == "values"
 
 
@@ -631,6 +835,9 @@ def test_in_a_kernel_answers_print_under_their_cell_and_ctrl_c_works():
     setup = "from cnnlessons import exercises"
     stub = "def window_sum(image, row, column):\n    print('here')\n    return image[row, column, 0]"
     loop = "def forever(image, row, column):\n    while True:\n        pass"
+    grows = "rows = []\ndef grows(image, row, column):\n    while True:\n        rows.append({row: image})"
+    floods = "def floods(image, row, column):\n    while True:\n        print(image)\n        display(image)"
+    asks = "def asks(image, row, column):\n    return int(input('how many? '))"
     press = (  # _thread.interrupt_main does not wake the main thread: the harder case, as on Windows
         "import _thread\n"
         "def pressed(image, row, column):\n    _thread.interrupt_main()\n    forever(image, row, column)\n"
@@ -644,6 +851,10 @@ def test_in_a_kernel_answers_print_under_their_cell_and_ctrl_c_works():
         "exercises.check('00.warm_up', forever, seconds=0.3)",
         press,
         "exercises.solution('00.warm_up')",
+        grows + "\nexercises.check('00.warm_up', grows, seconds=50)",
+        floods + "\nexercises.check('00.warm_up', floods, seconds=0.3)",
+        asks + "\nexercises.check('00.warm_up', asks)",
+        "print(1 + 1)",
     )
     *printed, error = outputs[2]
     assert "".join(stream["text"] for stream in printed) == "here\n" * 3
@@ -652,3 +863,12 @@ def test_in_a_kernel_answers_print_under_their_cell_and_ctrl_c_works():
     assert "Stopped after 0.3 s" in outputs[4][0]["data"]["text/plain"]
     assert outputs[5][0]["ename"] == "KeyboardInterrupt"
     assert outputs[6][0]["data"]["text/markdown"].startswith("```python\ndef window_sum(")
+    (grown,) = outputs[7]  # the result, and no traceback above it
+    assert "40 MB of memory" in grown["data"]["text/plain"]
+    *shown, flooded = outputs[8]
+    assert len(shown) < 15
+    assert len("".join(each.get("text", "") for each in shown)) < 3_500
+    assert "Stopped after 0.3 s" in flooded["data"]["text/plain"]
+    (asked,) = outputs[9]
+    assert "Your function asks for input." in asked["data"]["text/plain"]
+    assert outputs[10][0]["text"] == "2\n"

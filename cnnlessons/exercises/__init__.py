@@ -5,61 +5,39 @@ A lesson that adds an exercise writes in its module, here for a lesson 02::
     def padded(image, margin):
         return np.pad(image, margin)  # zeros on all four sides, so that the border keeps its place
 
-    EXERCISES = (
-        FunctionExercise(
-            name="02.padded",
-            solution=padded,
-            probes=((np.array([[1, 2, 3], [4, 5, 6]]), 1), (np.array([[7]]), 2)),
-            mistakes=(Mistake("one side", lambda image, margin: np.pad(image, (margin, 0)), "There is no border …"), …),
-            hints=("How many rows does the result have?", …),
-            verified="border of one and two pixels, non-square images",
-        ),
+    PADDED = FunctionExercise(
+        name="02.padded",
+        solution=padded,
+        probes=((np.array([[1, 2, 3], [4, 5, 6]]), 1), (np.array([[7]]), 2)),
+        mistakes={"one side": (lambda image, margin: np.pad(image, (margin, 0)), "There is no border …"), …},
+        hints=("How many rows does the result have?", …),
+        verified="border of one and two pixels, non-square images",
     )
 
-and its module is added to `LESSONS` below. The tests then run the stub, the solution, every known mistake, and answers
-that raise, never end, or return something else, without a further line.
+and the tests run the stub, the solution, every known mistake, and answers that raise or return something else,
+without a further line.
 """
 
 import difflib
+import importlib
 import inspect
+import pkgutil
 from numbers import Real
 
 import numpy as np
 
-from cnnlessons.exercises import (
-    lesson_00,
-    lesson_01,
-    lesson_02,
-    lesson_03,
-    lesson_04,
-    lesson_05,
-    lesson_06,
-    lesson_07,
-    lesson_08,
-    lesson_09,
-    lesson_10,
-    lesson_11,
-)
 from cnnlessons.exercises.cards import Hint, Result, Source
 from cnnlessons.exercises.feedback import Exercise, numbers
 
 __all__ = ["Result", "check", "compare", "hint", "names", "solution"]
 
-LESSONS = (
-    lesson_00,
-    lesson_01,
-    lesson_02,
-    lesson_03,
-    lesson_04,
-    lesson_05,
-    lesson_06,
-    lesson_07,
-    lesson_08,
-    lesson_09,
-    lesson_10,
-    lesson_11,
-)
-_EXERCISES: dict[str, Exercise] = {exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES}
+_EXERCISES: dict[str, Exercise] = {
+    exercise.name: exercise
+    for module in pkgutil.iter_modules(__path__)  # in alphabetical order
+    if module.name.startswith("lesson_")
+    for exercise in vars(importlib.import_module(f"{__name__}.{module.name}")).values()
+    if isinstance(exercise, Exercise)
+}
 _hints_given: dict[str, int] = {}
 
 

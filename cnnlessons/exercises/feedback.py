@@ -9,19 +9,31 @@ import inspect
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from cnnlessons.exercises.cards import Result
-from cnnlessons.exercises.running import Outcome, outcome, outcomes
+from cnnlessons.exercises.running import MEMORY, Outcome, attempt, outcome
 
 UNATTEMPTED = {
     "stub": "Not attempted yet. Write your answer in the place of the stub and run the cell again.",
     "returns nothing": "Not attempted yet? The function returns None: a stub, or is the `return` missing?",
 }
+STOPPED = {  # (diagnosis, message)
+    "time": ("never ends", "Stopped after {seconds:g} s: is there a loop that never ends?"),
+    "memory": (
+        "never ends",
+        f"Stopped when it had taken {MEMORY // 10**6} MB of memory, far more than these arrays need: is there a loop "
+        "that never ends, and something in it that grows?",
+    ),
+    "input": ("asks for input", "Your function asks for input. All that it needs are its arguments: {names}."),
+}
+TRUTH = (
+    "`if`, `and`, `or` and `not` take one truth value, not an array of them: use `np.where`, `&`, `|`, `~`, or a loop."
+)
 ADVICE = {
     IndexError: "An index left its array: print it, and the array's shape, just before this line.",
+    MemoryError: "So large an array does not fit: print its shape just before this line.",
     NameError: "A name without a value: is it spelled as elsewhere, and was its cell run?",
     OverflowError: "The number does not fit into the array's type: uint8, for one, ends at 255.",
     RecursionError: "The function calls itself without end.",
@@ -29,27 +41,18 @@ ADVICE = {
 }
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that teachers know, and what to say to whoever hands it in.
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """What both kinds of exercise share; `examine` gives (diagnosis, message) of what is wrong, or None.
 
-    A function shows the mistake if it does on every probe what `answer` does; where `answer` raises, anything goes.
-    An array shows it if `shows` says so.
+    `mistakes` are wrong answers that teachers know, by name. Last comes what to say to whoever hands one in; first, for
+    a function, the answer itself, or several; for an array, an example, and what tells whether an array shows it.
+    A function shows a mistake if it does on every probe what the wrong answer does; where that raises, anything goes.
     """
 
     name: str
-    answer: Any
-    hint: str
-    shows: Callable[[np.ndarray], bool] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exercise:
-    """What both kinds of exercise share; `examine` gives (diagnosis, message) of what is wrong, or None."""
-
-    name: str
     solution: Callable
-    mistakes: tuple[Mistake, ...]
+    mistakes: dict[str, tuple]
     hints: tuple[str, ...]  # from a nudge to nearly the answer
     verified: str  # what a passed check has shown
 
@@ -72,25 +75,34 @@ class FunctionExercise(Exercise):
     def examine(self, answer, seconds):
         if not callable(answer):
             return "not a function", f"Hand in the function itself, without parentheses; this is {_kind(answer)}."
-        received, warned = outcomes(answer, self.probes, seconds)
+        trial = attempt(answer, self.probes, seconds)
+        received = trial.outcomes
         if len(received) < len(self.probes):
-            reason = f"Stopped after {seconds:g} s: is there a loop that never ends?"
-            return "never ends", reason + self._call(self.probes[len(received)])
+            diagnosis, message = STOPPED[trial.stopped]
+            names = ", ".join(inspect.signature(self.solution).parameters)
+            return diagnosis, message.format(seconds=seconds, names=names) + self._call(self.probes[len(received)])
         if isinstance(received[0].error, NotImplementedError):
             return "stub", UNATTEMPTED["stub"]
         if not received[0].error and (received[0].value is None or received[0].value is ...):
             return "returns nothing", UNATTEMPTED["returns nothing"]
-        warning = f"\nNumPy warned on the way: {warned[0]}." if warned else ""
+        warning = f"\nNumPy warned on the way: {trial.warnings[0]}." if trial.warnings else ""
         for probe, theirs in zip(self.probes, received, strict=True):
             if found := _difference(outcome(self.solution, probe), theirs):
                 break
         else:
             return None
-        for mistake in self.mistakes:
-            if _alike([outcome(mistake.answer, given) for given in self.probes], received):
-                return mistake.name, mistake.hint + warning
+        if known := self._known(received):
+            diagnosis, message = known
+            return diagnosis, message + warning
         diagnosis, message = found
         return diagnosis, message + warning + self._call(probe)
+
+    @np.errstate(all="ignore")  # what a known mistake divides by zero is no news to the student
+    def _known(self, received):
+        """Name and hint of the mistake that gives what was received, or None."""
+        for name, (*answers, hint) in self.mistakes.items():
+            if any(_alike([outcome(wrong, given) for given in self.probes], received) for wrong in answers):
+                return name, hint
 
     def _call(self, probe):
         """The arguments of one probe, as lines to paste into a cell."""
@@ -114,9 +126,9 @@ class ArrayExercise(Exercise):
         broken = [statement for statement, holds in self.requirements.items() if not holds(answer)]
         if not broken:
             return None
-        for mistake in self.mistakes:
-            if mistake.shows(answer):
-                return mistake.name, mistake.hint
+        for name, (_, shows, hint) in self.mistakes.items():
+            if shows(answer):
+                return name, hint
         return "requirement", f"This does not hold yet: {broken[0]}."
 
 
@@ -138,6 +150,11 @@ def _difference(expected: Outcome, received: Outcome):
     values = f"{_at(place)}{right[place]:.6g} was expected, and yours is {yours[place]:.6g}."
     if np.isnan(yours[place]):
         return "not a number", f"{values} NaN comes from 0/0: which divisor can be zero?"
+    if (right > 0).any() and _close(np.abs(right), yours).all():
+        return (
+            "sign lost",
+            f"{values} All sizes are right and the signs lost: `np.abs`? Of an inverse FFT take `.real`.",
+        )
     if np.isfinite(yours).all() and ((right - yours) % 256 == 0).all():
         return "overflow", f"{values} uint8 ends at 255 and goes on at 0: sum in a wider type, such as float."
     return "values", values
@@ -148,15 +165,18 @@ def _misfit(value, shape):
     asked = f"an array of shape {shape}" if len(shape) > 1 else f"{shape[0]} numbers" if shape else "one number"
     expected = f"Expected {asked}; yours is"
     if numbers(value) is None:
-        return "not numbers", f"{expected} {_kind(value)}."
+        remedy = " An inverse FFT gives complex numbers: take `.real`." if _is_complex(value) else ""
+        return "not numbers", f"{expected} {_kind(value)}.{remedy}"
     if shape and np.shape(value) == ():
-        return "one number", f"{expected} one number. In a function: does the `return` stand inside the loop?"
+        several = "in a function, does the `return` stand inside a loop?" if len(shape) > 1 else "return all of them."
+        return "one number", f"{expected} one number: {several}"
     if len(shape) > 1 and not isinstance(value, np.ndarray):
         return "not an array", f"{expected} {_kind(value)}. `np.array(...)` makes an array of it."
     if np.shape(value) == shape:
         return None
     if np.shape(value) == shape[::-1]:
-        return "shape swapped", f"{expected} {_kind(value)}: rows and columns have changed places."
+        return "shape swapped", f"{expected} {_kind(value)}: its sides have changed places. "
+        "`.T` exchanges rows and columns; `reshape` moves no number."
     return "shape", f"{expected} {_kind(value)}."
 
 
@@ -166,8 +186,9 @@ def _error(error):
     if not frames:
         return "cannot be called", f"`{text}`. Keep the stub's first line, with its arguments."
     line = [frame for frame in frames if frame.filename == frames[0].filename][-1]  # not one inside NumPy
-    advice = next((f" {advice}" for kind, advice in ADVICE.items() if isinstance(error, kind)), "")
-    return "raises", f"`{text}` in line {line.lineno}, `{line.line}`.{advice}"
+    advice = TRUTH if "truth value of an array" in text else ""
+    advice = advice or next((advice for kind, advice in ADVICE.items() if isinstance(error, kind)), "")
+    return "raises", f"`{text}` in line {line.lineno}, `{line.line}`. {advice}".rstrip()
 
 
 # --------------------------------------------------------------------------- comparing
@@ -216,6 +237,10 @@ def _kind(value):
     if isinstance(value, tuple | list):
         return f"of type {type(value).__name__}, with {len(value)} entries"
     return f"of type {type(value).__name__}"
+
+
+def _is_complex(value):
+    return isinstance(value, complex) or str(getattr(value, "dtype", "")).startswith("complex")
 
 
 def _at(place):

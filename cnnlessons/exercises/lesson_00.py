@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnnlessons.exercises.feedback import FunctionExercise, Mistake
+from cnnlessons.exercises.feedback import FunctionExercise
 
 
 def window_sum(image, row, column):
@@ -22,46 +22,38 @@ WINDOW_SUM = FunctionExercise(
     probes=(
         (np.array([[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12], [0, 1, 0, 2]]), 0, 1),
         (np.array([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8], [9, 7, 9, 3, 2, 3], [8, 4, 6, 2, 6, 4]]), 1, 2),
-        (np.array([[90, 80, 70, 60], [50, 40, 30, 20], [95, 85, 75, 65], [55, 45, 35, 25]], np.uint8), 1, 0),
+        (np.array([[90, 80, 70, 60], [50, 40, 30, 20], [95, 85, 75, 65], [55, 45, 35, 25]]), 1, 0),
     ),
-    mistakes=(
-        Mistake(
-            "window centred",
+    mistakes={
+        "window centred": (
             _centred,
-            "Your window has (row, column) in its centre. Here (row, column) is its top-left corner, so the "
-            "window goes down and to the right from there.",
+            "Your window has (row, column) in its centre. Here (row, column) is its top-left corner, so the window "
+            "goes down and to the right from there.",
         ),
-        Mistake(
-            "window too small",
+        "window too small": (
             lambda image, row, column: image[row : row + 2, column : column + 2].sum(),
             "Your window is 2×2. A slice stops before its end: `image[row : row + 2]` holds the rows row and row + 1.",
         ),
-        Mistake(
-            "end not moved",
+        "end not moved": (
             lambda image, row, column: image[row:3, column:3].sum(),
-            "Your window always ends before row 3 and column 3. The number after the colon is where the "
-            "slice stops, not how long it is: it has to move along with row and column.",
+            "Your window always ends before row 3 and column 3. The number after the colon is where the slice stops, "
+            "not how long it is: it has to move along with row and column.",
         ),
-        Mistake(
-            "row and column swapped",
+        "row and column swapped": (
             lambda image, row, column: image[column : column + 3, row : row + 3].sum(),
-            "Row and column have changed places. An array is indexed by row first, `image[row, column]`: "
-            "down, then right.",
+            "Row and column have changed places. An array is indexed by row first, `image[row, column]`: down, then "
+            "right.",
         ),
-        Mistake(
-            "mean",
+        "mean": (
             lambda image, row, column: image[row : row + 3, column : column + 3].mean(),
             "This is the mean of the window. The sum is asked: nine times as much.",
         ),
-    ),
+    },
     hints=(
-        "Take a 4×4 image on paper and draw the window for row 0 and column 1. Which rows does it hold, and "
-        "which columns?",
+        "Take a 4×4 image on paper and draw the window for row 0 and column 1. Which rows does it hold, and which "
+        "columns?",
         "A slice `image[a:b, c:d]` holds rows a to b - 1 and columns c to d - 1, and an array has a method `sum`.",
         "Three rows from row on: they are `image[row : row + 3]`. The columns go after a comma.",
     ),
-    verified="nine pixels from the top-left corner on, non-square images, row and column in their places, "
-    "uint8 without overflow",
+    verified="nine pixels from the top-left corner on, non-square images, row and column in their places",
 )
-
-EXERCISES = (WINDOW_SUM,)

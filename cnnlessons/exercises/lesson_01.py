@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cnnlessons import ops
-from cnnlessons.exercises.feedback import ArrayExercise, FunctionExercise, Mistake
+from cnnlessons.exercises.feedback import ArrayExercise, FunctionExercise
 
 SMALL = np.array([[1, 0, 2, 5], [3, 1, 0, 4], [2, 6, 1, 7]])  # (3, 4): paper-sized, and every mistake shows
 TALL = np.array([[2, 7, 1], [8, 2, 8], [1, 8, 2], [8, 4, 5], [9, 0, 4]])  # (5, 3)
@@ -58,6 +58,14 @@ def _last_left_zero(image, kernel):
     return out
 
 
+def _first_left_zero(image, kernel):
+    return _last_left_zero(image[::-1, ::-1], kernel[::-1, ::-1])[::-1, ::-1]
+
+
+def _matrix_product(image, kernel):
+    return (sliding_window_view(image, kernel.shape) @ kernel).sum((2, 3))
+
+
 def _writes_into_image(image, kernel):
     out = ops.cross_correlate(image, kernel)
     image[: out.shape[0], : out.shape[1]] = out
@@ -85,123 +93,113 @@ CROSS_CORRELATE = FunctionExercise(
         (SMALL, np.array([[0.25, -0.5], [0, 1.125]])),
         (TALL, np.array([[1, 2], [0, -3], [4, 1]])),
     ),
-    mistakes=(
-        Mistake(
-            "kernel flipped",
+    mistakes={
+        "kernel flipped": (
             lambda image, kernel: ops.cross_correlate(image, kernel[::-1, ::-1]),
-            "These are the numbers of convolution: your kernel is turned by 180°. Cross-correlation lays it "
-            "on the image as it is, so that `kernel[0, 0]` meets the pixel in the top-left corner of the "
-            "window.",
+            "These are the numbers of convolution: your kernel is turned by 180°. Cross-correlation lays it on the "
+            "image as it is, so that `kernel[0, 0]` meets the pixel in the top-left corner of the window.",
         ),
-        Mistake(
-            "last row and column missing",
+        "last row and column missing": (
             lambda image, kernel: ops.cross_correlate(image, kernel)[:-1, :-1],
-            "The values are right, but the last row and the last column are missing. A kernel of 3 rows "
-            "fits into an image of 3 rows once, not 3 - 3 = 0 times: there are H - KH + 1 positions.",
+            "The values are right, but the last row and the last column are missing. A kernel of 3 rows fits into an "
+            "image of 3 rows once, not 3 - 3 = 0 times: there are H - KH + 1 positions.",
         ),
-        Mistake(
-            "last row and column zero",
+        "last row and column zero": (
             _last_left_zero,
             "The last row and the last column of your result are still 0: the loops end one position early. "
             "`range(n)` stops before n, so let it count all H - KH + 1 rows and W - KW + 1 columns.",
         ),
-        Mistake(
-            "result transposed",
+        "first row and column zero": (
+            _first_left_zero,
+            "The first row and the first column of your result are still 0: the loops begin at 1. `range(n)` begins "
+            "at 0, which is the first place.",
+        ),
+        "result transposed": (
             lambda image, kernel: ops.cross_correlate(image, kernel).T,
-            "The values are right, but rows and columns of your result have changed places. Write to "
-            "`out[row, column]`, and let `out` have H - KH + 1 rows and W - KW + 1 columns.",
+            "The values are right, but rows and columns of your result have changed places. Write to `out[row, "
+            "column]`, and let `out` have H - KH + 1 rows and W - KW + 1 columns.",
         ),
-        Mistake(
-            "kernel transposed",
+        "kernel transposed": (
             _transposed_kernel,
-            "Row and column of the kernel have changed places. The weight `kernel[i, j]` belongs to the "
-            "pixel i rows below and j columns to the right of the window's corner: `image[row + i, column + "
-            "j]`.",
+            "Row and column of the kernel have changed places. The weight `kernel[i, j]` belongs to the pixel i rows "
+            "below and j columns to the right of the window's corner: `image[row + i, column + j]`.",
         ),
-        Mistake(
-            "image transposed",
+        "image transposed": (
             _transposed_image,
-            "Row and column of the image have changed places; where the image is not square, the index even "
-            "leaves it. An array is indexed by row first, `image[row + i, column + j]`: down, then right.",
+            "Row and column of the image have changed places; where the image is not square, the index even leaves "
+            "it. An array is indexed by row first, `image[row + i, column + j]`: down, then right.",
         ),
-        Mistake(
-            "border of zeros",
+        "border of zeros": (
             _same_size,
-            'Your result is as large as the image, with zeros assumed around it: this is padding "same". '
-            "Here the kernel stays inside the image, so the result is smaller: H - KH + 1 rows, W - KW + 1 "
-            "columns.",
+            'Your result is as large as the image, with zeros assumed around it: this is padding "same". Here the '
+            "kernel stays inside the image, so the result is smaller: H - KH + 1 rows, W - KW + 1 columns.",
         ),
-        Mistake(
-            "mean",
+        "mean": (
             lambda image, kernel: ops.cross_correlate(image, kernel) / kernel.size,
-            "You take the mean of the products; their sum is asked. Every value is too small by the number "
-            "of weights in the kernel. Whoever wants a mean puts it into the weights.",
+            "You take the mean of the products; their sum is asked. Every value is too small by the number of weights "
+            "in the kernel. Whoever wants a mean puts it into the weights.",
         ),
-        Mistake(
-            "square images only",
+        "square images only": (
             _square_only,
             "This only works for square images: you count rows and columns by the same side. Rows go with "
             "`image.shape[0]`, columns with `image.shape[1]`.",
         ),
-        Mistake(
-            "product of sums",
+        "product of sums": (
             lambda image, kernel: sliding_window_view(image, kernel.shape).sum((2, 3)) * kernel.sum(),
-            "You multiply the sum of the window by the sum of the kernel. Each pixel has its own weight: "
-            "multiply first, pair by pair, then add the products.",
+            "You multiply the sum of the window by the sum of the kernel. Each pixel has its own weight: multiply "
+            "first, pair by pair, then add the products.",
         ),
-        Mistake(
-            "sum carried over",
+        "matrix product": (
+            _matrix_product,
+            "`window @ kernel`, or `np.dot`, is the product of matrices: rows times columns. Here each weight meets "
+            "the one pixel that lies under it: `window * kernel`.",
+        ),
+        "sum carried over": (
             lambda image, kernel: np.cumsum(ops.cross_correlate(image, kernel)).reshape(
                 ops.cross_correlate(image, kernel).shape
             ),
-            "The first value is right, and then each holds all the values before it: the sum is never set "
-            "back to 0. Start it inside the loop over the columns.",
+            "The first value is right, and then each holds all the values before it: the sum is never set back to 0. "
+            "Start it inside the loop over the columns.",
         ),
-        Mistake(
-            "last product only",
+        "last product only": (
             lambda image, kernel: kernel[-1, -1] * image[kernel.shape[0] - 1 :, kernel.shape[1] - 1 :].astype(float),
-            "Only the last product of each window is left: every product overwrites the one before it. Add them "
-            "up, with `+=` in the place of `=`.",
+            "Only the last product of each window is left: every product overwrites the one before it. Add them up, "
+            "with `+=` in the place of `=`.",
         ),
-        Mistake(
-            "sum in uint8",
+        "sum in uint8": (
             lambda image, kernel: ops.cross_correlate(image, kernel).astype(image.dtype),
-            "Small numbers come out right, but a photograph's do not: the result has the type of the image. "
-            "uint8 ends at 255 and goes on at 0, so that 300 becomes 44. Let `out` hold floats, as "
+            "Small numbers come out right, but a photograph's do not: the result has the type of the image. uint8 "
+            "ends at 255 and goes on at 0, so that 300 becomes 44. Let `out` hold floats, as `np.zeros((rows, "
+            "columns))` does.",
+        ),
+        "integers only": (
+            lambda image, kernel: np.trunc(ops.cross_correlate(image, kernel)),
+            "What stands behind the point is lost: your result is an array of integers. Let `out` hold floats, as "
             "`np.zeros((rows, columns))` does.",
         ),
-        Mistake(
-            "integers only",
-            lambda image, kernel: np.trunc(ops.cross_correlate(image, kernel)),
-            "What stands behind the point is lost: your result is an array of integers. Let `out` hold "
-            "floats, as `np.zeros((rows, columns))` does.",
-        ),
-        Mistake(
-            "integers at every step",
+        "integers at every step": (
             _integer_steps,
-            "What stands behind the point is lost at every addition: you add into an array of integers. Let `out` hold "
-            "floats, as `np.zeros((rows, columns))` does.",
+            "What stands behind the point is lost at every addition: you add into an array of integers. Let `out` "
+            "hold floats, as `np.zeros((rows, columns))` does.",
         ),
-        Mistake(
-            "clipped",
+        "clipped": (
             lambda image, kernel: np.clip(ops.cross_correlate(image, kernel), 0, 255),
-            "Your values are cut off at 0 and at 255, as on a screen. A feature map is no picture yet: its "
-            "negative values say that there is the opposite of the kernel, and have to stay.",
+            "Your values are cut off at 0 and at 255, as on a screen. A feature map is no picture yet: its negative "
+            "values say that there is the opposite of the kernel, and have to stay.",
         ),
-        Mistake(
-            "writes into the image",
+        "writes into the image": (
             _writes_into_image,
-            "The values are right, but they have been written into the image, which is lost for whoever "
-            "called you. Make a new array for the result.",
+            "The values are right, but they have been written into the image, which is lost for whoever called you. "
+            "Make a new array for the result.",
         ),
-    ),
+    },
     hints=(
-        "Put a 2×2 kernel on a 3×4 image on paper. How many positions does it have downwards, and how many "
-        "to the right?",
-        "Two loops, over `row` and `column` of the result. At each position cut the window `image[row : row "
-        "+ KH, column : column + KW]`: it has the shape of the kernel.",
-        "At each position: `out[row, column] = np.sum(window * kernel)`, with `out` of zeros, H - KH + 1 "
-        "rows and W - KW + 1 columns.",
+        "Put a 2×2 kernel on a 3×4 image on paper. How many positions does it have downwards, and how many to the "
+        "right?",
+        "Two loops, over `row` and `column` of the result. At each position cut the window `image[row : row + KH, "
+        "column : column + KW]`: it has the shape of the kernel.",
+        "At each position: `out[row, column] = np.sum(window * kernel)`, with `out` of zeros, H - KH + 1 rows and W - "
+        "KW + 1 columns.",
     ),
     verified="1×1, 2×2, 2×3 and 3×3 kernels, laid on unflipped, wide and tall images, negative numbers and fractions, "
     "uint8 without overflow, an image left as it was",
@@ -224,55 +222,48 @@ CONVOLVE = FunctionExercise(
         (SIGNED, np.array([[1, 0, -1], [2, 5, -2], [0.5, 0, 3]])),
         (np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), np.array([[1, 2], [3, 4]])),
     ),
-    mistakes=(
-        Mistake(
-            "not flipped",
+    mistakes={
+        "not flipped": (
             ops.cross_correlate,
-            "These are the numbers of cross-correlation: the kernel lies on the image as it is. Convolution "
-            "turns it by 180° first.",
+            "These are the numbers of cross-correlation: the kernel lies on the image as it is. Convolution turns it "
+            "by 180° first.",
         ),
-        Mistake(
-            "rows flipped only",
+        "rows flipped only": (
             lambda image, kernel: ops.cross_correlate(image, kernel[::-1]),
-            "Only the order of the kernel's rows is reversed: `kernel[::-1]` turns it upside down, a mirror "
-            "image. A turn by 180° reverses the columns, too.",
+            "Only the order of the kernel's rows is reversed: `kernel[::-1]` turns it upside down, a mirror image. A "
+            "turn by 180° reverses the columns, too.",
         ),
-        Mistake(
-            "columns flipped only",
+        "columns flipped only": (
             lambda image, kernel: ops.cross_correlate(image, kernel[:, ::-1]),
-            "Only the order of the kernel's columns is reversed: left and right have changed places, a "
-            "mirror image. A turn by 180° reverses the rows, too.",
+            "Only the order of the kernel's columns is reversed: left and right have changed places, a mirror image. "
+            "A turn by 180° reverses the rows, too.",
         ),
-        Mistake(
-            "transposed",
+        "transposed": (
             lambda image, kernel: ops.cross_correlate(image, kernel.T),
-            "Your kernel is transposed: `kernel.T` mirrors it in its diagonal, and a 2×3 kernel becomes "
-            "3×2. A turn by 180° keeps the shape and puts the first weight last.",
+            "Your kernel is transposed: `kernel.T` mirrors it in its diagonal, and a 2×3 kernel becomes 3×2. A turn "
+            "by 180° keeps the shape and puts the first weight last.",
         ),
-        Mistake(
-            "turned by 90°",
+        "turned by 90°": (
             lambda image, kernel: ops.cross_correlate(image, np.rot90(kernel)),
+            lambda image, kernel: ops.cross_correlate(image, np.rot90(kernel, -1)),
             "Your kernel is turned by 90°: `np.rot90` makes a quarter turn. Convolution needs half a turn.",
         ),
-        Mistake(
-            "image flipped",
+        "image flipped": (
             lambda image, kernel: ops.cross_correlate(image[::-1, ::-1], kernel),
-            "The values are right, but they stand in reverse order: you turned the image instead of the "
-            "kernel, and so the whole result is turned by 180°.",
+            "The values are right, but they stand in reverse order: you turned the image instead of the kernel, and "
+            "so the whole result is turned by 180°.",
         ),
-        Mistake(
-            "negated",
+        "negated": (
             lambda image, kernel: ops.cross_correlate(image, -kernel),
-            "You changed the sign of the weights. For a kernel such as [-1, 0, 1] this looks like a turn; "
-            "in general a turn moves the weights and leaves each as it is.",
+            "You changed the sign of the weights. For a kernel such as [-1, 0, 1] this looks like a turn; in general "
+            "a turn moves the weights and leaves each as it is.",
         ),
-        Mistake(
-            "result flipped",
+        "result flipped": (
             lambda image, kernel: ops.cross_correlate(image, kernel)[::-1, ::-1],
-            "You turned the result of cross-correlation. The kernel is to be turned, before it slides over "
-            "the image; the result then keeps the image's order.",
+            "This is the result of cross-correlation, turned: you turned it, or the image as well as the kernel. Only "
+            "the kernel is to be turned, before it slides; the result then keeps the image's order.",
         ),
-    ),
+    },
     hints=(
         "Convolve an image that is black but for one pixel of 1: the result is the kernel itself. What does "
         "cross-correlation make of it?",
@@ -332,54 +323,48 @@ BLIND_KERNEL = ArrayExercise(
         'exactly 0 on every "|" edge': _blind_to_vertical,
         'positive on a "-" edge whose lower side is brighter, and nowhere negative there': _answers_horizontal,
     },
-    mistakes=(
-        Mistake(
-            "all zeros",
+    mistakes={
+        "all zeros": (
             np.zeros((3, 3)),
-            'A kernel of zeros is blind to everything. It has to give a positive number on a "-" edge.',
             lambda kernel: not kernel.any(),
+            'A kernel of zeros is blind to everything. It has to give a positive number on a "-" edge.',
         ),
-        Mistake(
-            "transposed",
+        "transposed": (
             np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
-            'Your kernel answers the other edge: it sees "|" and is blind to "-". It compares left with '
-            "right; compare above with below.",
-            lambda kernel: _right(kernel.T) or _right(-kernel.T),
+            lambda kernel: _blind_to_vertical(kernel.T) and not _blind_to_vertical(kernel),
+            'Your kernel answers the other edge: it sees "|" (or a line that runs so) and is blind to "-". It '
+            "compares pixels side by side; compare above with below.",
         ),
-        Mistake(
-            "sign reversed",
+        "sign reversed": (
             np.array([[1, 1, 1], [0, 0, 0], [-1, -1, -1]]),
-            "The right edges, with the wrong sign: your kernel is positive where the upper side is "
-            "brighter. The weights that lie on the lower pixels have to be the positive ones.",
             lambda kernel: _right(-kernel),
+            "The right edges, with the wrong sign: your kernel is positive where the upper side is brighter. The "
+            "weights that lie on the lower pixels have to be the positive ones.",
         ),
-        Mistake(
-            "sum not zero",
+        "sum not zero": (
             np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 2]]),
-            "Brightness fools your kernel: on a flat image it gives the brightness times the sum of its "
-            "weights. For the answer 0 the nine weights have to sum to 0.",
             lambda kernel: not _blind_to_flat(kernel),
+            "Brightness fools your kernel: on a flat image it gives the brightness times the sum of its weights. For "
+            "the answer 0 the nine weights have to sum to 0.",
         ),
-        Mistake(
-            "sees both edges",
+        "sees both edges": (
             np.array([[-2, -1, 0], [-1, 0, 1], [0, 1, 2]]),
-            'Your kernel sees "-" and "|" edges. On a "|" edge a column of '
-            "weights lies on equal pixels; for the answer 0 each column has to sum to 0.",
             lambda kernel: not _blind_to_vertical(kernel),
+            'Your kernel sees "-" and "|" edges. On a "|" edge a column of weights lies on equal pixels; for the '
+            "answer 0 each column has to sum to 0.",
         ),
-        Mistake(
-            "answers lines",
+        "answers lines": (
             np.array([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]),
-            "This kernel looks for lines: it compares the middle row with both its neighbours, and so "
-            "answers an edge twice, once negative and once positive. Compare one side with the other.",
             _both_signs,
+            "This kernel looks for lines: it compares the middle row with both its neighbours, and so answers an edge "
+            "twice, once negative and once positive. Compare one side with the other.",
         ),
-    ),
+    },
     hints=(
-        'Draw a "-" edge, dark above and bright below. What is the lower row of a window minus its upper '
-        'row? And on a "|" edge?',
-        'On a flat image each weight meets the same brightness, so the nine sum to 0. On a "|" edge the '
-        "pixels of one column are equal, so each column sums to 0.",
+        'Draw a "-" edge, dark above and bright below. What is the lower row of a window minus its upper row? And on '
+        'a "|" edge?',
+        'On a flat image each weight meets the same brightness, so the nine sum to 0. On a "|" edge the pixels of one '
+        "column are equal, so each column sums to 0.",
         "Take one column, top to bottom, that is below minus above, and write it three times side by side.",
     ),
     verified='positive on a "-" edge that is brighter below, exactly 0 on "|" edges at every position and '
@@ -434,85 +419,71 @@ NORMALISED_MATCH = FunctionExercise(
         (PHOTO, np.array([[10, 200, 30], [20, 255, 40]], np.uint8)),
         (np.array([[7, 7, 7, 1], [7, 7, 7, 4], [2, 9, 3, 8]]), np.array([[1, 2, 1], [5, 3, 0]])),
     ),
-    mistakes=(
-        Mistake(
-            "no mean removed",
+    mistakes={
+        "no mean removed": (
             lambda image, template: _cosine(_patches(image, template), template),
-            "You divide by both norms, but no mean is removed, so that a bright patch resembles every "
-            "bright template. Subtract its own mean from the patch and from the template first.",
+            "You divide by both norms, but no mean is removed, so that a bright patch resembles every bright "
+            "template. Subtract its own mean from the patch and from the template first.",
         ),
-        Mistake(
-            "mean of the whole image",
+        "mean of the whole image": (
             lambda image, template: _cosine(_patches(image - image.mean(), template), _centred(template)),
-            "You remove the mean of the whole image. A patch in the shade is then still dark: each patch "
-            "needs its own mean removed, inside the loop.",
+            "You remove the mean of the whole image. A patch in the shade is then still dark: each patch needs its "
+            "own mean removed, inside the loop.",
         ),
-        Mistake(
-            "template not centred",
+        "template not centred": (
             lambda image, template: _cosine(_centred(_patches(image, template)), template),
-            "The template's mean is still in it. The sum of products does not notice (a patch without its "
-            "mean cannot see a constant), but the template's norm does: all your values are too small by "
-            "one factor.",
+            "The template's mean is still in it. The sum of products does not notice (a patch without its mean cannot "
+            "see a constant), but the template's norm does: all your values are too small by one factor.",
         ),
-        Mistake(
-            "patch not centred",
+        "patch not centred": (
             lambda image, template: _cosine(_patches(image, template), _centred(template)),
-            "The patch's mean is still in it. The sum of products does not notice (a template without its "
-            "mean cannot see a constant), but the patch's norm does: the brighter the patch, the smaller "
-            "your value.",
+            "The patch's mean is still in it. The sum of products does not notice (a template without its mean cannot "
+            "see a constant), but the patch's norm does: the brighter the patch, the smaller your value.",
         ),
-        Mistake(
-            "not divided by the norms",
+        "not divided by the norms": (
             lambda image, template: _dot(_centred(_patches(image, template)), _centred(template)),
-            "The means are removed, but nothing is divided: a patch with more contrast wins. Divide by the "
-            "norm of the patch and by the norm of the template.",
+            "The means are removed, but nothing is divided: a patch with more contrast wins. Divide by the norm of "
+            "the patch and by the norm of the template.",
         ),
-        Mistake(
-            "divided by squared norms",
+        "divided by squared norms": (
             lambda image, template: (
                 normalised_match(image, template) / _norms(_centred(_patches(image, template)), _centred(template))
             ),
-            "You divide by the squares of the norms: the square root is missing. The norm is the root of "
-            "the sum of squares.",
+            "You divide by the squares of the norms: the square root is missing. The norm is the root of the sum of "
+            "squares.",
         ),
-        Mistake(
-            "flat patch",
+        "flat patch": (
             lambda image, template: np.where(
                 np.ptp(_patches(image, template), (-2, -1)) > 0, normalised_match(image, template), np.nan
             ),
-            "All is right but on flat patches: there the norm is 0, and 0/0 is NaN. A flat patch has no "
-            "pattern, so the answer is to be 0: ask before you divide.",
+            "All is right but on flat patches: there the norm is 0, and 0/0 is NaN. A flat patch has no pattern, so "
+            "the answer is to be 0: ask before you divide.",
         ),
-        Mistake(
-            "divided by n - 1",
+        "divided by n - 1": (
             lambda image, template: normalised_match(image, template) * template.size / (template.size - 1),
-            "Every value is too large by the factor n/(n - 1), so a perfect match gets more than 1: the "
-            "products are divided by n - 1, as in a sample's covariance, but the standard deviations by n. "
-            "Divide both by the same count.",
+            "Every value is too large by the factor n/(n - 1), so a perfect match gets more than 1: the products are "
+            "divided by n - 1, as in a sample's covariance, but the standard deviations by n. Divide both by the same "
+            "count.",
         ),
-        Mistake(
-            "not divided by n",
+        "not divided by n": (
             lambda image, template: normalised_match(image, template) * template.size,
-            "Every value is too large by n, the number of pixels in the template: a standard deviation is a "
-            "norm divided by the root of n. Take the mean of the products, or divide their sum by the norms.",
+            "Every value is too large by n, the number of pixels in the template: a standard deviation is a norm "
+            "divided by the root of n. Take the mean of the products, or divide their sum by the norms.",
         ),
-        Mistake(
-            "sign lost",
+        "sign lost": (
             lambda image, template: np.abs(normalised_match(image, template)),
-            "The size is right, but the sign is lost. -1 is a match with the negative: dark where the "
-            "template is bright.",
+            "The size is right, but the sign is lost. -1 is a match with the negative: dark where the template is "
+            "bright.",
         ),
-    ),
+    },
     hints=(
-        "Brightness is the mean and contrast is the norm of what is left. Take both out of a patch, and of "
-        "the template.",
-        "For a patch p and a template t: subtract the mean of each, then divide the sum of their products "
-        "by the norm of p times the norm of t. `np.linalg.norm(p)` is the root of the sum of squares.",
-        "At each position: `p = patch - patch.mean()`, then `np.sum(p * t) / (np.linalg.norm(p) * "
-        "np.linalg.norm(t))` where the norm of p is not 0, else 0.",
+        "Brightness is the mean and contrast is the norm of what is left. Take both out of a patch, and of the "
+        "template.",
+        "For a patch p and a template t: subtract the mean of each, then divide the sum of their products by the norm "
+        "of p times the norm of t. `np.linalg.norm(p)` is the root of the sum of squares.",
+        "At each position: `p = patch - patch.mean()`, then `np.sum(p * t) / (np.linalg.norm(p) * np.linalg.norm(t))` "
+        "where the norm of p is not 0, else 0.",
     ),
     verified="values between -1 and 1 with their sign, brightness and contrast without influence, 0 on flat "
     "patches, non-square images and templates, uint8 without overflow",
 )
-
-EXERCISES = (CROSS_CORRELATE, CONVOLVE, BLIND_KERNEL, NORMALISED_MATCH)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnnlessons.exercises.feedback import FunctionExercise, Mistake
+from cnnlessons.exercises.feedback import FunctionExercise
 
 # --------------------------------------------------------------------------- 05.glorot_limit
 
@@ -27,59 +27,60 @@ GLOROT_LIMIT = FunctionExercise(
     name="05.glorot_limit",
     solution=glorot_limit,
     probes=tuple((np.ones(shape),) for shape in ((1, 1, 2, 4), (3, 3, 16, 32), (5, 3, 4, 1), (784, 10))),
-    mistakes=(
-        Mistake(
-            "standard deviation",
+    mistakes={
+        "standard deviation": (
             lambda kernel: glorot_limit(kernel) / np.sqrt(3),
             "This is the standard deviation, the root of the variance. Numbers drawn evenly from −limit to limit lie "
             "mostly well inside: their variance is limit² / 3, so the limit is √3 times as large.",
         ),
-        Mistake(
-            "variance",
+        "variance": (
             lambda kernel: glorot_limit(kernel) ** 2 / 3,
             "This is the variance. The limit is asked: the variance is limit² / 3.",
         ),
-        Mistake(
-            "root forgotten",
+        "root forgotten": (
             lambda kernel: glorot_limit(kernel) ** 2,
             "This is the square of the limit: the root is missing.",
         ),
-        Mistake(
-            "places forgotten",
+        "places forgotten": (
             lambda kernel: _limit(kernel.shape[-2], kernel.shape[-1]),
             "You count channels only. Each output of a convolution adds up KH · KW · C_in products, and each input "
             "goes into KH · KW · C_out of them.",
         ),
-        Mistake(
-            "fan_in only",
+        "fan_in only": (
             lambda kernel: np.sqrt(3 / (_places(kernel) * kernel.shape[-2])),
             "You use fan_in only, as if just the way forward counted (LeCun's rule). Glorot takes the mean of both "
             "fans: 2 / (fan_in + fan_out).",
         ),
-        Mistake(
-            "He",
+        "He": (
             lambda kernel: np.sqrt(6 / (_places(kernel) * kernel.shape[-2])),
             "This is He's limit: fan_in only, twice the variance because a ReLU follows. Glorot's variance is 2 / "
             "(fan_in + fan_out).",
         ),
-        Mistake(
-            "fans multiplied",
+        "fans multiplied": (
             lambda kernel: np.sqrt(6 / (_places(kernel) ** 2 * kernel.shape[-2] * kernel.shape[-1])),
             "You multiply the two fans. They are added: 2 / (fan_in + fan_out).",
         ),
-        Mistake(
-            "output side once",
+        "output side once": (
             lambda kernel: _limit(_places(kernel) * kernel.shape[-2], kernel.shape[-1]),
             "Your fan_out is the number of filters. An input lies under every weight of a filter once, as the kernel "
             "slides: fan_out is KH · KW · C_out.",
         ),
-        Mistake(
-            "factor 2 lost",
+        "twice the limit": (
+            lambda kernel: glorot_limit(kernel) * 2,
+            "This is twice the limit, the width of the interval from −limit to limit. How far it reaches to one side "
+            "is asked.",
+        ),
+        "root of the 6 only": (
+            lambda kernel: np.sqrt(6) / (_places(kernel) * sum(kernel.shape[-2:])),
+            "You take the root of 6 and divide by the sum of the fans. The root is of the whole fraction, `np.sqrt(6 "
+            "/ (fan_in + fan_out))`.",
+        ),
+        "factor 2 lost": (
             lambda kernel: glorot_limit(kernel) / np.sqrt(2),
             "Your limit is √2 times too small. The variance is 2 over the *sum* of the fans, that is, 1 over their "
             "mean.",
         ),
-    ),
+    },
     hints=(
         "How many products does one output of this layer add up? That is fan_in. Into how many sums does one input "
         "go? That is fan_out. Take (3, 3, 16, 32): both have a factor 9.",
@@ -106,64 +107,56 @@ _FAINT[0, 0, 0, 1] = 1e-4
 _FAINT[:, 1, 1, 2] = 7
 _FAINT[0, 0, 1, 4] = 2
 _ALIVE = np.ones((1, 2, 2, 3))
+_ALIVE[0, 0, 1, 0] = 0  # silent at one place only
 
 DEAD_FILTERS = FunctionExercise(
     name="05.dead_filters",
     solution=dead_filters,
     probes=((_ALIVE,), (_MAPS,), (_FAINT,), (np.zeros((2, 1, 1, 6)),)),
-    mistakes=(
-        Mistake(
-            "living ones",
+    mistakes={
+        "living ones": (
             lambda maps: int((maps > 0).any(axis=(0, 1, 2)).sum()),
             "You count the filters that are alive. The dead ones are asked.",
         ),
-        Mistake(
-            "share",
+        "share": (
             lambda maps: dead_filters(maps) / maps.shape[3],
             "This is the share of the filters that are dead; how many there are is asked.",
         ),
-        Mistake(
-            "silent somewhere",
+        "silent somewhere": (
             lambda maps: int((maps == 0).any(axis=(0, 1, 2)).sum()),
-            "You count a filter as soon as it is 0 at a single place. Nearly every filter is silent somewhere, that is "
-            "what ReLU is for; a dead one is silent *everywhere*.",
+            "You count a filter as soon as it is 0 at a single place. Nearly every filter is silent somewhere, that "
+            "is what ReLU is for; a dead one is silent *everywhere*.",
         ),
-        Mistake(
-            "silent in some image",
+        "silent in some image": (
             lambda maps: int((maps.max(axis=(1, 2)) == 0).any(axis=0).sum()),
             "You count a filter that is silent in one of the images. It may be made for another image: dead is who "
             "fires in none of them.",
         ),
-        Mistake(
-            "first image only",
+        "first image only": (
             lambda maps: dead_filters(maps[:1]),
             "You look at the first image only. A filter that is silent there may fire in the next.",
         ),
-        Mistake(
-            "faint taken for dead",
+        "faint taken for dead": (
             lambda maps: int((maps.mean(axis=(0, 1, 2)) < 0.01).sum()),
             "You count faint filters, too. However little a filter fires, a gradient flows through it at that place; "
             "only at exactly 0 everywhere is there none.",
         ),
-        Mistake(
-            "zeros counted",
+        "zeros counted": (
             lambda maps: int((maps == 0).sum()),
             "You count zeros, place by place. A filter is one channel: first ask each channel whether it ever fires, "
             "over images, rows and columns.",
         ),
-        Mistake(
-            "images counted",
+        "images counted": (
             lambda maps: int((maps.max(axis=(1, 2, 3)) == 0).sum()),
             "You count images in which nothing fires. Take the largest value over images, rows and columns, and leave "
             "the last axis, the channels.",
         ),
-        Mistake(
-            "one an image",
+        "one an image": (
             lambda maps: int((maps.max(axis=(1, 2)) == 0).sum()),
-            "You count each filter once for every image in which it is silent. Take the largest value over the images, "
-            "too, before you count.",
+            "You count each filter once for every image in which it is silent. Take the largest value over the "
+            "images, too, before you count.",
         ),
-    ),
+    },
     hints=(
         "Maps have shape (N, H, W, C), and a filter is one channel. Over which axes do you look before you can say "
         "that it never fires?",
@@ -196,58 +189,49 @@ BARRIER = FunctionExercise(
         (np.array([0.5, 0.25, 3.0, 0.5, 1.25, 2.5, 0.75]),),
         (np.array([4.0, 1.0, 0.5, 1.5, 3.0]),),
     ),
-    mistakes=(
-        Mistake(
-            "highest point",
+    mistakes={
+        "highest point": (
             np.max,
             "This is the largest loss. The barrier is how far the path rises *above* the straight line between the "
             "losses at its ends.",
         ),
-        Mistake(
-            "above the lowest point",
+        "above the lowest point": (
             np.ptp,
             "You measure from the lowest point of the path. Even a path that only falls would have a barrier then. "
             "Measure from the straight line between the losses at the ends.",
         ),
-        Mistake(
-            "above the start",
+        "above the start": (
             lambda losses: np.max(losses - losses[0]),
             "You measure from the loss at the start. The ends may lie at different heights; the line between them "
             "rises or falls with the path.",
         ),
-        Mistake(
-            "above the higher end",
+        "above the higher end": (
             lambda losses: np.max(losses) - max(losses[0], losses[-1]),
             "You measure from the higher end. A loss that is convex may come as high as the straight line between the "
             "ends, at each place: measure from that line.",
         ),
-        Mistake(
-            "above the mean of the ends",
+        "above the mean of the ends": (
             lambda losses: np.max(losses) - (losses[0] + losses[-1]) / 2,
             "You measure from the mean of the two ends, everywhere. The straight line has that height in the middle "
             "only: let it go from the loss at the start to the loss at the end.",
         ),
-        Mistake(
-            "middle only",
+        "middle only": (
             lambda losses: losses[len(losses) // 2] - (losses[0] + losses[-1]) / 2,
             "You look at the middle of the path only. The highest rise may be elsewhere.",
         ),
-        Mistake(
-            "line that does not reach the end",
+        "line that does not reach the end": (
             lambda losses: _barrier_of_shares(losses, np.arange(len(losses)) / len(losses)),
             "Your straight line does not arrive at the last loss: with P points there are P − 1 steps.",
         ),
-        Mistake(
-            "line turned round",
+        "line turned round": (
             lambda losses: _barrier_of_shares(losses, np.linspace(1, 0, len(losses))),
             "Your straight line runs the wrong way: it begins at the last loss and ends at the first.",
         ),
-        Mistake(
-            "absolute value",
+        "absolute value": (
             lambda losses: np.max(np.abs(losses - np.linspace(losses[0], losses[-1], len(losses)))),
             "You take the absolute value, so that a valley counts as a barrier. Only what lies above the line counts.",
         ),
-    ),
+    },
     hints=(
         "Draw losses 2, 1, 0: the path falls straight to its end. There is no barrier. And 0, 3, 0?",
         "At a share s of the way, the straight line is at `(1 - s) * losses[0] + s * losses[-1]`. What is s for the "
@@ -314,51 +298,44 @@ MERGE = FunctionExercise(
         (_EDGE, np.array([[1.0, 2, 0], [3, -1, 5], [0, 1, 1], [10, 5, -5]]), 3, 1),
         (_CORNER, np.array([[2.0], [1], [3]]), 0, 2),
     ),
-    mistakes=(
-        Mistake(
-            "factor forgotten",
+    mistakes={
+        "factor forgotten": (
             lambda kernel, outgoing, first, second: _merged(outgoing, first, second, 1),
-            "You add the outgoing weights as they are. The second filter's map is a multiple of the first's: what is "
-            "added has to be multiplied by the same factor.",
+            "You add the outgoing weights as they are (or times the filters' cosine, which is 1). The second filter's "
+            "map is a multiple of the first's: what is added has to be multiplied by the same factor.",
         ),
-        Mistake(
-            "factor upside down",
+        "factor upside down": (
             lambda kernel, outgoing, first, second: _merged(outgoing, first, second, _factor(kernel, second, first)),
             "Your factor is upside down. If the second filter is twice the first, it fed the next layer twice the "
             "first's map: its outgoing weights count twice.",
         ),
-        Mistake(
-            "factor squared",
+        "factor squared": (
             lambda kernel, outgoing, first, second: _merged(
                 outgoing, first, second, _factor(kernel, first, second) ** 2
             ),
-            "You take the ratio of the squared lengths. A filter that is twice as long makes a map twice as large, not "
-            "four times.",
+            "You take the ratio of the squared lengths. A filter that is twice as long makes a map twice as large, "
+            "not four times.",
         ),
-        Mistake(
-            "factor from one weight",
+        "factor from one weight": (
             lambda kernel, outgoing, first, second: _merged(
                 outgoing, first, second, _ratio(kernel[0, 0, 0, second], kernel[0, 0, 0, first])
             ),
             "You read the factor off a single weight, and here that weight is 0. Compare the lengths of the whole "
             "filters: `np.linalg.norm(kernel[..., first])`.",
         ),
-        Mistake(
-            "factor from the sum",
+        "factor from the sum": (
             lambda kernel, outgoing, first, second: _merged(
                 outgoing, first, second, _ratio(kernel[..., second].sum(), kernel[..., first].sum())
             ),
             "You read the factor off the sums of the weights, and an edge detector's sum is 0. Compare the lengths of "
             "the whole filters: `np.linalg.norm(kernel[..., first])`.",
         ),
-        Mistake(
-            "second dropped",
+        "second dropped": (
             lambda kernel, outgoing, first, second: np.delete(outgoing.astype(float), second, axis=0),
             "You only remove the second filter. The next layer misses what it contributed: the first filter has to "
             "make up for it, through larger outgoing weights.",
         ),
-        Mistake(
-            "mean of both",
+        "mean of both": (
             lambda kernel, outgoing, first, second: np.delete(
                 np.where(
                     np.arange(len(outgoing))[:, None] == first, (outgoing[first] + outgoing[second]) / 2, outgoing
@@ -366,28 +343,25 @@ MERGE = FunctionExercise(
                 second,
                 axis=0,
             ),
-            "You take the mean of the two rows. The next layer *added* what both sent: the rows are added, the "
-            "second times the factor.",
+            "You take the mean of the two rows. The next layer *added* what both sent: the rows are added, the second "
+            "times the factor.",
         ),
-        Mistake(
-            "second kept",
+        "second kept": (
             _kept_both,
             "The second filter's row is still there. It is gone from the layer, so the next layer has one row less.",
         ),
-        Mistake(
-            "second set to zero",
+        "second set to zero": (
             _second_silenced,
-            "You set the second filter's row to 0 and keep it. The outputs are right, but nothing is saved: delete the "
-            "row, `np.delete(outgoing, second, axis=0)`.",
+            "You set the second filter's row to 0 and keep it. The outputs are right, but nothing is saved: delete "
+            "the row, `np.delete(outgoing, second, axis=0)`.",
         ),
-        Mistake(
-            "first removed",
+        "first removed": (
             lambda kernel, outgoing, first, second: np.delete(
                 _kept_both(kernel, outgoing, first, second), first, axis=0
             ),
             "You delete the row of the first filter, into which you have just added. The *second* filter goes.",
         ),
-    ),
+    },
     hints=(
         "Let the second filter be s times the first. Then, behind a ReLU, its map is s times the first's. What did "
         "both together send to one output of the next layer, written with the first's map alone?",
@@ -397,5 +371,3 @@ MERGE = FunctionExercise(
     ),
     verified="the factor of the whole filter, also where a weight or the sum is 0, either filter first, one row less",
 )
-
-EXERCISES = (GLOROT_LIMIT, DEAD_FILTERS, BARRIER, MERGE)

@@ -1,16 +1,25 @@
-"""Run a student's function on arguments of ours: its errors are caught, and it cannot take for ever."""
+"""Run a student's function on arguments of ours: all that it can take are seconds, a screenful and some memory."""
 
+import builtins
 import contextlib
 import contextvars
 import copy
 import ctypes
+import getpass
+import inspect
+import sys
 import threading
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import psutil
+
+MEMORY = 40_000_000  # bytes; the arrays of an exercise take some thousand
+LINES, CHARACTERS = 30, 3_000  # a screenful, so that the verdict below it is in sight
+A_PICTURE = 8  # lines
 
 
 @dataclass(frozen=True)
@@ -22,54 +31,165 @@ class Outcome:
     changed: tuple[bool, ...] = ()  # into which of its arguments did the function write?
 
 
-_ONE_AT_A_TIME = threading.Lock()  # for `warnings.catch_warnings`, which is the whole process's
+@dataclass
+class Trial:
+    """What all calls did; where they were `stopped`, for want of "time", "memory" or "input", there are fewer."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    stopped: str = ""
 
 
-class _Stop(BaseException):
-    """Sent into a thread that has run too long; no `except Exception` catches it."""
+_ONE_AT_A_TIME = threading.Lock()  # for the warnings' filters, the streams and `input`, which are the whole process's
 
 
-def outcome(function, arguments) -> Outcome:
+def outcome(function, arguments, trial=None) -> Outcome:
     """Call a function with copies of the arguments, and keep what comes of it."""
     given = copy.deepcopy(arguments)
     try:
         value = function(*given)
-    except _Stop:
-        raise
     except BaseException as error:  # a student's exit(), too
+        if trial and trial.stopped:
+            raise
         return Outcome(error=error)
+    if inspect.iscoroutine(value):
+        value.close()  # or Python complains that nobody waited for it
     return Outcome(value, changed=tuple(not np.array_equal(*pair) for pair in zip(given, arguments, strict=True)))
 
 
-def outcomes(function, probes, seconds) -> tuple[list[Outcome], list[str]]:
-    """One outcome a probe, fewer if time ran out, and NumPy's warnings.
+def attempt(function, probes, seconds) -> Trial:
+    """Call a function with each probe in turn, and stop it if it takes too much.
 
-    The function runs in a thread, so that a loop without end can be left; in the caller's context, so that what it
-    prints lands under its cell. The waits are short because on Windows Ctrl-C is seen only between them.
+    It runs in a thread, so that a loop without end can be left; in the caller's context, so that what it prints lands
+    under its cell. The waits are short because on Windows Ctrl-C is seen only between them.
     """
-    done = []
+    trial = Trial()
 
     def work():
-        with contextlib.suppress(_Stop), np.errstate(all="warn", under="ignore"):
+        _limit_displays(screen)
+        with contextlib.suppress(SystemExit), np.errstate(all="warn", under="ignore"):
             for probe in probes:
-                done.append(outcome(function, probe))
+                trial.outcomes.append(outcome(function, probe, trial))
 
     worker = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RuntimeWarning)
+    screen = _Screen(worker)
+    with _ONE_AT_A_TIME, _surroundings(screen, trial), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", RuntimeWarning)  # once a line: a loop without end could fill the memory
         worker.start()
         try:
-            deadline = time.monotonic() + seconds
-            while worker.is_alive() and time.monotonic() < deadline:
-                worker.join(0.05)
+            _watch(worker, trial, seconds)
         finally:
-            _stop(worker)
-    return done, [str(one.message) for one in caught if issubclass(one.category, RuntimeWarning)]
+            _stop(worker, trial)
+    trial.warnings = [str(one.message) for one in caught if issubclass(one.category, RuntimeWarning)]
+    return trial
 
 
-def _stop(worker):
-    for _ in range(50):  # a bare `except:` in the loop catches some of them
+def _watch(worker, trial, seconds):
+    deadline, modules, before = time.monotonic() + seconds, len(sys.modules), _memory()
+    while worker.is_alive() and not trial.stopped:
+        worker.join(0.005)
+        if len(sys.modules) != modules:  # an `import` takes memory, too, and is nobody's mistake
+            modules, before = len(sys.modules), _memory()
+        if time.monotonic() > deadline:
+            trial.stopped = "time"
+        elif _memory() - before > MEMORY:
+            trial.stopped = "memory"
+
+
+def _memory():
+    """Bytes that the process has taken, without the libraries' files where the system tells them apart."""
+    info = psutil.Process().memory_info()
+    return info.rss - getattr(info, "shared", 0)
+
+
+def _stop(worker, trial):
+    """End the thread by SystemExit: the one error that Python lets pass in silence where it comes a moment too late."""
+    trial.stopped = trial.stopped or ("interrupted" if worker.is_alive() else "")
+    for error in [SystemExit] * 15 + [_Halt]:  # a bare `except:` in the loop catches some of them
         if not worker.is_alive():
             return
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.ident), ctypes.py_object(_Stop))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.ident), ctypes.py_object(error))
         worker.join(0.01)
+
+
+class _Halt(BaseException):
+    """For a thread that catches all else: made there when it arrives, it never returns, and nothing more is taken."""
+
+    def __init__(self):
+        threading.Event().wait()
+
+
+# --------------------------------------------------------------------------- what a function does besides returning
+
+
+class _Screen:
+    """How much room is left for what a thread shows."""
+
+    def __init__(self, worker):
+        self.worker, self.lines, self.characters = worker, LINES, CHARACTERS
+
+    def takes(self, lines, characters):
+        self.lines -= lines
+        self.characters -= characters
+        return self.lines >= 0 and self.characters >= 0
+
+
+class _Stream:
+    """A stream on which the worker has a screenful, and all other threads write as before."""
+
+    def __init__(self, stream, screen):
+        self._stream, self._screen = stream, screen
+
+    def write(self, text):
+        screen = self._screen
+        if threading.current_thread() is not screen.worker:
+            return self._stream.write(text)
+        full = screen.lines < 0 or screen.characters < 0
+        room = "".join(text[: max(screen.characters, 0)].splitlines(keepends=True)[: max(screen.lines, 0)])
+        if screen.takes(text.count("\n"), len(text)):
+            self._stream.write(text)
+        elif not full:
+            self._stream.write(f"{room}\n… (the rest of what your function prints is left out)\n")
+        return len(text)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+def _limit_displays(screen):
+    """Let this thread show a few pictures only; Jupyter keeps such hooks for each thread."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    publisher = getattr(shell, "display_pub", None)
+    if hasattr(publisher, "register_hook"):
+        publisher.register_hook(lambda message: message if screen.takes(A_PICTURE, 0) else None)
+
+
+@contextlib.contextmanager
+def _surroundings(screen, trial):
+    """Give a thread a screenful to print on, and nobody to ask."""
+
+    def refusing(ask):
+        def refuse(*arguments, **options):
+            if threading.current_thread() is not screen.worker:
+                return ask(*arguments, **options)
+            trial.stopped = "input"
+            raise SystemExit
+
+        return refuse
+
+    asks = [(builtins, "input", builtins.input), (getpass, "getpass", getpass.getpass)]
+    with (
+        contextlib.redirect_stdout(_Stream(sys.stdout, screen)),
+        contextlib.redirect_stderr(_Stream(sys.stderr, screen)),
+    ):
+        for module, name, ask in asks:
+            setattr(module, name, refusing(ask))
+        try:
+            yield
+        finally:
+            for module, name, ask in asks:
+                setattr(module, name, ask)
