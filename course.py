@@ -10,12 +10,14 @@
 
 The first start installs the course's packages into the folder .venv (with --gpu: .venv-gpu). That takes a network and
 a minute or two. Whatever follows the command goes to JupyterLab (--port 8890, --no-browser), to pytest (-k padding)
-or to COMMAND. To begin afresh, delete .venv.
+or to COMMAND. To begin afresh, delete .venv; what JupyterLab remembers is in .cnnlessons in your home folder.
 """
 
 # Python 3.8 can read this file, so that whoever has an old Python is told which one to get.
 from __future__ import annotations
 
+import ast
+import atexit
 import contextlib
 import errno
 import hashlib
@@ -28,7 +30,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -91,10 +95,16 @@ def check_python(version: tuple[int, ...]) -> None:
     if tuple(version[:2]) in PYTHONS:
         return
     names = [f"python{major}.{minor}" for major, minor in reversed(PYTHONS)]
-    found = next(filter(shutil.which, names), None)
+    found = next(filter(answers, names), None)
     remedy = f"This machine has one: {found} course.py" if found else "Install one of them and start with that."
     this = ".".join(map(str, version[:3]))
     raise Problem(f"The course needs Python 3.11, 3.12 or 3.13; this is {this} ({sys.executable}). {remedy}")
+
+
+def answers(name: str) -> bool:
+    """Tell whether a Python is there and runs; of pyenv's programs, those of versions that are not chosen do not."""
+    program = shutil.which(name)
+    return program is not None and not subprocess.call([program, "-c", ""], stderr=subprocess.DEVNULL)
 
 
 def check_gpu(system: str) -> None:
@@ -175,6 +185,7 @@ def prepare(environment: Environment) -> None:
             step = inspect(environment)  # again: the start we waited for may have done it
             if step == "rebuild":
                 check_space(environment)
+                check_machine()
                 remove(environment)
             if step != "nothing":
                 install(environment)
@@ -219,6 +230,15 @@ def check_space(environment: Environment) -> None:
         )
 
 
+def check_machine(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+    """Say before the download what would fail after it, as far as the system tells."""
+    if hasattr(os, "ST_NOEXEC") and os.statvfs(ROOT).f_flag & os.ST_NOEXEC:
+        raise explain(f"{ROOT} is mounted noexec")
+    flags = re.search(r"^flags\s*:(.*)", cpuinfo.read_text() if cpuinfo.is_file() else "", re.MULTILINE)
+    if flags and "avx" not in flags[1].split():
+        print("This processor has no AVX, which TensorFlow needs: cells that use Keras cannot run here.", flush=True)
+
+
 def remove(environment: Environment) -> None:
     if environment.folder.exists():
         environment.program("python").unlink(missing_ok=True)  # first, so that a half-removed one cannot pass for whole
@@ -236,6 +256,7 @@ def install(environment: Environment) -> None:
     try:
         for words in installation(environment, shutil.which("uv")):
             carry_out(words, environment)
+            make_movable(environment)
     except Unreachable:
         environment.set_stamp(before)
         raise
@@ -257,6 +278,23 @@ def installation(environment: Environment, uv: str | None) -> list[list[str]]:
     ]
 
 
+def make_movable(environment: Environment) -> None:
+    """Let the environment find the package by a relative path: the folder can then be moved, and have any name."""
+    # Pip and uv write the whole path as UTF-8, and Python 3.11 and 3.12 read it in the system's encoding.
+    for site in ("lib/python*/site-packages", "Lib/site-packages"):
+        for file in environment.folder.glob(f"{site}/cnnlessons.pth"):
+            file.write_text(os.path.relpath(ROOT, file.parent), encoding="ascii")
+
+
+def pip_settings(environment: Environment) -> dict[str, str]:
+    """Return as variables what pip's files say of the network; the rest ("user = true") is for other work."""
+    command = [environment.program("python"), "-m", "pip", "config", "list"]
+    answer = subprocess.run(command, env=surroundings(environment, os.environ), capture_output=True)
+    pairs = re.findall(r"^(?:global|install)\.([\w-]+)=(.*)", answer.stdout.decode(), re.MULTILINE)
+    variables = {f"PIP_{name.upper().replace('-', '_')}": ast.literal_eval(value) for name, value in pairs}
+    return {name: value for name, value in variables.items() if NETWORK.match(name)}
+
+
 def creation(environment: Environment, uv: str | None) -> list[str]:
     python = getattr(sys, "_base_executable", sys.executable)  # not that of the environment we may be replacing
     if importlib.util.find_spec("ensurepip"):
@@ -271,10 +309,13 @@ def creation(environment: Environment, uv: str | None) -> list[str]:
 
 def carry_out(words: list[str], environment: Environment) -> None:
     """Run one command of the installation; show its latest line, and explain it if it fails."""
+    variables = surroundings(environment, os.environ)
+    if "pip" in words[:3]:
+        variables = {**pip_settings(environment), **variables, "PIP_CONFIG_FILE": os.devnull}
     with subprocess.Popen(
         words,
         cwd=ROOT,
-        env=surroundings(environment, os.environ),
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -325,6 +366,24 @@ FAILURES = [
         "(behind a proxy, set HTTPS_PROXY) and start again; once installed, the course needs no network.",
     ),
     (
+        r"refusing to create a venv",
+        Problem,
+        f"The path of this folder contains {os.pathsep!r} (which the Finder shows as /), and an environment's must "
+        "not. Rename the folder that has it in its name.",
+    ),
+    (
+        r"'lib' -> ",
+        Problem,
+        "The disk of this folder cannot hold links, which environments need; so it is with exFAT sticks and some "
+        "network drives. Copy the folder to another disk.",
+    ),
+    (
+        r"mounted noexec|failed to map segment",
+        Problem,
+        "The disk of this folder is set to hold no programs (noexec), and the course's packages contain some. Copy the "
+        "folder to another disk, or ask the administrator.",
+    ),
+    (
         r"long path",
         Problem,
         "The path of this folder is too long for Windows. Move the folder nearer to the root: C:\\course, for example.",
@@ -339,7 +398,7 @@ FAILURES = [
         r"no matching distribution|no wheels|not a supported wheel|no solution found|source distribution or wheel",
         Problem,
         "A package is not offered for this machine and this Python. The course needs 64-bit Linux (glibc), Windows or "
-        "macOS; if this is one, the package index that pip is set to may lack it.",
+        "macOS; if this is one, the package index may lack it, or settings of yours (in uv.toml, say) may exclude it.",
     ),
 ]
 
@@ -357,13 +416,24 @@ def explain(output: str) -> Problem:
 # ---- Running in it
 
 
+# Variables that set Python, its tools, Jupyter and Keras for other work. What pip and uv know of the network stays.
+FOREIGN = re.compile("PYTHON|PIP_|UV_|JUPYTER|IPYTHON|KERAS_")
+NETWORK = re.compile("(PIP|UV)_.*(INDEX|LINK|PROXY|CERT|HOST|TLS|TIMEOUT|RETR|KEYRING|CACHE|CONFIG|FEATURE|DEPRECATED)")
+
+
 def surroundings(environment: Environment, inherited: dict[str, str]) -> dict[str, str]:
     """Return the variables for programs of the environment: as if activated, and cut off from settings for others."""
-    foreign = ("JUPYTER_CONFIG_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH")
+    own = Path.home() / ".cnnlessons"
+    keras = Path(inherited.get("KERAS_HOME") or "~/.keras").expanduser()
     return {
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        **{name: value for name, value in inherited.items() if name not in foreign},
-        "JUPYTER_CONFIG_DIR": str(environment.folder / "jupyter"),  # personal settings cannot unset address or token
+        **{name: value for name, value in inherited.items() if NETWORK.match(name) or not FOREIGN.match(name)},
+        # Personal settings cannot unset address or token; of kernels of one name, the environment's is taken.
+        "IPYTHONDIR": str(own / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(own),
+        "JUPYTER_DATA_DIR": str(own / "data"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "KERAS_HOME": str(keras if keras.name == "cnnlessons" else keras / "cnnlessons"),  # as in cnnlessons/__init__
         "PATH": os.pathsep.join([str(environment.program("python").parent), inherited.get("PATH", os.defpath)]),
         "PYTHONNOUSERSITE": "1",
         "PYTHONUTF8": "1",
@@ -387,7 +457,24 @@ def command_line(command: str, rest: list[str], environment: Environment, path: 
     program = shutil.which(rest[0], path=path)
     if program is None:
         raise Problem(f"There is no command {rest[0]!r} in {environment.folder.name}.")
-    return [program, *rest[1:]]
+    # What pip put there, text or on Windows a zip in an .exe, names its Python by a path, which is wrong in a folder
+    # that was moved, or is called "x" or $x: we call Python ourselves.
+    ours = Path(program).parent == Path(python).parent
+    script = ours and (zipfile.is_zipfile(program) or Path(program).read_bytes()[:2] == b"#!")
+    return [*([python] if script else []), program, *rest[1:]]
+
+
+def ensure_home() -> None:
+    """Where no home folder can be written to, have one for this start: Jupyter, Matplotlib and others need it."""
+    try:
+        folder = Path.home() / ".cnnlessons"
+        folder.mkdir(exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError) as error:
+        home = tempfile.mkdtemp(prefix="cnnlessons-")
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        os.environ.update(HOME=home, USERPROFILE=home)
+        print(f"There is no home folder to write to ({error}); {home} takes its place until the end.", file=sys.stderr)
 
 
 def run(words: list[str], variables: dict[str, str]) -> int:
@@ -402,7 +489,7 @@ def run(words: list[str], variables: dict[str, str]) -> int:
 
 def main(words: list[str]) -> int:
     if words[:1] in (["-h"], ["--help"]):
-        print(__doc__.strip())
+        print(ast.get_docstring(ast.parse(Path(__file__).read_bytes())))  # PYTHONOPTIMIZE=2 leaves no __doc__
         return 0
     try:
         check_python(sys.version_info)
@@ -413,9 +500,12 @@ def main(words: list[str]) -> int:
         if command == "lab" and port is not None:
             check_port(port)
         environment = GPU if gpu else CPU
+        ensure_home()
         prepare(environment)
         if command == "setup":
             return 0
+        if command == "lab" and not os.access(ROOT / "notebooks", os.W_OK):
+            print("This folder cannot be written to: lessons run, but to save them, copy the course.", file=sys.stderr)
         variables = surroundings(environment, os.environ)
         return run(command_line(command, rest, environment, variables["PATH"]), variables)
     except Problem as problem:

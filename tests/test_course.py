@@ -2,11 +2,15 @@
 
 import ast
 import importlib.util
+import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import types
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -25,6 +29,17 @@ def load(path):
 course = load(SCRIPT)
 
 
+POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no programs of this kind")
+
+
+def program(path, text):
+    """Write a script that the shell runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
 def start(*words, script=SCRIPT, **options):
     command = [sys.executable, str(script), *words]
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, **options)
@@ -38,11 +53,12 @@ def environment(tmp_path):
 # ---- The command line
 
 
-def test_help_is_plain_and_needs_no_environment(tmp_path):
+@pytest.mark.parametrize("optimised", ["", "2"])  # with 2, Python leaves docstrings out
+def test_help_is_plain_and_needs_no_environment(tmp_path, optimised):
     copy = tmp_path / "course.py"
     copy.write_bytes(SCRIPT.read_bytes())
     for option in ("--help", "-h"):
-        answer = start(option, script=copy)
+        answer = start(option, script=copy, env=os.environ | {"PYTHONOPTIMIZE": optimised})
         assert answer.returncode == 0
         assert "python3 course.py test" in answer.stdout
         assert answer.stdout.isascii()  # every terminal can print it
@@ -113,9 +129,17 @@ def test_a_wrong_python_is_told_which_one_is_needed(version, monkeypatch):
     told = rf"needs Python 3\.11, 3\.12 or 3\.13; this is {'.'.join(map(str, version))} .*Install"
     with pytest.raises(course.Problem, match=told):
         course.check_python(version)
-    monkeypatch.setattr(course.shutil, "which", lambda name: name == "python3.12")
+
+
+@POSIX
+def test_only_a_python_that_runs_is_recommended(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program(tmp_path / "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    with pytest.raises(course.Problem, match="Install one of them"):
+        course.check_python((3, 10, 1))
+    program(tmp_path / "python3.12", "exit 0")
     with pytest.raises(course.Problem, match=r"This machine has one: python3\.12 course\.py"):
-        course.check_python(version)
+        course.check_python((3, 10, 1))
 
 
 @pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 9), (3, 13, 1)])
@@ -159,6 +183,41 @@ def test_a_full_disk_is_noticed_before_installing(environment):
     with pytest.raises(course.Problem, match="GB free and the course's packages need 1000000000 GB"):
         course.check_space(environment._replace(gigabytes=10**9))
     course.check_space(environment._replace(gigabytes=0))
+
+
+@pytest.mark.skipif(not hasattr(os, "ST_NOEXEC"), reason="this system does not tell whether a disk may hold programs")
+def test_a_disk_that_may_hold_no_programs_is_noticed_before_installing(monkeypatch):
+    course.check_machine()
+    monkeypatch.setattr(course.os, "statvfs", lambda path: types.SimpleNamespace(f_flag=os.ST_NOEXEC))
+    with pytest.raises(course.Problem, match=r"set to hold no programs \(noexec\)"):
+        course.check_machine()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("flags\t\t: fpu sse4_2 avx avx2", False),
+        ("flags\t\t: fpu sse4_2 avx2x", True),
+        ("Features\t: fp asimd", False),  # ARM
+        (None, False),
+    ],
+)
+def test_a_processor_without_avx_is_told_before_installing(tmp_path, capsys, text, told):
+    cpuinfo = tmp_path / "cpuinfo"
+    if text:
+        cpuinfo.write_text(f"model name\t: avx\n{text}\nbugs\t: avx\n")
+    course.check_machine(cpuinfo)
+    assert ("This processor has no AVX" in capsys.readouterr().out) == told
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_when_the_lessons_open(monkeypatch, capsys):
+    for name in ("ensure_home", "prepare"):
+        monkeypatch.setattr(course, name, lambda *arguments: None)
+    monkeypatch.setattr(course, "run", lambda words, variables: 0)
+    for writable in (True, False):
+        monkeypatch.setattr(course.os, "access", lambda path, mode, answer=writable: answer)
+        assert course.main([]) == 0
+        assert ("to save them, copy the course" in capsys.readouterr().err) == (not writable)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +266,15 @@ def test_a_full_disk_is_noticed_before_installing(environment):
             "HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
         ),
         ("Problem", "not offered for this machine", "ERROR: No matching distribution found for tensorflow-cpu==2.21.0"),
+        ("Problem", "cannot hold links", "Error: [Errno 1] Operation not permitted: 'lib' -> '/stick/.venv/lib64'"),
+        ("Problem", "cannot hold links", "Error: [Errno 61] No data available: 'lib' -> '/share/.venv/lib64'"),
+        ("Problem", "disk is full", "Error: [Errno 28] No space left on device: 'lib' -> '/x/.venv/lib64'"),
+        ("Problem", "hold no programs", "ImportError: /x/_zmq.so: failed to map segment from shared object"),
+        (
+            "Problem",
+            "Rename the folder",
+            "Error: Refusing to create a venv in /x/CNN 1:2/.venv because it contains the PATH separator :.",
+        ),
         ("Problem", "its last lines:\n  Segmentation fault", "Segmentation fault"),
     ],
 )
@@ -373,7 +441,112 @@ def test_pip_and_uv_both_insist_on_hashes_and_add_the_project_without_downloads(
         assert {"--no-deps", "--no-build-isolation"} <= set(project)
 
 
+# ---- Installing, with commands of a real environment
+
+
+AS_PIP_DOES = """
+import pathlib, sys, sysconfig
+pathlib.Path(sysconfig.get_path("purelib"), "cnnlessons.pth").write_bytes(sys.argv[1].encode())
+"""
+
+
+@pytest.fixture
+def strange(tmp_path, monkeypatch):
+    """An environment without packages, in a folder with a name that shells and code pages do not like."""
+    root = tmp_path / ("Müller 猫" if os.name == "nt" else 'Müller "猫" $HOME `x`')
+    (root / "cnnlessons").mkdir(parents=True)
+    (root / "cnnlessons" / "__init__.py").touch()
+    for name in ("pyproject.toml", "requirements.lock.txt"):
+        (root / name).touch()
+    monkeypatch.setattr(course, "ROOT", root)
+    environment = course.Environment(root / ".venv", root / "requirements.lock.txt", gigabytes=0)
+    create = [getattr(sys, "_base_executable", sys.executable), "-m", "venv", "--without-pip", str(environment.folder)]
+    add = [str(environment.program("python")), "-X", "utf8", "-c", AS_PIP_DOES, str(root)]
+    monkeypatch.setattr(course, "installation", lambda environment, uv: [create, add])
+    course.prepare(environment)
+    return environment
+
+
+def test_the_folder_may_have_any_name_in_any_locale_and_be_moved(strange, tmp_path, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C")  # as ASCII, with which Python 3.11 and 3.12 read what adds to their path
+    root = strange.folder.parent
+    assert course.serves(strange.program("python"), root / "cnnlessons" / "__init__.py")
+    root.rename(tmp_path / "elsewhere")
+    moved = strange._replace(folder=tmp_path / "elsewhere" / ".venv")
+    assert course.serves(moved.program("python"), tmp_path / "elsewhere" / "cnnlessons" / "__init__.py")
+
+
+@POSIX
+def test_programs_that_pip_put_there_run_in_a_folder_of_any_name(strange):
+    text = f"'''exec' \"{strange.program('python')}\" \"$0\" \"$@\"\n' '''\nimport sys\nprint(sys.prefix, sys.argv[1:])"
+    program(strange.program("tool"), text)
+    words = course.command_line("run", ["tool", "--option"], strange, path=str(strange.program("tool").parent))
+    said = subprocess.run(words, capture_output=True, encoding="utf-8", check=True).stdout
+    assert said == f"{strange.folder} ['--option']\n"
+    others = program(strange.folder.parent / "elsewhere" / "other", "exit 0")  # a script, and not Python's
+    assert course.command_line("run", ["other"], strange, path=str(others.parent)) == [str(others)]
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    """A folder with a package that pip can install, the smallest there is."""
+    files = {
+        "METADATA": "Metadata-Version: 2.1\nName: smallest\nVersion: 1\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    with zipfile.ZipFile(tmp_path / "smallest-1-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(f"smallest-1.dist-info/{name}", text)
+    return tmp_path
+
+
+SETTINGS = {"user": "true", "no-binary": ":all:", "constraint": "nowhere.txt"}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("place", ["file", "variable"])
+def test_of_pip_s_settings_only_those_of_the_network_count(mirror, monkeypatch, place, setting):
+    pytest.importorskip("pip")
+    environment = course.Environment(Path(sys.prefix), mirror / "lock", gigabytes=0)
+    file = mirror / "pip.conf"
+    text = f"[global]\nno-index = true\nfind-links = {mirror}\n"
+    if place == "file":
+        text += f"[install]\n{setting} = {SETTINGS[setting]}\n"
+    else:
+        monkeypatch.setenv(f"PIP_{setting.upper().replace('-', '_')}", SETTINGS[setting])
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    report = mirror / "report.json"
+    words = ["-m", "pip", "install", "--dry-run", "--report", str(report), "smallest"]
+    course.carry_out([str(environment.program("python")), *words], environment)
+    (found,) = json.loads(report.read_text(encoding="utf-8"))["install"]
+    assert found["metadata"]["name"] == "smallest"
+
+
+def test_a_file_of_pip_s_does_not_say_where_to_install(tmp_path, monkeypatch):
+    pytest.importorskip("pip")
+    file = tmp_path / "pip.conf"
+    file.write_text("[global]\nindex-url = one\nproxy = p\n[install]\ntarget = elsewhere\nindex-url = two\nroot = /\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    found = course.pip_settings(course.Environment(Path(sys.prefix), tmp_path / "lock", gigabytes=0))
+    assert {"PIP_INDEX_URL": "two", "PIP_PROXY": "p"}.items() <= found.items()
+    assert not {"PIP_TARGET", "PIP_ROOT"} & set(found)
+
+
 # ---- What programs of the environment see
+
+
+@pytest.fixture
+def home(monkeypatch):
+    """A function that sets the home folder."""
+
+    def set_home(path):
+        for name in ("HOME", "USERPROFILE"):
+            monkeypatch.setenv(name, str(path))
+
+    return set_home
 
 
 def test_settings_for_other_pythons_do_not_leak_in(environment):
@@ -385,9 +558,99 @@ def test_settings_for_other_pythons_do_not_leak_in(environment):
     assert variables["PATH"].split(os.pathsep) == [str(environment.program("python").parent), "/bin"]
 
 
-def test_personal_settings_of_jupyter_are_neither_read_nor_changed(environment):
-    folder = Path(course.surroundings(environment, {"JUPYTER_CONFIG_DIR": "/personal"})["JUPYTER_CONFIG_DIR"])
-    assert environment.folder in folder.parents
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PYTHONOPTIMIZE", "PYTHONWARNINGS", "PYTHONUSERBASE", "PYTHONSAFEPATH", "PYTHONINSPECT"),
+        *("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_CONSTRAINT", "PIP_NO_BINARY"),
+        *("UV_EXCLUDE_NEWER", "UV_OFFLINE", "UV_NO_BUILD", "UV_PREFIX", "UV_TARGET", "UV_SYSTEM_PYTHON"),
+        *("JUPYTER_PATH", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_PATH", "JUPYTER_NO_CONFIG", "JUPYTERLAB_DIR"),
+        *("KERAS_BACKEND", "KERAS_MAX_EPOCHS", "KERAS_NNX_ENABLED"),
+    ],
+)
+def test_settings_of_tools_for_other_work_do_not_leak_in(environment, name):
+    assert name not in course.surroundings(environment, {name: "1"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("HTTPS_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "OMP_NUM_THREADS", "CNNLESSONS_DATA", "XDG_CACHE_HOME"),
+        *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_PROXY"),
+        *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_TIMEOUT", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_CACHE_DIR"),
+        *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_FIRM_PASSWORD", "UV_FIND_LINKS", "UV_NATIVE_TLS"),
+        *("UV_INSECURE_HOST", "UV_HTTP_TIMEOUT", "UV_KEYRING_PROVIDER", "UV_CACHE_DIR", "UV_CONFIG_FILE"),
+    ],
+)
+def test_what_the_network_and_the_machine_need_stays(environment, name):
+    assert course.surroundings(environment, {name: "as set"})[name] == "as set"
+
+
+def test_personal_settings_of_jupyter_are_neither_read_nor_changed(environment, home, tmp_path):
+    home(tmp_path)
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
+    variables = course.surroundings(environment, dict.fromkeys(names, "/personal"))
+    for name in names:
+        folder = Path(variables[name])
+        assert tmp_path / ".cnnlessons" in (folder, *folder.parents)
+
+
+FOREIGN_KERNEL = {"argv": ["/elsewhere/python", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+ASK_FOR_KERNEL = """
+import sys, jupyter_core.paths
+from jupyter_client.kernelspec import get_kernel_spec
+jupyter_core.paths._do_i_own = lambda path: sys.argv[1] == "mine"
+print(get_kernel_spec("python3").argv[0])
+"""
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"JUPYTER_PATH": "{}/share/jupyter"},
+        {"JUPYTER_DATA_DIR": "{}/share/jupyter", "JUPYTER_PREFER_ENV_PATH": "0"},
+        {"HOME": "{}", "JUPYTER_PREFER_ENV_PATH": "0"},
+        {"XDG_DATA_HOME": "{}/share", "JUPYTER_PREFER_ENV_PATH": "no"},
+        {"XDG_DATA_HOME": "{}/share"},
+    ],
+)
+@pytest.mark.parametrize("owner", ["mine", "a teacher's"])
+def test_lessons_run_in_this_environment_whatever_other_kernels_are_called(tmp_path, others, owner):
+    for folder in ("share/jupyter", ".local/share/jupyter", "Library/Jupyter"):
+        kernel = tmp_path / folder / "kernels" / "python3" / "kernel.json"
+        kernel.parent.mkdir(parents=True)
+        kernel.write_text(json.dumps(FOREIGN_KERNEL))
+    inherited = os.environ | {name: value.format(tmp_path) for name, value in others.items()}
+    variables = course.surroundings(course.Environment(Path(sys.prefix), None, 0), inherited)
+    ask = [sys.executable, "-c", ASK_FOR_KERNEL, owner]
+    assert "/elsewhere" not in subprocess.run(ask, env=variables, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("given", ["", "{}/keras", "{}/keras/cnnlessons"])
+def test_settings_of_keras_for_other_work_do_not_reach_programs(environment, home, tmp_path, given):
+    home(tmp_path)
+    variables = course.surroundings(environment, {"KERAS_HOME": given.format(tmp_path)})
+    assert Path(variables["KERAS_HOME"]) == tmp_path / ("keras" if given else ".keras") / "cnnlessons"
+
+
+def test_where_no_home_folder_can_be_written_to_another_takes_its_place(home, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for missing in (tmp_path / "file", tmp_path / "missing" / "folder"):
+        home(missing)
+        course.ensure_home()
+        said = capsys.readouterr().err
+        assert str(missing) in said
+        assert said.count("\n") == 1
+        assert Path.home() != missing
+        (Path.home() / "file").touch()
+        shutil.rmtree(Path.home())
+
+
+def test_a_home_folder_that_can_be_written_to_stays(home, tmp_path, capsys):
+    home(tmp_path)
+    course.ensure_home()
+    assert Path.home() == tmp_path
+    assert capsys.readouterr() == ("", "")
 
 
 def test_looking_an_environment_over_starts_one_program_which_imports_nothing_heavy(monkeypatch):
