@@ -1657,6 +1657,18 @@ def test_what_keras_downloaded_for_others_counts_as_here(monkeypatch, tmp_path):
         assert cifar.here() == installed_or_not
 
 
+def test_what_keras_downloaded_for_other_work_is_taken_over(fake_keras, monkeypatch, tmp_path):
+    before = tmp_path / "keras" / "datasets" / "cifar-10-batches-py-target_archive"
+    before.parent.mkdir(parents=True)
+    before.write_bytes(b"the archive")
+    home = tmp_path / "keras" / "cnnlessons"
+    monkeypatch.setenv("KERAS_HOME", str(home))
+    monkeypatch.setattr(copies, "find_spec", lambda name: True)
+    assert cifar.here()
+    datasets.load("cifar10")
+    assert (home / "datasets" / before.name).read_bytes() == b"the archive"
+
+
 # The real CIFAR-10
 
 

@@ -2,8 +2,10 @@
 
 import functools
 import itertools
+import json
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -167,7 +169,8 @@ def test_the_pythons_that_the_set_up_accepts_are_the_supported_ones():
     assert [f"{major}.{minor}" for major, minor in minors] == list(PYTHONS)
 
 
-def test_jupyterlab_sends_the_messages_of_sliders_at_once():
+def test_jupyterlab_sends_the_messages_of_sliders_at_once(monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", "")  # which the configuration changes
     config = PyFileConfigLoader("jupyter_server_config.py", path=str(ROOT / "lab" / "etc" / "jupyter")).load_config()
     connection = config.ServerApp.kernel_websocket_connection_class
     assert issubclass(connection, ZMQChannelsWebsocketConnection)
@@ -177,13 +180,79 @@ def test_jupyterlab_sends_the_messages_of_sliders_at_once():
 @pytest.mark.parametrize(
     "path",
     [
-        "jupyter_server_config.py",
-        "labconfig/page_config.d/cnnlessons.json",
-        "labconfig/default_setting_overrides.d/cnnlessons.json",
+        "ipython/ipython_kernel_config.py",
+        "jupyter/jupyter_server_config.py",
+        "jupyter/labconfig/page_config.d/cnnlessons.json",
+        "jupyter/labconfig/default_setting_overrides.d/cnnlessons.json",
     ],
 )
 def test_the_environment_has_the_course_s_settings_of_jupyterlab(path):
-    installed = Path(sys.prefix, "etc", "jupyter", path)
+    installed = Path(sys.prefix, "etc", path)
     remedy = "install the project again: python3 course.py setup"
     assert installed.is_file(), remedy
-    assert installed.read_bytes() == (ROOT / "lab" / "etc" / "jupyter" / path).read_bytes(), remedy
+    assert installed.read_bytes() == (ROOT / "lab" / "etc" / path).read_bytes(), remedy
+
+
+# ---- However Jupyter is started, also without course.py
+
+
+SERVER = """
+import sys
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_server.serverapp import ServerApp
+ServerApp(config_file_name="jupyter_server_config").initialize(argv=[], new_httpserver=False)
+print(KernelSpecManager().get_kernel_spec("python3").argv[0])
+"""
+
+
+@pytest.fixture
+def others(tmp_path):
+    """The variables of a reader who has a kernel of the same name, and Keras set for other work."""
+    kernel = tmp_path / "jupyter" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text('{"argv": ["/elsewhere/python", "{connection_file}"], "display_name": "", "language": "python"}')
+    settings = {"backend": "torch", "image_data_format": "channels_first", "floatx": "float16"}
+    for name in ("keras", ".keras"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "keras.json").write_text(json.dumps(settings))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON", "KERAS"))}
+    return kept | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def answer(program, variables, *words):
+    command = [sys.executable, "-c", program, *words]
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=240).stdout
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"JUPYTER_PATH": "{}/jupyter"},
+        {"JUPYTER_DATA_DIR": "{}/jupyter", "JUPYTER_PREFER_ENV_PATH": "0"},
+        {"XDG_DATA_HOME": "{}", "JUPYTER_PREFER_ENV_PATH": "0"},
+    ],
+)
+def test_the_server_starts_kernels_of_this_environment(others, tmp_path, variables):
+    variables = {name: value.format(tmp_path) for name, value in variables.items()}
+    assert "/elsewhere" not in answer(SERVER, others | variables)
+
+
+KERNEL = """
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel()
+client.execute_interactive("import os; print(os.environ['KERAS_HOME'])")
+client.stop_channels()
+manager.shutdown_kernel(now=True)
+"""
+KERAS = "import keras; print(keras.config.backend(), keras.config.image_data_format(), keras.config.floatx())"
+
+
+@pytest.mark.parametrize("given", [".keras", "keras"])
+def test_a_kernel_does_not_see_settings_of_keras_for_other_work(others, tmp_path, given):
+    if given == "keras":
+        others["KERAS_HOME"] = str(tmp_path / given)
+    assert answer(KERNEL, others | {"JUPYTER_PREFER_ENV_PATH": "1"}).strip() == str(tmp_path / given / "cnnlessons")
+
+
+def test_settings_of_keras_for_other_work_do_not_count_where_the_package_is_imported(others, tmp_path):
+    assert answer(f"import cnnlessons; {KERAS}", others) == "tensorflow channels_last float32\n"

@@ -237,8 +237,8 @@ def _pixels(file, path):
 
 def _downloaded():
     """Return the arrays as Keras downloads and checks them, or finds them where it put them before."""
-    file = "cifar-10-batches-py-target*"
-    ((train, train_labels), (test, test_labels)), channels_first = copies.download("cifar10", "CIFAR-10", file, _REMEDY)
+    parts, channels_first = copies.download("cifar10", "CIFAR-10", _KERAS_FILE, _REMEDY)
+    (train, train_labels), (test, test_labels) = parts
     if channels_first:
         train, test = (np.ascontiguousarray(images.transpose(0, 2, 3, 1)) for images in (train, test))
     labels = [array.reshape(-1).astype(np.int64) for array in (train_labels, test_labels)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,9 +16,22 @@ def sha256(path):
 
 
 def downloaded_before(file):
-    """Return whether Keras is installed and has this file in the folder of its downloads."""
-    keras_home = Path(os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras"))
-    return bool(find_spec("keras") and (keras_home / "datasets" / file).is_file())
+    """Return whether Keras is installed and has this file, downloaded for the course or for other work."""
+    return bool(find_spec("keras") and any(path.is_file() for path in _places(file)))
+
+
+def _places(file):
+    """Return where Keras puts a file: in the course's folder of the package's `__init__`, and for other work."""
+    home = Path(os.environ["KERAS_HOME"])
+    return [folder / "datasets" / file for folder in (home, home.parent)]
+
+
+def _take_over(file):
+    """Copy what Keras downloaded for other work to where it looks now."""
+    ours, others = _places(file)
+    if others.is_file() and not ours.is_file():
+        ours.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(others, ours)
 
 
 def download(name, title, file, remedy):
@@ -49,6 +63,7 @@ def download(name, title, file, remedy):
     try:
         import keras  # takes seconds, and is not installed everywhere: only who has no copy needs it
 
+        _take_over(file)
         parts = getattr(keras.datasets, name).load_data()
         return parts, keras.config.image_data_format() == "channels_first"
     except ImportError as error:
@@ -56,5 +71,5 @@ def download(name, title, file, remedy):
     except Exception as error:  # Keras raises a bare one if the network fails, and others if its files are damaged
         raise FileNotFoundError(
             f"{title} is not on this machine and Keras could not get it ({error}); {remedy}. If Keras has a damaged "
-            f"copy, delete datasets/{file} in its folder, ~/.keras"
+            f"copy, delete {' and '.join(map(str, _places(file)))}"
         ) from None
