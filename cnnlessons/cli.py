@@ -90,7 +90,7 @@ def _add_experiment(commands) -> None:
     command = commands.add_parser(
         "experiment", help="train what the evidence of the lessons rests on, or go on with it"
     )
-    command.add_argument("name", metavar="NAME", help="stems, bakeoff, rates or first_layers")
+    command.add_argument("name", metavar="NAME", help="first_layers, bakeoff, long, blocks or stems")
     command.add_argument("--seeds", type=int, metavar="N", help="how many (those of the experiment)")
     command.add_argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store")
@@ -298,12 +298,25 @@ def _run(options, store):
     from cnnlessons import experiments
 
     known, rows = experiments.experiment(options.name), []
+    if known.tried:
+        _choose_rates(options, known)
     settings = experiments.grid(options.name, options.dataset, options.epochs)
     for _, group in itertools.groupby(settings, lambda each: (each.get("group"), list(known.seeds_of(each)))):
         group = list(group)
         seeds = known.seeds_of(group[0]) if options.seeds is None else options.seeds
         rows.append(experiments.run(group, seeds, options.jobs, store, known.function, options.scheduler))
     return pd.concat(rows)
+
+
+def _choose_rates(options, known):
+    """Make the runs on which the rates of an experiment are chosen, in the course's own evidence."""
+    from cnnlessons.experiments import run, tuning
+
+    place = tuning.file(options.name)
+    settings = [each for each in known.tried() if options.dataset in (None, each["dataset"])]
+    for seeds, group in itertools.groupby(settings, tuning.seeds):
+        run(list(group), seeds, options.jobs, place, known.function, options.scheduler)
+    tuning.chosen.cache_clear()
 
 
 def _tell(rows, store) -> None:

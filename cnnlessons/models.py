@@ -128,6 +128,69 @@ def _pooled(maps, name):
     return layers.MaxPooling2D(size, name=name)(maps)
 
 
+RELUS = {  # behind the stem, between the two convolutions of a block, behind each block
+    "everywhere": (True, True, True),
+    "between": (True, True, False),
+    "after": (True, False, True),
+    "stem": (True, False, False),
+    "nowhere": (False, False, False),
+}
+
+
+def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere", shortcut=True, seed=None):
+    """Return a residual network of one width, in which ReLU and the shortcuts may be left out.
+
+    A 3×3 convolution of stride 2, then twice `blocks` blocks of two 3×3 convolutions from `width` to `width` maps, the
+    second half of them at half the size. Every convolution has batch normalisation. Images are averaged, not pooled by
+    their maxima, so that without ReLU all of it is linear. K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning
+    for image recognition" (2016).
+
+    Parameters
+    ----------
+    input_shape : (H, W, C)
+    classes, width, blocks : int
+    relu : {"everywhere", "between", "after", "stem", "nowhere"}
+        Behind the first convolution and: between the two of each block and behind it; only between; only behind;
+        nowhere else. Or not even there.
+    shortcut : bool
+        Whether what a block makes is added to what it was given.
+    seed : int, optional
+        Of all starting weights, which are the same for every choice of `relu` and `shortcut`.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled. Its outputs are logits, shape (N, classes).
+
+    Notes
+    -----
+    Taught in lesson 10.
+    """
+    if relu not in RELUS:
+        raise ValueError(f"relu must be one of {', '.join(RELUS)}, got {relu!r}")
+    at_stem, between, after = RELUS[relu]
+    starts = _starts(seed, 4 * blocks + 2)
+
+    def step(maps, name, stride=1, active=True):
+        start = next(starts)
+        maps = layers.Conv2D(
+            width, 3, stride, padding="same", use_bias=False, kernel_initializer=start, name=f"{name}_conv"
+        )(maps)
+        maps = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(maps)
+        return layers.ReLU(name=f"{name}_relu")(maps) if active else maps
+
+    inputs = keras.Input(input_shape, name="images")
+    maps = step(inputs, "stem", 2, at_stem)
+    for block in range(1, 2 * blocks + 1):
+        made = step(step(maps, f"block{block}_1", active=between), f"block{block}_2", active=False)
+        maps = layers.Add(name=f"block{block}_add")([made, maps]) if shortcut else made
+        maps = layers.ReLU(name=f"block{block}_relu")(maps) if after else maps
+        maps = layers.AveragePooling2D(2, name="halved")(maps) if block == blocks else maps
+    features = layers.GlobalAveragePooling2D(name="features")(maps)
+    logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
+    return keras.Model(inputs, logits, name="residual_network")
+
+
 class Costs(NamedTuple):
     """What layers hold and do for one image."""
 

@@ -400,53 +400,61 @@ def basis(bank, filters=32, size=5, stride=1, seed=0, length="he"):
 # --------------------------------------------------------------------------- several small kernels
 
 
-def factorised(filters=32, size=5, activation=None, stride=1, seed=0):
+def factorised(filters=32, size=5, activation=None, stride=1, seed=0, length="he"):
     """Return a stem of a column of weights, then a row: (size, 1) and (1, size), as Inception factorises.
 
     Each takes the stride along its own axis. `activation` stands between the two; without one they are together a
     linear filter with fewer weights. C. Szegedy et al., "Rethinking the Inception architecture for computer vision"
     (2016). Taught in lesson 11.
     """
-    return _chain([(filters, (size, 1), (stride, 1)), (filters, (1, size), (1, stride))], activation, seed)
+    return _chain([(filters, (size, 1), (stride, 1)), (filters, (1, size), (1, stride))], activation, seed, length)
 
 
-def stacked(filters=32, size=3, activation="relu", stride=1, seed=0):
+def stacked(filters=32, size=3, activation="relu", stride=1, seed=0, length="he"):
     """Return a stem of two convolutions of one size, such as two 3×3 that see as much as one 5×5.
 
     The first takes the stride. K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image
     recognition" (2015); without activation between them the two are one linear filter. Taught in lesson 11.
     """
-    return _chain([(filters, (size, size), stride), (filters, (size, size), 1)], activation, seed)
+    return _chain([(filters, (size, size), stride), (filters, (size, size), 1)], activation, seed, length)
 
 
-def resnet_c(filters=32, activation="relu", stride=1, seed=0):
+def resnet_c(filters=32, activation="relu", stride=1, seed=0, length="he"):
     """Return a stem of three 3×3 convolutions, half the filters in the first two, as in ResNet-C.
 
     The first takes the stride. T. He et al., "Bag of tricks for image classification with convolutional neural
     networks" (2019). Taught in lesson 11.
     """
     half = max(1, filters // 2)
-    return _chain([(half, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed)
+    return _chain([(half, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed, length)
 
 
-def gradual(filters=32, activation="relu", stride=1, seed=0):
+def gradual(filters=32, activation="relu", stride=1, seed=0, length="he"):
     """Return a stem of three 3×3 convolutions whose filters double each time, 8-16-32, as the receptive field grows.
 
     The first takes the stride. Taught in lesson 11.
     """
     quarter, half = max(1, filters // 4), max(1, filters // 2)
-    return _chain([(quarter, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed)
+    return _chain([(quarter, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed, length)
 
 
-def patchify(filters=32, size=4, seed=0):
+def constant(filters=32, activation="relu", stride=1, seed=0, length="he"):
+    """Return a stem of three 3×3 convolutions of as many filters each: what `gradual` grows towards, from the start.
+
+    The first takes the stride. Taught in lesson 11.
+    """
+    return _chain([(filters, (3, 3), stride), (filters, (3, 3), 1), (filters, (3, 3), 1)], activation, seed, length)
+
+
+def patchify(filters=32, size=4, seed=0, length="he"):
     """Return a stem that sees the image in patches that do not overlap, as a vision transformer does.
 
     Feature maps are (N, H / size, W / size, filters). Taught in lesson 11.
     """
-    return _chain([(filters, (size, size), size)], None, seed)
+    return _chain([(filters, (size, size), size)], None, seed, length)
 
 
-def _chain(convolutions, activation, seed):
+def _chain(convolutions, activation, seed, length):
     """Convolutions (filters, size, stride) one after another, between them batch normalisation and the activation.
 
     As behind the last one: the networks that made such stems known have it after every convolution. It adds nothing
@@ -458,6 +466,7 @@ def _chain(convolutions, activation, seed):
         for index, (filters, size, stride) in enumerate(convolutions, start=1):
             last = index == len(convolutions)
             kernel = initializers.he_normal((*size, maps.shape[-1], filters), rng).astype(np.float32)
+            kernel = _shortened(kernel, length)
             maps = _convolution(kernel, "stem" if last else f"stem_{index}", True, stride)(maps)
             if not last:
                 maps = layers.BatchNormalization(momentum=0.9, name=f"stem_{index}_norm")(maps)

@@ -7,12 +7,25 @@ from pathlib import Path
 import pytest
 
 from cnnlessons import experiments
+from cnnlessons.experiments import tuning
 from cnnlessons.experiments.rows import key
 
 README = Path(__file__).parents[1] / "data" / "README.md"
 ROW = re.compile(r"^\| `(\w+)\.csv` \| (\w+) \| ([\d,]+) \| ([^|]*) \| (\d+) \| (0|0 to (\d+)) \|$")
 RECORDED = [name for name in experiments.EXPERIMENTS if experiments.evidence(name).is_file()]
 PLACE = ["dataset", "per_class", "group"]
+# What is still being recorded: (experiment, data set, group), None for any. Of these a part of the seeds may be there.
+UNDER_WAY = {
+    *((name, None, None) for name in ("first_layers", "long", "blocks")),
+    *(("bakeoff", None, group) for group in ("few filters", "share of the budget", "three 3×3")),
+    ("bakeoff", "mnist", "equal cost"),
+    ("bakeoff", "spectrograms", "equal cost"),
+}
+
+
+def under_way(name, dataset, group):
+    wanted = (name, dataset, group)
+    return any(all(part in (None, each) for part, each in zip(row, wanted, strict=True)) for row in UNDER_WAY)
 
 
 @pytest.fixture(params=RECORDED)
@@ -53,6 +66,8 @@ def test_the_runs_of_a_seed_saw_the_same_images(rows):
 def test_every_place_has_all_settings_with_all_its_seeds(name, rows):
     """A pair needs both of its runs."""
     for (dataset, per_class, group), place in rows.groupby(PLACE):
+        if under_way(name, dataset, group):
+            continue
         grid = [s for s in experiments.grid(name, dataset) if s["per_class"] == per_class]
         settings = [s for s in grid if s.get("group", "all") == group]
         assert len(place) == len(settings) * place["seed"].nunique()
@@ -60,6 +75,8 @@ def test_every_place_has_all_settings_with_all_its_seeds(name, rows):
 
 def test_every_place_of_the_experiment_is_recorded_with_all_seeds(name, rows):
     planned = {(s["dataset"], s["per_class"], s.get("group", "all")) for s in experiments.grid(name)}
+    planned = {place for place in planned if not under_way(name, place[0], place[2])}
+    rows = rows[[not under_way(name, dataset, group) for dataset, group in zip(rows.dataset, rows.group, strict=True)]]
     seeds = {place: sorted(set(found["seed"])) for place, found in rows.groupby(PLACE)}
     assert set(seeds) == planned
     assert all(found == list(range(experiments.SEEDS)) for found in seeds.values())
@@ -75,5 +92,17 @@ def test_the_readme_lists_the_rows():
         (name, *group, place["setting"].nunique(), place["seed"].nunique())
         for name in RECORDED
         for group, place in recorded(name).groupby(PLACE)
+        if not under_way(name, group[0], group[2])
     }
     assert listed == there
+
+
+def test_the_rows_on_which_rates_were_chosen_are_runs_of_the_experiment_and_none_failed(name):
+    known = experiments.experiment(name)
+    if not known.tried or not tuning.file(name).is_file():
+        pytest.skip("this experiment has one rate for all")
+    settings = {key(setting) for setting in known.tried()}
+    with tuning.file(name).open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            assert row["error"] == ""
+            assert tuple((column, row[column]) for column in sorted(known.tried()[0])) in settings

@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cnnlessons import cli, experiments
-from cnnlessons.experiments import course, intervals, rows, running
+from cnnlessons.experiments import course, intervals, rows, running, tuning
 
 GRID = [{"setting": name, "size": size} for name, size in (("a", 3), ("b", 5))]
 RUNS = '''
@@ -906,12 +906,12 @@ def test_the_command_fails_if_a_run_comes_out_otherwise(recorded, here, monkeypa
 
 
 def test_rows_that_are_not_there_are_made_only_by_a_command_that_exists(tmp_path, monkeypatch):
-    monkeypatch.setattr(course, "EVIDENCE", tmp_path)
+    monkeypatch.setattr(tuning, "EVIDENCE", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no rows in stems.csv; make them with: cnnlessons experiment stems$"):
         experiments.read("stems")
     for path in (tmp_path / "stems.csv", "mine"):
         with pytest.raises(
-            FileNotFoundError, match=r"name another file, or one of .*: stems, bakeoff, rates, first_layers$"
+            FileNotFoundError, match=r"name another file, or one of .*: stems, bakeoff, long, first_layers, blocks$"
         ) as caught:
             experiments.read(path)
         assert "cnnlessons experiment" not in str(caught.value)
@@ -951,11 +951,13 @@ def test_every_contestant_of_the_bake_off_is_a_possible_one():
     assert {setting["dataset"] for setting in grid} == {"photo_patches", "cifar10", "mnist", "spectrograms"}
 
 
-def test_contestants_at_equal_cost_have_it_and_the_wide_and_the_deep_have_twice_as_much(bakery):
-    grid = experiments.grid("bakeoff", "photo_patches")
+@pytest.mark.parametrize("dataset", ["photo_patches", "mnist"])
+def test_contestants_at_equal_cost_have_it_and_the_wide_and_the_deep_have_twice_as_much(bakery, dataset):
+    grid = experiments.grid("bakeoff", dataset)
     (middle,) = (setting for setting in grid if setting["setting"] == "5×5, 32 filters")
     cost = bakery(middle)["multiply_adds"]
-    for group, times, within in (("equal cost", 1, 0.03), ("wide or deep", 2, 0.05)):
+    groups = (("equal cost", 1, 0.03), ("share of the budget", 1, 0.03), ("wide or deep", 2, 0.05))
+    for group, times, within in groups if dataset == "photo_patches" else groups[:1]:
         settings = [setting for setting in grid if setting["group"] == group]
         off = {setting["setting"]: bakery(setting)["multiply_adds"] / (times * cost) - 1 for setting in settings}
         assert len(off) >= 4

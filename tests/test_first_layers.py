@@ -1,52 +1,79 @@
-"""The experiments "rates" and "first_layers": who is trained where, at which rate, on which images."""
+"""Experiments whose contestants have rates of their own: who is trained where, at which rate, on which images."""
+
+import inspect
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cnnlessons import experiments, stems, training
-from cnnlessons.experiments import classification, first_layers
+from cnnlessons import cli, experiments, stems, training
+from cnnlessons.experiments import classification, first_layers, tuning
+
+
+def rows_of(name):
+    """Rows on which the rates of an experiment are chosen: each contestant does best at another rate than the last."""
+    rows, best = [], {}
+    for setting in experiments.experiment(name).tried():
+        place = (setting["dataset"], setting["per_class"], setting["setting"])
+        best.setdefault(place, tuning.RATES[len(best) % 3])
+        for seed in tuning.seeds(setting):
+            rows.append(setting | {"seed": seed, "error": "", "accuracy": 0.7 + 0.1 * (setting["rate"] == best[place])})
+    return pd.DataFrame(rows), best
 
 
 @pytest.fixture
-def chosen(tmp_path, monkeypatch):
-    """Rows of "rates" in which each contestant does best at another rate than the one before it."""
-    rows, best = [], {}
-    for setting in first_layers.tuning():
-        place = (setting["dataset"], setting["per_class"], setting["setting"])
-        best.setdefault(place, first_layers.RATES[len(best) % 3])
-        for seed in first_layers.tuning_seeds(setting):
-            rows.append(setting | {"seed": seed, "error": "", "accuracy": 0.7 + 0.1 * (setting["rate"] == best[place])})
-    path = tmp_path / "rates.csv"
-    pd.DataFrame(rows).to_csv(path, index=False)
-    monkeypatch.setattr(first_layers, "RATES_FILE", path)
-    first_layers.chosen_rates.cache_clear()
-    yield best
-    first_layers.chosen_rates.cache_clear()
+def folder(tmp_path, monkeypatch):
+    """An empty folder in the place of data/evidence."""
+    monkeypatch.setattr(tuning, "EVIDENCE", tmp_path)
+    tuning.chosen.cache_clear()
+    yield tmp_path
+    tuning.chosen.cache_clear()
 
 
-def test_each_contestant_takes_the_best_of_its_rates_or_that_of_its_family(chosen):
-    assert first_layers.chosen_rates() == chosen
-    settings = first_layers.settings()
-    tuned = {(place, name) for *place, name in map(list, chosen) for place in [tuple(place)]}
-    families = {
-        each["setting"]: each["rate"] or each["setting"] for each in first_layers.HEADLINE + first_layers.CONTROLS
-    }
+@pytest.fixture(params=["first_layers", "long", "blocks"])
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def chosen(folder):
+    """The best rates of "first_layers", whose rows are there."""
+    rows, best = rows_of("first_layers")
+    rows.to_csv(tuning.file("first_layers"), index=False)
+    return best
+
+
+def test_each_contestant_takes_the_best_of_its_rates_or_that_of_its_family(name, folder):
+    rows, best = rows_of(name)
+    rows.to_csv(tuning.file(name), index=False)
+    assert tuning.chosen(tuning.file(name)) == best
+    planned = first_layers.HEADLINE + first_layers.CONTROLS if name == "first_layers" else []
+    families = {each["setting"]: each["rate"] or each["setting"] for each in planned}
+    settings = experiments.grid(name)
+    assert len({setting["setting"] for setting in settings}) >= 7
     for setting in settings:
-        place = (setting["dataset"], min(setting["per_class"], 4500))
-        assert (place, families[setting["setting"]]) in tuned
-        assert setting["rate"] == chosen[(*place, families[setting["setting"]])]
+        family = families.get(setting["setting"], setting["setting"])
+        assert setting["rate"] == best[(setting["dataset"], min(setting["per_class"], 4500), family)]
 
 
-def test_a_rate_is_chosen_only_once_every_seed_of_every_rate_is_there(chosen):
-    rows = pd.read_csv(first_layers.RATES_FILE)
-    rows.iloc[1:].to_csv(first_layers.RATES_FILE, index=False)
-    first_layers.chosen_rates.cache_clear()
-    assert len(first_layers.chosen_rates()) == len(chosen) - 1
+def test_a_rate_is_chosen_only_once_every_seed_of_every_rate_is_there(name, folder):
+    rows, best = rows_of(name)
+    rows.iloc[1:].to_csv(tuning.file(name), index=False)
+    assert len(tuning.chosen(tuning.file(name))) == len(best) - 1
+    first = rows.iloc[0]
     assert not any(
-        setting["setting"] == rows.setting[0] and setting["dataset"] == rows.dataset[0] and setting["per_class"] == 25
-        for setting in first_layers.settings()
+        (each["setting"], each["dataset"]) == (first.setting, first.dataset)
+        and min(each["per_class"], 4500) == first.per_class
+        for each in experiments.grid(name)
     )
+
+
+def test_the_names_of_a_setting_are_the_arguments_of_its_function(name, folder):
+    rows, _ = rows_of(name)
+    rows.to_csv(tuning.file(name), index=False)
+    known = experiments.experiment(name)
+    arguments = set(inspect.signature(known.function).parameters) - {"seed"}
+    assert all(set(setting) == arguments for setting in known.settings + known.tried())
 
 
 def test_every_planned_contestant_has_a_rate_in_the_end_and_runs_once(chosen):
@@ -62,9 +89,14 @@ def test_every_planned_contestant_has_a_rate_in_the_end_and_runs_once(chosen):
     assert set(settings[settings.group == "second body"].body) == {"residual"}
 
 
-def test_rates_are_chosen_on_seeds_and_images_that_are_not_reported(chosen):
-    settings = first_layers.tuning()
-    assert not set(range(experiments.SEEDS)) & {s for each in settings for s in first_layers.tuning_seeds(each)}
+def test_rates_are_chosen_on_seeds_and_images_that_are_not_reported(name):
+    known = experiments.experiment(name)
+    reported = {seed for setting in known.settings for seed in known.seeds_of(setting)}
+    assert not reported & {seed for setting in known.tried() for seed in tuning.seeds(setting)}
+    assert all(setting["validation"] >= 50 for setting in known.tried())
+
+
+def test_images_held_out_are_others_of_the_training_part():
     held = [classification.standardised("photo_patches", 20, 5, count, 100)[0] for count in (0, 10)]
     assert [len(data.train_images) for data in held] == [200, 200]
     assert [len(data.test_images) for data in held] == [50, 100]
@@ -73,12 +105,39 @@ def test_rates_are_chosen_on_seeds_and_images_that_are_not_reported(chosen):
     assert np.bincount(held[1].test_labels).tolist() == [10] * 10
 
 
-def test_without_rates_the_experiment_says_how_to_choose_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(first_layers, "RATES_FILE", tmp_path / "none.csv")
-    first_layers.chosen_rates.cache_clear()
-    with pytest.raises(ValueError, match=r"rates of first_layers are not chosen yet; .*: cnnlessons experiment rates"):
-        experiments.grid("first_layers")
-    first_layers.chosen_rates.cache_clear()
+def test_without_rates_the_experiment_says_how_to_choose_them(name, folder):
+    with pytest.raises(ValueError, match=rf"rates of {name} are not chosen yet; .*: cnnlessons experiment {name}"):
+        experiments.grid(name)
+
+
+def test_the_command_chooses_the_rates_first_and_then_makes_the_runs(folder, monkeypatch, capsys):
+    setting = {"setting": "one", "dataset": "x", "per_class": 3, "test_per_class": 2, "validation": 0, "group": "all"}
+
+    def listed():
+        return tuning.with_rates([setting], "stems", lambda each: each["setting"])
+
+    made = experiments.Experiment(accuracy_of, listed, lambda each: range(2), lambda: tuning.tried([setting]))
+    monkeypatch.setitem(experiments.EXPERIMENTS, "stems", made)
+    assert cli.main(["experiment", "stems", "--jobs", "1"]) == 0
+    assert f"2 runs in {folder / 'stems.csv'}" in capsys.readouterr().out
+    assert set(experiments.read("stems").rate) == {0.003}
+    assert len(pd.read_csv(tuning.file("stems"))) == 9
+
+
+def accuracy_of(*, setting, dataset, per_class, test_per_class, validation, group, rate, seed):
+    return {"accuracy": 0.5 + 0.1 * (rate == 0.003) + 0.001 * seed}
+
+
+@pytest.mark.parametrize(
+    ("name", "contestant"), [("blocks", "ReLU between, no shortcut"), ("long", "3×3 twice, linear")]
+)
+def test_a_run_of_the_other_experiments_is_the_same_again(folder, name, contestant):
+    known = experiments.experiment(name)
+    setting = next(each for each in known.tried() if each["setting"] == contestant)
+    quick = {"dataset": "photo_patches", "per_class": 5, "validation": 2, "test_per_class": 1, "epochs": 3}
+    found = known.function(**setting | quick, seed=1)
+    assert found == known.function(**setting | quick, seed=1)
+    assert {"accuracy", "noisy_accuracy", "train_accuracy", "data"} <= set(found)
 
 
 def test_images_are_flipped_and_made_noisy_by_the_seed_alone():
@@ -110,7 +169,7 @@ def test_a_run_is_the_same_again_and_its_kernel_is_kept_for_others(chosen, tmp_p
     assert len(found["drift_by_epoch"].split()) == 3
     if change.get("frozen"):
         assert found["drift_by_epoch"].startswith("0.000 ")
-    kept = sorted(path.name for path in tmp_path.glob("first_layer*"))
+    kept = sorted(path.name for path in tmp_path.glob("*.npz"))
     assert kept == (["first_layer_photo_patches_6_3_1.npz"] if "bank" in change else [])
     assert {"accuracy", "noisy_accuracy", "train_accuracy", "parameters", "data"} <= set(found)
 
@@ -151,6 +210,32 @@ def test_grey_banks_are_grey_and_random_colours_are_of_one_colour_a_filter():
         assert colours[1][1] < 1e-6 * colours[1][0] == pytest.approx(1e-6)
         expected = stems._colours(3)[index % 3]
         assert abs(colours[2][0] @ expected) == pytest.approx(1, abs=1e-6)
+
+
+def test_what_a_residual_network_leaves_out_is_left_out():
+    from cnnlessons import models
+
+    images = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype(np.float32)
+    networks = {
+        (relu, shortcut): models.residual_network((16, 16, 3), 4, 8, relu=relu, shortcut=shortcut, seed=1)
+        for relu in models.RELUS
+        for shortcut in (True, False)
+    }
+    weights = {key: network.get_weights() for key, network in networks.items()}
+    for (relu, shortcut), network in networks.items():
+        assert all(
+            np.array_equal(a, b) for a, b in zip(weights[relu, shortcut], weights["everywhere", True], strict=True)
+        )
+        names = [layer.name for layer in network.layers]
+        assert sum("relu" in name for name in names) == {"everywhere": 9, "between": 5, "after": 5, "stem": 1}.get(
+            relu, 0
+        )
+        assert sum("add" in name for name in names) == 4 * shortcut
+        one, two, both = (network.predict_on_batch(each) for each in (images[:1], images[1:], images.sum(0)[None]))
+        zero = network.predict_on_batch(np.zeros_like(images[:1]))
+        assert np.allclose(one + two - zero, both, atol=1e-4) == (relu == "nowhere")
+    with pytest.raises(ValueError, match=r"relu must be one of everywhere, .*, got 'here'"):
+        models.residual_network((16, 16, 3), 4, relu="here")
 
 
 @pytest.mark.parametrize("body", ["residual", "dense"])

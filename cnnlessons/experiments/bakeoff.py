@@ -2,7 +2,8 @@
 
 import time
 
-from cnnlessons.experiments import classification
+from cnnlessons import shapes
+from cnnlessons.experiments import classification, tuning
 
 
 def train_contestant(
@@ -70,29 +71,43 @@ def train_contestant(
     -----
     Taught in lesson 11.
     """
-    from cnnlessons import models, shapes, stems
+    from cnnlessons import models
 
     classification.begin(seed)
     data, noise, checksum = classification.load(dataset, per_class, test_per_class, test_noise, seed)
-    options = {"size": size, "stride": stride, "activation": activation}
-    options = {name: value for name, value in options.items() if value is not None}
-    made = getattr(stems, stem)(filters=filters, seed=seed, **options)
+    made = _stem(stem, filters, seed, size=size, stride=stride, activation=activation)
     model = models.classifier(
         made, data.train_images.shape[1:], len(data.class_names), width, seed, pool=pool, depth=depth
     )
     classification.train(model, data, epochs, learning_rate, batch_size=batch_size, seed=seed)
+    return (
+        classification.measured(model, data, noise)
+        | _costs(model)
+        | _times(model, data.train_images[:batch_size], data.train_labels[:batch_size])
+        | {"data": checksum}
+    )
+
+
+def _stem(stem, filters, seed, **options):
+    from cnnlessons import stems
+
+    options = {name: value for name, value in options.items() if value is not None}
+    return getattr(stems, stem)(filters=filters, seed=seed, **options)
+
+
+def _costs(model):
+    """Return what the model and, with "stem_" before them, its stem cost, and how much the stem sees."""
+    from cnnlessons import models, stems
+
     convolutions = stems.convolutions(model)
     fields = [
         shapes.receptive_field([(layer.kernel_size[axis], layer.strides[axis]) for layer in convolutions])
         for axis in (0, 1)
     ]
     return (
-        classification.measured(model, data, noise)
-        | models.costs(model.layers)._asdict()
+        models.costs(model.layers)._asdict()
         | {f"stem_{name}": count for name, count in models.costs(convolutions)._asdict().items()}
         | {"receptive_field": max(field.size for field in fields)}
-        | _times(model, data.train_images[:batch_size], data.train_labels[:batch_size])
-        | {"data": checksum}
     )
 
 
@@ -172,12 +187,34 @@ _DEPTH = [
     _one("wide or deep", 5, 32, width=22, depth=4, setting="four convolutions a block, width 22"),
 ]
 
-# Data set, images a class, test images a class, epochs. In one channel only the equal strides: about 20 contestants.
+# The same on one channel, where kernels cost less.
+_EQUAL_COST_GREY = [
+    _one("equal cost", 3, 34),
+    _one("equal cost", 7, 30),
+    _several("equal cost", "3×3 twice, ReLU", "stacked", 3, 21, "relu"),
+    _several("equal cost", "3×1 and 1×3, ReLU", "factorised", 3, 27, "relu"),
+    _several("equal cost", "ResNet-C, ReLU", "resnet_c", None, 23, "relu"),
+    _several("equal cost", "gradual, ReLU", "gradual", None, 24, "relu"),
+    _patches("equal cost", 2, 34),
+]
+
+# The multiply-adds of "5×5, 32 filters", to within 3 %: 1 % of them in the stem, 2 %, 4 %, 8 %, a third, a half.
+_SHARE = [
+    _one("share of the budget", 5, filters, width=width, setting=f"5×5, {filters} filters, width {width}")
+    for filters, width in ((2, 64), (4, 61), (8, 56), (16, 46), (64, 16), (96, 9))
+]
+
+_FEW = [_one("few filters", size, filters) for size in (3, 5) for filters in (1, 2, 4)]
+_THREE = [_several("three 3×3", "3×3 three times, ReLU", "constant", None, 32, "relu")]
+_COLOUR = _STRIDE_2 + _STRIDE_4 + _EQUAL_COST + _DEPTH + _FEW + _THREE + _SHARE
+_GREY = _STRIDE_2 + _EQUAL_COST_GREY + _FEW + _THREE
+
+# Data set, images a class, test images a class, epochs.
 _DATA = (
-    ("photo_patches", 100, 200, 10, _STRIDE_2 + _STRIDE_4 + _EQUAL_COST + _DEPTH),
-    ("cifar10", 500, 200, 4, _STRIDE_2 + _STRIDE_4 + _EQUAL_COST + _DEPTH),
-    ("mnist", 50, 200, 8, _STRIDE_2),
-    ("spectrograms", 100, 25, 8, _STRIDE_2),
+    ("photo_patches", 100, 200, 10, _COLOUR),
+    ("cifar10", 500, 200, 4, _COLOUR),
+    ("mnist", 50, 200, 8, _GREY),
+    ("spectrograms", 100, 25, 8, _GREY),
 )
 
 SETTINGS = [
@@ -187,3 +224,94 @@ SETTINGS = [
     for *data, contestants in _DATA
     for contestant in contestants
 ]
+
+
+# --------------------------------------------------------------------------- on all of CIFAR-10, at rates of their own
+
+
+def train_long(
+    *,
+    setting,
+    group,
+    stem,
+    size,
+    filters,
+    activation,
+    length,
+    rate,
+    dataset,
+    per_class,
+    test_per_class,
+    validation,
+    epochs,
+    flips,
+    seed,
+    stride=2,
+    width=32,
+    batch_size=32,
+    test_noise=0.05,
+):
+    """Train a classifier with one stem for longer, at a rate chosen for it: a run of the experiment "long".
+
+    Parameters
+    ----------
+    stem, size, filters, activation, stride, width
+        As in `train_contestant`.
+    length : str
+        Of the filters at the start, see `stems.LENGTHS`.
+    setting, group, rate, dataset, per_class, test_per_class, validation, epochs, flips, seed, batch_size, test_noise
+        As in `train_first_layer`.
+
+    Returns
+    -------
+    dict
+        What `train_contestant` returns, without times.
+
+    Notes
+    -----
+    Taught in lesson 11.
+    """
+    from cnnlessons import models
+
+    classification.begin(seed)
+    data, scale, checksum = classification.standardised(dataset, per_class, test_per_class, validation, seed)
+    strides = {} if stem == "patchify" else {"stride": stride}
+    made = _stem(stem, filters, seed, size=size, activation=activation, length=length, **strides)
+    shape, classes = data.train_images.shape[1:], len(data.class_names)
+    model = models.classifier(made, shape, classes, width, seed, pool=False)
+    found = classification.compete(model, data, scale, epochs, rate, flips, test_noise, seed, batch_size)
+    return found | _costs(model) | {"data": checksum}
+
+
+_LONG_NAMES = ("setting", "stem", "size", "filters", "activation")
+_LONG = [
+    dict(zip(_LONG_NAMES, contestant, strict=True)) | {"length": "glorot", "stride": 2}
+    for contestant in (
+        ("3×3", "learned", 3, 32, None),
+        ("5×5", "learned", 5, 32, None),
+        ("7×7", "learned", 7, 32, None),
+        ("3×3 twice, ReLU", "stacked", 3, 32, "relu"),
+        ("3×3 twice, linear", "stacked", 3, 32, "linear"),
+        ("ResNet-C, ReLU", "resnet_c", None, 32, "relu"),
+        ("2×2 patches", "patchify", 2, 32, None),
+    )
+]
+_ALL = {"dataset": "cifar10", "per_class": 5000, "test_per_class": 1000, "epochs": 6, "flips": True}
+_LONG_COMMON = {"width": 32, "batch_size": 32, "test_noise": 0.05}
+
+
+def long_tried():
+    """Return the settings on which the rates of "long" are chosen."""
+    return tuning.tried([each | _ALL | _LONG_COMMON for each in _LONG])
+
+
+def long_settings():
+    """Return the settings of "long" whose rates are chosen."""
+    found = [each | {"group": "long", "validation": 0} | _ALL | _LONG_COMMON for each in _LONG]
+    longer = [each | {"group": "longer", "epochs": 9} for each in found]
+    return tuning.with_rates(found + longer, "long", lambda setting: setting["setting"])
+
+
+def long_seeds(setting):
+    """Return the seeds of "long"."""
+    return range(8)

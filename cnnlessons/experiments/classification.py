@@ -63,6 +63,14 @@ def train_in_thirds(model, data, epochs, rate, callbacks=(), **options):
     )
 
 
+def compete(model, data, scale, epochs, rate, flips, test_noise, seed, batch_size, train_noise=0.0, **options):
+    """Train a model on `standardised` data for three thirds of the epochs, and return what is measured."""
+    change = changes(flips, train_noise / scale)
+    train_in_thirds(model, data, epochs, rate, batch_size=batch_size, seed=seed, change=change, **options)
+    noise = np.random.default_rng([seed, 1]).normal(scale=test_noise / scale, size=data.test_images.shape)
+    return measured(model, data, noise.astype(np.float32))
+
+
 def changes(flips, noise):
     """Return what is done to every training batch, as `training.fit` takes it, or None."""
     from cnnlessons import training

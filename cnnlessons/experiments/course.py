@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.experiments import bakeoff, first_layers, handcrafted
+from cnnlessons.experiments import bakeoff, blocks, first_layers, handcrafted, tuning
 from cnnlessons.experiments.rows import FAILED, key, read_csv, read_texts, value
 from cnnlessons.experiments.running import finished
 
-EVIDENCE = Path(__file__).parents[2] / "data" / "evidence"
 SEEDS = 10
 
 
@@ -28,11 +27,14 @@ class Experiment:
         Its keyword arguments, without the seed.
     seeds_of : function
         From a setting to the seeds that are wanted of it.
+    tried : function, optional
+        Returns the settings on which the rates of the others are chosen, see `tuning`.
     """
 
     function: Callable[..., dict]
     listed: list[dict] | Callable[[], list[dict]]
     seeds_of: Callable[[dict], Sequence[int]] = lambda setting: range(SEEDS)
+    tried: Callable[[], list[dict]] | None = None
 
     @property
     def settings(self):
@@ -42,8 +44,11 @@ class Experiment:
 EXPERIMENTS = {
     "stems": Experiment(handcrafted.train_stem, handcrafted.SETTINGS),
     "bakeoff": Experiment(bakeoff.train_contestant, bakeoff.SETTINGS),
-    "rates": Experiment(first_layers.train_first_layer, first_layers.tuning, first_layers.tuning_seeds),
-    "first_layers": Experiment(first_layers.train_first_layer, first_layers.settings, first_layers.seeds),
+    "long": Experiment(bakeoff.train_long, bakeoff.long_settings, bakeoff.long_seeds, bakeoff.long_tried),
+    "first_layers": Experiment(
+        first_layers.train_first_layer, first_layers.settings, first_layers.seeds, first_layers.tried
+    ),
+    "blocks": Experiment(blocks.train_blocks, blocks.settings, blocks.seeds, blocks.tried),
 }
 
 
@@ -74,7 +79,7 @@ def grid(name, dataset=None, epochs=None):
     """
     settings = experiment(name).settings
     if not settings:
-        raise ValueError(f"the rates of {name} are not chosen yet; choose them with: cnnlessons experiment rates")
+        raise ValueError(f"the rates of {name} are not chosen yet; do it with: cnnlessons experiment {name}")
     chosen = [dict(setting) for setting in settings if dataset in (None, setting["dataset"])]
     if not chosen:
         used = dict.fromkeys(setting["dataset"] for setting in settings)
@@ -129,7 +134,7 @@ def _rows_of(store):
 def evidence(name):
     """Return where the rows of an experiment of the course are kept. Taught in lesson 09."""
     experiment(name)
-    return EVIDENCE / f"{name}.csv"
+    return tuning.EVIDENCE / f"{name}.csv"
 
 
 def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):

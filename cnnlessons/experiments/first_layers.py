@@ -1,19 +1,13 @@
-"""The experiments "rates" and "first_layers": first layers learned from three starts, handcrafted, frozen or mixed.
+"""The experiment "first_layers": first layers learned from three starts, handcrafted, frozen or mixed.
 
-A *place* is a data set with a number of images; there each contestant is trained at a rate that "rates" chose for it on
-images held out of the training part, with seeds that "first_layers" does not use. Taught in lesson 09.
+A *place* is a data set with a number of images; there each contestant is trained at a rate that was chosen for it, see
+`tuning`. Taught in lesson 09.
 """
 
-from functools import cache
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 
 from cnnlessons.datasets import store
-from cnnlessons.experiments import classification
-
-RATES_FILE = Path(__file__).parents[2] / "data" / "evidence" / "rates.csv"
+from cnnlessons.experiments import classification, tuning
 
 
 def train_first_layer(
@@ -41,7 +35,7 @@ def train_first_layer(
     batch_size=32,
     test_noise=0.05,
 ):
-    """Train a classifier with one kind of first layer, and measure it: a run of "rates" and of "first_layers".
+    """Train a classifier with one kind of first layer, and measure it: a run of "first_layers".
 
     Parameters
     ----------
@@ -104,21 +98,14 @@ def train_first_layer(
     model = models.classifier(made, data.train_images.shape[1:], len(data.class_names), width, seed, body=body)
     convolutions = stems.convolutions(model)
     drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
-    classification.train_in_thirds(
-        model,
-        data,
-        epochs,
-        rate,
+    found = classification.compete(
+        *(model, data, scale, epochs, rate, flips, test_noise, seed, batch_size, train_noise),
         frozen=[layer.name for layer in convolutions] if frozen else [],
         callbacks=[drift],
-        batch_size=batch_size,
-        seed=seed,
-        change=classification.changes(flips, train_noise / scale),
     )
     if (setting, group) == (_SOURCE, "headline"):
         store.write(_key(place, seed), {"kernel": convolutions[0].get_weights()[0]})
-    noise = np.random.default_rng([seed, 1]).normal(scale=test_noise / scale, size=data.test_images.shape)
-    return classification.measured(model, data, noise.astype(np.float32)) | {
+    return found | {
         "drift": round(float(drift.by_epoch[-1].mean()), 4),
         "drift_by_epoch": " ".join(f"{moved.mean():.3f}" for moved in drift.by_epoch),
         "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
@@ -138,7 +125,7 @@ def _kernel(bank, images, filters, size, place, seed):
 
         return stems.principal_components(images, filters, size)
     if bank == "another seed":
-        return _learned({**place}, (seed - 1) % 10)
+        return _learned(place, (seed - 1) % 10)
     if bank == "another data set":
         return _learned(_OTHER[place["dataset"]], seed)
     return bank
@@ -244,7 +231,6 @@ _OTHER = {
     "spectrograms": {"dataset": "mnist", "per_class": 200, "epochs": 12},
 }
 
-RATES = (0.001, 0.003, 0.01)
 _COMMON = {"size": 5, "width": 32, "batch_size": 32, "test_noise": 0.05}
 
 
@@ -258,41 +244,10 @@ def _contestants(place):
     return [each for each in HEADLINE + CONTROLS if each["setting"] not in left_out]
 
 
-def tuning():
-    """Return the settings of "rates": every contestant with a rate of its own, at every place and rate."""
-    return [
-        each
-        | {"group": "rates", "rate": rate}
-        | place
-        | {"validation": min(max(50, place["per_class"] // 5), 500)}
-        | {"per_class": min(place["per_class"], 4500), "test_per_class": 1}
-        | _COMMON
-        for place in PLACES
-        for each in _contestants(place)
-        for rate in RATES
-        if each["rate"] is None
-    ]
-
-
-def tuning_seeds(setting):
-    """Return the seeds on which rates are chosen: fewer where a run takes long and many images are held out."""
-    return range(100, 103 if setting["per_class"] == 25 else 101 if setting["per_class"] == 4500 else 102)
-
-
-@cache
-def chosen_rates():
-    """Return the rate with the best mean accuracy on the images held out, by (dataset, per_class, setting)."""
-    if not RATES_FILE.is_file():
-        return {}
-    rows = pd.read_csv(RATES_FILE, keep_default_na=False)
-    names = ["dataset", "per_class", "setting"]
-    mean = rows[rows.error == ""].groupby([*names, "rate"]).accuracy.agg(["mean", "size"]).reset_index()
-    found = {}
-    for place, group in mean.groupby(names):
-        seeds = len(tuning_seeds(dict(zip(names, place, strict=True))))
-        if len(group) == len(RATES) and (group["size"] == seeds).all():
-            found[place] = float(group.loc[group["mean"].idxmax(), "rate"])
-    return found
+def tried():
+    """Return the settings on which rates are chosen: every contestant with a rate of its own, at every place."""
+    settings = [each | place | _COMMON for place in PLACES for each in _contestants(place) if each["rate"] is None]
+    return tuning.tried(settings)
 
 
 def settings():
@@ -305,16 +260,9 @@ def settings():
     for group, contestants, places, longer, body in groups:
         for place in places:
             here = [each for each in contestants if each in _contestants(place)]
-            found += [_at(each, place, group, longer, body) for each in here]
-    return [setting for setting in found if setting["rate"] is not None]
-
-
-def _at(contestant, place, group, longer, body):
-    """Return the setting of a contestant at a place; its rate is None if it is not chosen yet."""
-    tuned = contestant["rate"] or contestant["setting"]
-    rate = chosen_rates().get((place["dataset"], min(place["per_class"], 4500), tuned))
-    changed = {"group": group, "rate": rate, "validation": 0, "epochs": round(longer * place["epochs"])}
-    return contestant | place | changed | ({"body": body} if body else {}) | _COMMON
+            changed = {"group": group, "validation": 0, "epochs": round(longer * place["epochs"])}
+            found += [each | place | changed | ({"body": body} if body else {}) | _COMMON for each in here]
+    return tuning.with_rates(found, "first_layers", lambda setting: setting["rate"] or setting["setting"])
 
 
 def seeds(setting):

@@ -1,0 +1,64 @@
+"""A learning rate for each contestant, chosen on images held out of the training part, with seeds kept for that.
+
+Taught in lesson 09.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+EVIDENCE = Path(__file__).parents[2] / "data" / "evidence"
+RATES = (0.001, 0.003, 0.01)
+CLASS = 5000  # images of CIFAR-10 for training
+
+
+def tried(settings):
+    """Return the settings with each of `RATES`; images are held out, beside those for training if there are enough."""
+    return [
+        setting | {"group": "rates", "rate": rate, "test_per_class": 1} | _held_out(setting["per_class"])
+        for setting in settings
+        for rate in RATES
+    ]
+
+
+def _held_out(per_class):
+    held = min(max(50, per_class // 5), CLASS // 10)
+    return {"validation": held, "per_class": min(per_class, CLASS - held)}
+
+
+def seeds(setting):
+    """Return the seeds on which rates are chosen: fewer where a run takes long and many images are held out."""
+    return range(100, 103 if setting["per_class"] < 100 else 102 if setting["per_class"] < CLASS * 9 // 10 else 101)
+
+
+def file(name):
+    """Return where the rows are kept on which the rates of an experiment were chosen."""
+    return EVIDENCE / f"{name}_rates.csv"
+
+
+@cache
+def chosen(path):
+    """Return the rate with the best mean accuracy on the images held out, by (dataset, per_class of `tried`, setting).
+
+    A contestant is left out until every rate has its seeds.
+    """
+    if not path.is_file():
+        return {}
+    rows = pd.read_csv(path, keep_default_na=False)
+    names = ["dataset", "per_class", "setting"]
+    found = {}
+    for place, tries in rows[rows.error == ""].groupby(names):
+        mean = tries.groupby("rate").accuracy.mean()
+        wanted = len(RATES) * len(seeds(dict(zip(names, place, strict=True))))
+        if len(mean) == len(RATES) and len(tries) == wanted:
+            found[place] = float(mean.idxmax())
+    return found
+
+
+def with_rates(settings, name, families):
+    """Return the settings with their rates, without those that have none yet; `families` names whose rate one takes."""
+    rates = chosen(file(name))
+    places = [(each["dataset"], _held_out(each["per_class"])["per_class"]) for each in settings]
+    given = [rates.get((*place, families(each))) for place, each in zip(places, settings, strict=True)]
+    return [each | {"rate": rate} for each, rate in zip(settings, given, strict=True) if rate is not None]
