@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from cnnlessons import __version__
 
 BENCHMARKS = Path(__file__).parents[1] / "tests" / "benchmarks"
 NO_GPU = "none found: everything in this course runs without one"
+CPUINFO = Path("/proc/cpuinfo")
+NO_AVX = "without AVX, which TensorFlow needs: cells that use Keras cannot run here"
 
 # What a package is called here, and the names it is installed under.
 PACKAGES = {
@@ -159,11 +162,11 @@ def machine(gpu: bool = False) -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Return the model as the system names it; Linux tells it only in a file."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+    """Return the model as the system names it; Linux tells it, and what it can do, only in a file."""
+    text = CPUINFO.read_text() if CPUINFO.is_file() else ""
+    told = dict(re.findall(r"^(model name|flags)\s*: *(.*)$", text, re.MULTILINE))
+    lacks = "avx" not in told.get("flags", "avx").split()
+    return (told.get("model name") or platform.processor() or platform.machine()) + lacks * f" ({NO_AVX})"
 
 
 def _cores() -> int:
@@ -211,6 +214,8 @@ def _gpu_of_tensorflow() -> str:
     if answer.stdout:
         return ", ".join(answer.stdout.splitlines()) + " (usable by TensorFlow)"
     present = _gpu_of_driver()
+    if answer.returncode not in (0, 1):  # 1: it is not installed, as another line says
+        return f"not known: TensorFlow ended with exit status {answer.returncode}, as on a processor without AVX"
     return present if present == NO_GPU else f"{present} (which this TensorFlow does not use)"
 
 

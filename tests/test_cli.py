@@ -67,6 +67,24 @@ def test_the_machine_has_the_versions_that_are_installed_and_the_data_that_are_t
     assert machine["photographs, offline"] == str(len(datasets.photographs()))
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [("flags\t\t: fpu sse4_2 avx avx2", False), ("flags\t\t: fpu sse4_2", True), ("Features\t: fp asimd", False)],
+)
+def test_a_processor_without_avx_is_described_as_such(monkeypatch, tmp_path, flags, told):
+    monkeypatch.setattr(cli, "CPUINFO", tmp_path / "cpuinfo")
+    cli.CPUINFO.write_text(f"processor\t: 0\nmodel name\t: avx 3000\n{flags}\n" * 2)
+    assert cli.machine()["processor"] == "avx 3000" + (f" ({cli.NO_AVX})" if told else "")
+
+
+@pytest.mark.parametrize(
+    "status", [-4, -6, 0xC000001D]
+)  # illegal instruction, TensorFlow's own end, Windows's name for it
+def test_a_tensorflow_that_ends_its_process_is_told(monkeypatch, status):
+    monkeypatch.setattr(cli.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], status, stdout=""))
+    assert f"TensorFlow ended with exit status {status}" in cli.machine(gpu=True)["GPU"]
+
+
 def test_a_package_that_is_missing_is_said_to_be_missing(monkeypatch):
     monkeypatch.setattr(cli, "PACKAGES", {"Keras": ("no-such-keras",), "TensorFlow": ("no-such-thing", "pip-of-none")})
     machine = cli.machine()

@@ -25,7 +25,7 @@ from cnnlessons import __version__, shapes
 from cnnlessons.experiments.handcrafted import train_stem
 from cnnlessons.experiments.rows import FAILED, Table, key, plain, sole_writer
 
-DIED = "the process that trained it died, perhaps for want of memory"
+DIED = "the process that trained it died, perhaps for want of memory, or of the AVX that TensorFlow needs"
 # Columns that are written beside the setting and the results.
 RESERVED = frozenset(
     {"seed", "seconds", FAILED, "python", "numpy", "cnnlessons", "commit", "device", "keras", "backend"}
