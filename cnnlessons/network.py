@@ -356,11 +356,9 @@ class Sequential:
             raise RuntimeError("the network has no weights yet; give Sequential an input_shape or show it images")
 
     def _checked_images(self, images, name="images"):
-        images = ops.numbers(images, name, "(N, H, W, C)")
+        images = ops.finite(images, name, "(N, H, W, C)")
         if images.ndim < 2:
             raise ValueError(f"{name} must have shape (N, H, W, C), got shape {images.shape}")
-        if images.dtype.kind == "f" and not np.isfinite(images).all():
-            raise ValueError(f"{name} must be finite, got NaN or infinity; look for them with np.isfinite({name})")
         if self.input_shape is None:
             self.build(images.shape[1:])
         if images.shape[1:] != self.input_shape:

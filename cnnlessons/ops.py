@@ -772,6 +772,14 @@ def numbers(array, name, form="any shape", axes=None):
     return array
 
 
+def finite(array, name, form="any shape"):
+    """Return `array` as an ndarray of finite real numbers, or say what is wrong."""
+    array = numbers(array, name, form)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
+    return array
+
+
 def _axes_remedy(array, name, axes):
     if axes == 4 and array.ndim == 3:
         return f"; for one image write {name}[None]" if name == "images" else f"; add an axis, {name}[..., None]"

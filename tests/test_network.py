@@ -1258,7 +1258,7 @@ MISSHAPEN = r"must have shape \(N, 6, 6, 1\), which this network was built for, 
         (
             np.where(IMAGES > 2, np.nan, IMAGES),
             ValueError,
-            r"must be finite, got NaN or infinity; look .*np.isfinite\(",
+            r"must be finite, got NaN or infinity; find .*np.isfinite\(",
         ),
         (np.where(IMAGES > 2, np.inf, IMAGES), ValueError, "must be finite, got NaN or infinity"),
         (IMAGES.astype(str), TypeError, r"must hold real numbers, got dtype <U.* with shape \(14, 6, 6, 1\)"),

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnlessons.capacity.checks import finite, number
+from cnnlessons import ops
+from cnnlessons.capacity.checks import number
 
 
 def variance_shares(activations):
@@ -118,7 +119,7 @@ def neighbour_correlation(activations):
     -----
     Taught in lesson 10.
     """
-    maps = finite(activations, "activations")
+    maps = ops.finite(activations, "activations")
     if maps.ndim != 4 or min(maps.shape[1:3]) < 2 or not maps.size:
         raise ValueError(f"activations must have shape (N, H, W, C), H and W at least 2, got {maps.shape}")
     _covariance(_rows(maps))
@@ -155,7 +156,7 @@ _ROUNDING = 1e-12  # shares are added up
 
 def _rows(activations):
     """Return activations as floats, a row for each position: (positions, C)."""
-    activations = finite(activations, "activations")
+    activations = ops.finite(activations, "activations")
     if activations.ndim not in (2, 4) or not activations.size:
         raise ValueError(f"activations must have shape (N, H, W, C) or (positions, C), got {activations.shape}")
     return activations.reshape(-1, activations.shape[-1]).astype(float)

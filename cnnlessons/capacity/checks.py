@@ -1,21 +1,11 @@
 """What the rooms of this package ask of arrays before they count with them."""
 
-import numpy as np
-
 from cnnlessons import ops, shapes
-
-
-def finite(array, name):
-    """Return an ndarray of finite real numbers, or say what is wrong with it."""
-    array = ops.numbers(array, name)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
-    return array
 
 
 def four_axes(array, name, form):
     """Return finite numbers with four axes, none of them empty."""
-    array = finite(array, name)
+    array = ops.finite(array, name)
     if array.ndim != 4:
         remedy = f"; for one of them write {name}[None]" if array.ndim == 3 and form.startswith("(N") else ""
         raise ValueError(f"{name} must have shape {form}, got {array.shape}{remedy}")

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import fft
 from scipy.sparse.linalg import LinearOperator, lsqr
 
-from cnnlessons import shapes
-from cnnlessons.capacity.checks import finite, images_of, kernel_of, number
+from cnnlessons import ops, shapes
+from cnnlessons.capacity.checks import images_of, kernel_of, number
 from cnnlessons.capacity.operator import (
     blocks_of,
     from_phases,
@@ -154,7 +154,7 @@ class _Search:
 
 
 def _start(start, shape):
-    start = finite(start, "start")
+    start = ops.finite(start, "start")
     if start.ndim and start.shape != shape:
         raise ValueError(f"start must be one number or have the shape of the images, {shape}, got {start.shape}")
     return np.broadcast_to(start, shape).astype(float)
@@ -312,7 +312,7 @@ def null_space_image(image, other, kernel, stride=1, *, strength=1.0):
 
 
 def _two_images(image, other):
-    image, other = finite(image, "image"), finite(other, "other")
+    image, other = ops.finite(image, "image"), ops.finite(other, "other")
     if image.ndim != 3 or image.shape != other.shape:
         raise ValueError(
             f"image and other must have the same shape (H, W, C_in), got {image.shape} and {other.shape}; a gray "

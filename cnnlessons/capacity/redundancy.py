@@ -10,8 +10,7 @@ Taught in lesson 05.
 
 import numpy as np
 
-from cnnlessons import shapes
-from cnnlessons.capacity.checks import finite
+from cnnlessons import ops, shapes
 
 
 def similarities(kernel, bias=None):
@@ -141,12 +140,12 @@ _ROUNDING = 1e-9  # a copy in float32 is exact to 1e-7 in its weights, so to 1e-
 
 def _filters(kernel, bias):
     """Return each filter with its bias as a row of floats, (C_out, weights) or (C_out, weights + 1)."""
-    kernel = finite(kernel, "kernel")
+    kernel = ops.finite(kernel, "kernel")
     if kernel.ndim < 2 or not kernel.size:
         raise ValueError(f"kernel must have shape (KH, KW, C_in, C_out) or (D_in, D_out), got {kernel.shape}")
     rows = kernel.reshape(-1, kernel.shape[-1])
     if bias is not None:
-        bias = finite(bias, "bias")
+        bias = ops.finite(bias, "bias")
         if bias.shape != kernel.shape[-1:]:
             raise ValueError(f"bias must have one number for each of {kernel.shape[-1]} filters, got {bias.shape}")
         rows = np.vstack([rows, bias])
@@ -165,7 +164,7 @@ def _share(filters, other, leader):
 
 
 def _check_outgoing(outgoing, filters):
-    outgoing = finite(outgoing, "outgoing")
+    outgoing = ops.finite(outgoing, "outgoing")
     if outgoing.ndim < 2 or outgoing.shape[-2] != filters:
         raise ValueError(
             f"outgoing must have shape (..., {filters}, K), this layer's filters before the last axis, got "
