@@ -927,7 +927,7 @@ def test_a_setting_is_read_from_its_text_as_it_was(setting):
 
 @pytest.fixture(scope="module")
 def bakery():
-    """Return a function that makes the model of a contestant of the bake-off, for small colour images."""
+    """Return a function that makes the model of a contestant of the bake-off and counts, for images of 32×32 pixels."""
     pytest.importorskip("keras", reason="Keras is not installed")
     from cnnlessons import models, stems
 
@@ -935,7 +935,8 @@ def bakery():
         options = {name: setting[name] for name in ("size", "stride", "activation") if setting[name] is not None}
         stem = getattr(stems, setting["stem"])(filters=setting["filters"], seed=0, **options)
         body = {"pool": setting["pool"], "depth": setting["depth"]}
-        return models.classifier(stem, (32, 32, 3), 10, setting["width"], 0, **body)
+        channels = 1 if setting["dataset"] in ("mnist", "spectrograms") else 3
+        return models.classifier(stem, (32, 32, channels), 10, setting["width"], 0, **body)
 
     def counted(setting):
         model = made(setting)
