@@ -1,6 +1,8 @@
 """Experiments whose contestants have rates of their own: who is trained where, at which rate, on which images."""
 
 import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -74,6 +76,22 @@ def test_the_names_of_a_setting_are_the_arguments_of_its_function(name, folder):
     known = experiments.experiment(name)
     arguments = set(inspect.signature(known.function).parameters) - {"seed"}
     assert all(set(setting) == arguments for setting in known.settings + known.tried())
+
+
+def test_the_page_about_the_evidence_lists_every_experiment_and_how_many_trainings_it_takes(folder):
+    page = (Path(__file__).parents[1] / "data" / "evidence" / "README.md").read_text(encoding="utf-8")
+    listed = dict(
+        re.findall(r"^\| `cnnlessons experiment (\w+)` \|.*\| ([\d,]+(?: \+ [\d,]+)?) \|[^|]*\|$", page, re.MULTILINE)
+    )
+    assert listed.keys() == experiments.EXPERIMENTS.keys()
+    for name, known in experiments.EXPERIMENTS.items():
+        counts = []
+        if known.tried:
+            rows_of(name)[0].to_csv(tuning.file(name), index=False)
+            tuning.chosen.cache_clear()
+            counts = [sum(len(tuning.seeds(setting)) for setting in known.tried())]
+        counts.insert(0, sum(len(known.seeds_of(setting)) for setting in known.settings))
+        assert listed[name] == " + ".join(f"{count:,}" for count in counts)
 
 
 def test_every_planned_contestant_has_a_rate_in_the_end_and_runs_once(chosen):
