@@ -181,8 +181,8 @@ def output_size(size, kernel_size, stride=1, padding="valid", dilation=1):
 class ReceptiveField(NamedTuple):
     """What one output of a chain of layers sees, in pixels of the input along one axis."""
 
-    size: int  #: pixels that can change one output
-    jump: int  #: pixels between the fields of neighbouring outputs
+    size: int  #: pixels from the first to the last that can change one output (with gaps, not all between them can)
+    jump: int  #: step from the field of one output to that of the next
     start: float  #: centre of the first output's field; the first pixel's centre is 0
 
 

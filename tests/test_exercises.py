@@ -358,6 +358,15 @@ def test_the_time_for_an_answer_is_a_positive_number(seconds):
         *[((2, 3), np.array([2, 3]), True), (["a"], ["a"], True), ("Wide", "wide ", True), (True, 1, True)],
         *[(0.33, 1 / 3, False), (786_432, 786_431, False), ([1], 1, False), ([[1], [1, 2]], [1], False)],
         *[("three", 3, False), (["a"], ["b"], False)],
+        *[("a, b", {"a, b"}, True), (["A, B "], {"a, b"}, True), ("none", set(), True), ([], set(), True)],
+        *[([4, 2, 3], {2, 3, 4}, True), ((2.0,), {2}, True), (2, {2}, True), ({"a", "b"}, {"b", "a"}, True)],
+        *[
+            ("both", {"a", "b"}, True),
+            ("both", {"a"}, False),
+            ("none", {"none of it"}, False),
+            ("a", {"a", "b"}, False),
+        ],
+        *[([2, 3, 3], {2, 3, 4}, False), ([2, 3], {2, 3, 4}, False), ("", set(), False), ([[1], [1, 2]], {1}, False)],
     ],
 )
 def test_a_prediction_is_right_if_a_reader_would_call_it_the_same(capsys, prediction, answer, same):

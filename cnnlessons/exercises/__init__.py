@@ -54,21 +54,30 @@ def compare(prediction, answer) -> None:
     prediction : object or None
         What the reader wrote down before; None if nothing.
     answer : object
-        A number, a text or an array.
+        A number, a text or an array; or a set of names or numbers, which may come in any order, alone, or as "none".
 
     Notes
     -----
     Taught in lesson 00.
     """
+    shown = sorted(answer) if isinstance(answer, set) else answer  # in the same order on every run
     if prediction is None:
         print("No prediction written.")  # first, for JupyterLab shows the first line of a folded output
-        print(f"Answer: {answer}")
-    elif _same(prediction, answer):
+        print(f"Answer: {shown}")
+    elif _same_set(prediction, answer) if isinstance(answer, set) else _same(prediction, answer):
         print(f"You predicted {prediction}.")
         print("That is the answer.")
     else:
         print(f"You predicted {prediction}.")
-        print(f"Answer: {answer}. What did you assume that is not so?")
+        print(f"Answer: {shown}. What did you assume that is not so?")
+
+
+def _same_set(prediction, answer):
+    word = str(prediction).strip().lower()
+    if word in ("none", "both"):
+        return len(answer) == ("none", None, "both").index(word)
+    each = [prediction] if isinstance(prediction, str | Real) else list(prediction)
+    return len(each) == len(answer) and all(any(_same(one, other) for one in each) for other in answer)
 
 
 def _same(prediction, answer):

@@ -210,8 +210,10 @@ class ShapeExplorer(Walk):
     def __init__(self, setting, channels, filters):
         self.size = _slider("Image size", setting.size, RANGES["size"], "Pixels of the image along each axis")
         self.kernel_size = _slider("Kernel size", setting.kernel_size, RANGES["kernel_size"], "Weights along each axis")
-        self.stride = _slider("Stride", setting.stride, RANGES["stride"], "Pixels between neighbouring windows")
-        self.dilation = _slider("Dilation", setting.dilation, RANGES["dilation"], "Pixels between a window's pixels")
+        self.stride = _slider("Stride", setting.stride, RANGES["stride"], "Step from one window to the next, in pixels")
+        self.dilation = _slider(
+            "Dilation", setting.dilation, RANGES["dilation"], "Step from one weight to the next, in pixels"
+        )
         self.channels = _slider("Channels", channels, RANGES["channels"], "Channels of the image, C_in")
         self.filters = _slider("Filters", filters, RANGES["filters"], "Filters, each makes one feature map: C_out")
         self.padding = widgets.ToggleButtons(
