@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import joblib
 import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from cnnlessons import atomic, datasets, layers, optimizers, shapes
+from cnnlessons.datasets import photos
 from cnnlessons.network import Sequential
 
 FOLDER = Path(__file__).parents[1] / "data" / "weights"
@@ -185,6 +187,40 @@ def kernels(name):
 def trained_network(task):
     """Return one whole trained network of a task, from seed 0, with 5×5 kernels: a `Sequential`. Taught in 08."""
     return Sequential.load(_existing(FOLDER / f"{task}_network.npz"))
+
+
+# K. Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional networks", IEEE Signal
+# Processing Letters 23, 2016: three networks that find faces, each looking closer than the one before.
+OTHERS = {f"mtcnn_{net}": f"mtcnn/assets/weights/{net}.lz4" for net in ("pnet", "rnet", "onet")}
+
+
+def kernels_of(name):
+    """Return the first layer's kernel of a network that other people trained, as they install it.
+
+    Parameters
+    ----------
+    name : {"mtcnn_pnet", "mtcnn_rnet", "mtcnn_onet"}
+        The three networks of the face detector MTCNN: proposal, refinement, output. data/README.md says where they
+        come from.
+
+    Returns
+    -------
+    ndarray (3, 3, 3, filters)
+        For red, green and blue; 10, 28 and 32 filters.
+
+    Raises
+    ------
+    ValueError
+        If the name is none of these.
+    FileNotFoundError
+        If the package mtcnn is not installed. Nothing is downloaded.
+
+    Notes
+    -----
+    Taught in lesson 08.
+    """
+    shapes.chosen(name, "name", list(OTHERS))
+    return joblib.load(photos.existing(OTHERS[name]))[0]
 
 
 def _existing(path):

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnlessons import cli, recorded
+from cnnlessons import cli, recorded, spectra
+from cnnlessons.datasets import photos
 
 README = Path(__file__).parents[1] / "data" / "README.md"
 ROW = re.compile(r"^\| `(\w+\.npz)` \|.*\| ([\d.]+) % \| `(\w{64})` \|$")
@@ -93,7 +94,42 @@ def test_the_recorded_files_are_small():
     assert sum(path.stat().st_size for path in recorded.FOLDER.glob("*.npz")) < 1_500_000
 
 
+# --------------------------------------------------------------------------- networks of other people
+
+
+def test_the_kernels_of_other_people_are_the_installed_files_that_are_listed():
+    row = re.compile(r"^\| `(\w+)` \| `([\w/.]+\.lz4)` \| 3×3×3 → (\d+) \| MIT \| `(\w{64})` \|$", re.MULTILINE)
+    listed = row.findall(README.read_text(encoding="utf-8"))
+    assert {name: file for name, file, *_ in listed} == recorded.OTHERS
+    for name, file, filters, checksum in listed:
+        assert hashlib.sha256(photos.installed(file).read_bytes()).hexdigest() == checksum
+        kernel = recorded.kernels_of(name)
+        assert (kernel.shape, kernel.dtype) == ((3, 3, 3, int(filters)), np.float32)
+        energy = (kernel.reshape(27, -1) ** 2).sum(axis=0)
+        assert np.isfinite(energy).all()
+        assert energy.min() > 0
+
+
+def test_the_kernels_of_other_people_hold_edges_in_grey_at_several_angles():
+    kernel = recorded.kernels_of("mtcnn_onet")
+    found = [spectra.describe(kernel[..., i]) for i in range(kernel.shape[-1])]
+    grey = [one for one in found if one.kind == "edge" and one.colour == "luminance"]
+    assert len(grey) >= 5
+    assert len({round(one.orientation / 45) % 4 for one in grey}) >= 3
+
+
 # --------------------------------------------------------------------------- asking for what is not there
+
+
+def test_an_unknown_network_of_other_people_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="name must be one of mtcnn_pnet, mtcnn_rnet, mtcnn_onet, got 'resnet'"):
+        recorded.kernels_of("resnet")
+
+
+def test_without_the_package_its_kernels_are_answered_with_what_to_install(monkeypatch):
+    monkeypatch.setattr(photos, "find_spec", lambda package: None)
+    with pytest.raises(FileNotFoundError, match=r"mtcnn/assets/weights/pnet.lz4 should .* requirements.lock.txt again"):
+        recorded.kernels_of("mtcnn_pnet")
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():

@@ -92,18 +92,24 @@ def photograph_source(name):
 def installed(file):
     """Return the path of a package's file, whether it exists or not, without importing the package."""
     package, rest = file.split("/", 1)
-    return Path(find_spec(package).origin).parent / rest
+    found = find_spec(package)
+    return Path(found.origin).parent / rest if found else Path(file)
 
 
-@cache
-def _read(file):
+def existing(file):
+    """Return the path of a package's file, or say that it is not there."""
     path = installed(file)
     if not path.is_file():
         raise FileNotFoundError(
             f"{file} should have been installed as {path}, but is not there, and nothing is downloaded here; "
             "install the versions of requirements.lock.txt again"
         )
-    return io.imread(path)
+    return path
+
+
+@cache
+def _read(file):
+    return io.imread(existing(file))
 
 
 def _resize(image, height, width):
