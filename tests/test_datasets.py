@@ -13,7 +13,6 @@ import types
 import unicodedata
 import zipfile
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -26,16 +25,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlessons import datasets
-from cnnlessons.datasets import cifar, copies, files, installed, photos, pictures, sounds, store
+from cnnlessons.datasets import benchmarks, files, installed, npz, photos, pictures, sounds, store
 from cnnlessons.kernels import ORIENTATIONS
 
 README = Path(__file__).parents[1] / "data" / "README.md"
-REAL = {name: os.environ.get(name) for name in ("CNNLESSONS_DATA", "CNNLESSONS_CACHE")}
+REAL = os.environ.get("CNNLESSONS_DATA")
 
 
 @pytest.fixture(autouse=True)
 def _nothing_from_this_machine(monkeypatch, tmp_path_factory):
-    """No network, no copy and no cache of whoever runs the tests."""
+    """No network and no copy of whoever runs the tests."""
 
     def refuse(*_):
         raise AssertionError("a test of the data sets tried to reach the network")
@@ -583,6 +582,71 @@ def test_pixels_without_a_known_black_and_white_are_not_guessed():
         pictures.pixels(lambda: floats)
 
 
+def test_sixteen_bits_of_which_few_are_used_are_bright_and_it_is_told(contained, capsys):
+    wide = {name: np.random.default_rng(seed).integers(0, 4000, (8, 8)) for seed, name in enumerate(pets(2, 2))}
+    wide["cat/0.png"][0, 0] = 4095
+    for bits in (10, 12, 14, 16):
+        stored = {name: (values.astype(np.uint16) << 4) >> (16 - bits) for name, values in wide.items()}
+        members = {name: encoded(Image.fromarray(values)) for name, values in stored.items()}
+        data = datasets.load("folder", path=contained(members, f"{bits} bits"), size=8)
+        assert data.train_images.max() > 0.95
+        expected = {np.rint(values / (2**bits - 1) * 255).astype(np.uint8).tobytes() for values in stored.values()}
+        assert {np.rint(image * 255).astype(np.uint8).tobytes() for image in every_image(data)} == expected
+        said = f"no value above {2**bits - 1}, which is taken for white ({bits} bits)."
+        assert (said in capsys.readouterr().out) == (bits < 16)
+        assert (f"{bits} of 16 bits used" in data.source) == (bits < 16)
+
+
+def png_of_16_bits(colours):
+    """Return a PNG of 16 bits a channel, which Pillow does not write."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours)
+    chunks = [(b"IHDR", struct.pack(">2I5B", *colours.shape[1::-1], 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows))]
+    data = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    ]
+    return (
+        b"\x89PNG\r\n\x1a\n" + b"".join(data) + struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    )
+
+
+def test_colours_of_12_bits_in_16_are_left_out_and_those_of_16_are_not(contained):
+    for bits in (12, 16):
+        colours = {
+            name: np.random.default_rng(seed).integers(0, 2**bits, (8, 8, 3)) for seed, name in enumerate(pets(2, 2))
+        }
+        path = contained({name: png_of_16_bits(values) for name, values in colours.items()}, f"{bits} bits")
+        if bits == 12:
+            refused(
+                lambda path=path: datasets.load("folder", path=path),
+                ValueError,
+                "holds colours of 12 bits in 16, of which",
+            )
+        else:
+            assert datasets.load("folder", path=path, size=8).train_images.max() > 0.9
+
+
+def tiff_of_16_bits(values, white_is_zero):
+    tags = {256: values.shape[1], 257: values.shape[0], 258: 16, 259: 1, 262: 1 - white_is_zero, 273: 0, 277: 1}
+    tags |= {278: values.shape[0], 279: 2 * values.size}
+    tags[273] = 8 + 2 + 12 * len(tags) + 4
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0)
+    return header + values.astype("<u2").tobytes()
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_a_file_says_whether_its_zero_is_white(bits):
+    values = np.array([[0, 2**bits - 1]])
+    for white_is_zero, expected in ((False, [0, 255]), (True, [255, 0])):
+        picture = pictures.decoded(lambda white=white_is_zero: tiff_of_16_bits(values, white))
+        assert pictures.in_eight_bits(picture, pictures.depth([picture])).ravel().tolist() == expected
+
+
+def test_sixteen_bits_of_a_portable_graymap_are_read():
+    content = b"P5 2 1 4095\n" + np.array([0, 4095], ">u2").tobytes()
+    assert pictures.pixels(lambda: content).ravel().tolist() == [0, 255]
+
+
 STORED = {  # the tag of the camera, and how its sensor lay: what undoes it is in the standard, EXIF 2.3, 4.6.4
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],
@@ -974,12 +1038,151 @@ def test_a_file_that_may_not_be_read_is_left_out_and_a_folder_is_named(tmp_path,
 def test_a_zip_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     path = zipped(tmp_path / "pets.zip", pets())
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(zipfile, "ZipFile", refuse)
     words = "path: '.*pets.zip' may not be read; ask for the right, or copy it"
     refused(lambda: datasets.load("folder", path=path), PermissionError, words)
+
+
+def split_pets(*parts):
+    """The same class folders in each part, with other pictures."""
+    return {
+        f"{part}/{kind}/{number}.png": encoded(noise(100 * place + 10 * len(kind) + number + (kind == "dog") * 50))
+        for place, part in enumerate(parts)
+        for kind in ("cat", "dog")
+        for number in range(3 - (place > 0))
+    }
+
+
+PARTS = {
+    "train and test": ("train", "test"),
+    "training_set and test_set": ("training_set", "test_set"),
+    "wrapped twice": ("seg_train/seg_train", "seg_test/seg_test"),
+    "inside another": ("pets/Train", "pets/Test"),
+    "one for validation": ("TrainData", "valid"),
+}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_a_folder_that_is_split_already_stays_so(contained, parts, capsys):
+    data = datasets.load("folder", path=contained(split_pets(*PARTS[parts])), size=8)
+    assert data.class_names == ("cat", "dog")
+    assert (len(data.train_images), len(data.test_images)) == (6, 4)
+    members = split_pets(*PARTS[parts])
+    tests = {
+        pictures.pixels(lambda file=file: file).tobytes()
+        for name, file in members.items()
+        if name.startswith(PARTS[parts][1])
+    }
+    assert {np.rint(image * 255).astype(np.uint8).tobytes() for image in data.test_images} == tests
+    assert "(train)" in data.source
+    assert "test_share and seed change nothing" in capsys.readouterr().out
+
+
+def test_classes_that_are_each_split_and_parts_that_nobody_asked_for(contained):
+    each = {
+        "/".join([*reversed(name.split("/")[:2]), name.split("/")[2]]): file
+        for name, file in split_pets("train", "test").items()
+    }
+    data = datasets.load("folder", path=contained(each), size=8)
+    assert (data.class_names, len(data.train_images), len(data.test_images)) == (("cat", "dog"), 6, 4)
+    more = split_pets("train", "test", "val") | {"pred/1.png": encoded(noise(7))}
+    again = datasets.load("folder", path=contained(more, "more"), size=8)
+    assert (len(again.train_images), len(again.test_images), len(again.skipped)) == (6, 4, 5)
+    assert {reason for _, reason in again.skipped} == {"lies in no class folder of 'train' or 'test'"}
+
+
+# Folders that systems and programs make
+
+
+PHOTOS = {
+    f"{kind}/{number}.jpg": encoded(datasets.photograph(name, size=64, dtype=np.uint8)[..., :3], "JPEG", quality=95)
+    for kind, names in (("cat", ["chelsea", "coffee", "rocket"]), ("dog", ["astronaut", "retina", "colorwheel"]))
+    for number, name in enumerate(names)
+}
+
+
+def smaller(content, side=32):
+    with Image.open(io.BytesIO(content)) as picture:
+        return encoded(picture.resize((side, side)), "JPEG")
+
+
+MADE = {
+    "a NAS": lambda kind, name: f"{kind}/@eaDir/{name}/SYNOPHOTO_THUMB_M.jpg",
+    "a NAS, at the top": lambda kind, name: f"@eaDir/{kind}/{name}/THUMB.jpg",
+    "a bin": lambda kind, name: f"#recycle/{kind}/{name}",
+    "an album": lambda kind, name: f"{kind}/Vorschau/klein_{name}",
+    "an album, at the top": lambda kind, name: f"thumbs/{kind}_{name}",
+    "a folder a file": lambda kind, name: f"{kind}/cache/{name}/s.jpg",
+}
+
+
+@pytest.mark.parametrize("place", MADE)
+def test_smaller_pictures_that_a_system_keeps_are_neither_images_nor_classes(contained, place, capsys):
+    clean = datasets.load("folder", path=contained(PHOTOS, "clean"), size=16)
+    made = {MADE[place](*name.split("/")): smaller(content) for name, content in PHOTOS.items()}
+    data = datasets.load("folder", path=contained(PHOTOS | made), size=16)
+    assert data.class_names == ("cat", "dog")
+    assert_equal(data, clean)
+    assert data.skipped
+    assert "are left out" in capsys.readouterr().out
+
+
+def test_a_folder_with_one_picture_of_its_own_is_kept_whole(contained):
+    more = {f"cat/more/{name[4:]}": smaller(content) for name, content in PHOTOS.items() if name.startswith("cat")}
+    more["cat/more/new.png"] = encoded(noise(3, 40, 40, 3))
+    data = datasets.load("folder", path=contained(PHOTOS | more), size=16)
+    assert len(every_image(data)) == 10
+    assert data.skipped == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "encoding", "said"),
+    [
+        (("Äpfel", "Nüsse"), "utf-8", ""),
+        (("Äpfel", "Größe", "été"), "cp437", ""),
+        (("Ávila", "João"), "cp850", ""),
+        (("猫", "犬"), "cp932", "Japanese"),
+        (("リンゴ", "表"), "cp932", "Japanese"),  # the second byte of 表 is a backslash
+        (("кошка", "собака"), "cp866", "Russian"),
+    ],
+)
+def test_names_in_a_zip_file_that_does_not_tell_their_encoding(tmp_path, names, encoding, said, capsys):
+    form = "NFD" if encoding == "utf-8" else "NFC"  # as the Finder writes
+    path = zipped(tmp_path / "pets.zip", untold(names, lambda name: unicodedata.normalize(form, name).encode(encoding)))
+    data = datasets.load("folder", path=path, size=8)
+    assert data.class_names == tuple(sorted(names, key=str.casefold))
+    assert (f"read as {said}" in capsys.readouterr().out) == bool(said)
+
+
+def test_names_that_may_be_of_several_languages_are_asked_for(tmp_path):
+    path = zipped(tmp_path / "pets.zip", untold(("고양이", "개"), lambda name: name.encode("cp949")))
+    words = r"'개/0.png' if zip_names='cp949' \(Korean\): give zip_names"
+    refused(lambda: datasets.load("folder", path=path), ValueError, words)
+    assert datasets.load("folder", path=path, size=8, zip_names="cp949").class_names == ("개", "고양이")
+    for wrong in ("cp000", "ascii"):
+        refused(
+            lambda wrong=wrong: datasets.load("folder", path=path, zip_names=wrong), ValueError, "zip_names must be"
+        )
+
+
+class Untold(zipfile.ZipInfo):
+    """A member whose name is bytes that do not tell their encoding."""
+
+    __slots__ = ("raw",)
+
+    def _encodeFilenameFlags(self):
+        return self.raw, 0
+
+
+def untold(names, encode):
+    members = []
+    for seed, name in enumerate(f"{kind}/{number}.png" for kind in names for number in range(3)):
+        members.append((Untold(f"x{seed}"), encoded(noise(seed))))
+        members[-1][0].raw = encode(name)
+    return members
 
 
 @pytest.mark.parametrize(
@@ -992,9 +1195,13 @@ def test_a_zip_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
         (pets(5, 1), "two different images, one to learn and one to test; 'dog' in .* holds 1; add"),
         (pets(5, 1) | {"dog/a.txt": b"a"}, "'dog' in .* holds 1; 'dog/a.txt' is not a picture.*; add images"),
         (
-            {f"{part}/{name}": content for part in ("train", "test") for name, content in pets().items()},
+            {f"{part}/{number}.png": encoded(noise(number)) for number, part in enumerate(["train", "test"] * 4)},
             "holds 'test', 'train', which are parts of a split and not classes; give the folder of one part",
         ),
+        (split_pets("fold_1", "fold_2"), "'fold_1', 'fold_2' hold the same sub-folders, 'cat', 'dog'; give"),
+        (split_pets("monday", "tuesday/more"), "'monday', 'tuesday' hold the same sub-folders"),
+        (split_pets("train", "test", "val", "train_extra"), "hold the same sub-folders, 'cat', 'dog'"),
+        (pets() | split_pets("test"), "'test' holds folders named like those beside it"),
     ],
 )
 def test_a_folder_that_is_no_data_set_is_refused(contained, members, words):
@@ -1035,7 +1242,7 @@ def small_cifar(train=3, test=2, prefix="cifar10/"):
     """Return the files of a CIFAR-10 with so many images a class, each of another seed."""
     members = {}
     for part, count in (("train", train), ("test", test)):
-        for label, name in enumerate(cifar.CLASS_NAMES):
+        for label, name in enumerate(benchmarks.CIFAR10.class_names):
             for number in range(count):
                 seed = 1000 * (part == "test") + 100 * label + number
                 members[f"{prefix}{part}/{name}/{number:04}.png"] = encoded(noise(seed, 32, 32, 3))
@@ -1092,7 +1299,7 @@ def test_your_copy_of_cifar10_is_found_and_read(place, tmp_path, monkeypatch, ca
     (tmp_path / "cifar100.npz").write_bytes(b"another data set")
     (tmp_path / "mnist.npz").write_bytes(b"another data set")
     monkeypatch.setenv("CNNLESSONS_DATA", str(PLACES[place](tmp_path)))
-    assert cifar.here()
+    assert offline("cifar10")
     data, expected = datasets.load("cifar10"), small_arrays()
     for part, images, labels in (
         ("train", data.train_images, data.train_labels),
@@ -1100,7 +1307,7 @@ def test_your_copy_of_cifar10_is_found_and_read(place, tmp_path, monkeypatch, ca
     ):
         np.testing.assert_array_equal(images, expected[f"{part}_images"].astype(np.float32) / 255, strict=True)
         np.testing.assert_array_equal(labels, expected[f"{part}_labels"].astype(np.int64), strict=True)
-    assert data.class_names == cifar.CLASS_NAMES
+    assert data.class_names == benchmarks.CIFAR10.class_names
     assert data.source.startswith("A. Krizhevsky 2009")
     said = capsys.readouterr().out
     assert (
@@ -1115,12 +1322,11 @@ def test_the_source_tells_the_file_and_its_checksum_but_no_folder_of_this_machin
     assert str(tmp_path) not in source
 
 
-def test_the_second_time_the_images_come_from_the_cache(copy, monkeypatch):
-    first = datasets.load("cifar10")
-    monkeypatch.setattr(pictures, "pixels", lambda *_: pytest.fail("an image was decoded again"))
-    second = datasets.load("cifar10")
-    assert_equal(first, second)
-    assert first.source == second.source
+def test_only_the_images_that_are_drawn_are_decoded(copy, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(pictures, "pixels", lambda read, real=pictures.pixels: decoded.append(read) or real(read))
+    datasets.load("cifar10", per_class=1, test_per_class=1)
+    assert len(decoded) == 20
 
 
 @pytest.mark.parametrize("place", ["a zip file", "a folder of class folders"])
@@ -1132,29 +1338,6 @@ def test_a_copy_that_has_changed_is_read_again(place, tmp_path, monkeypatch):
     (zipped if path.is_file() else unpacked)(path, changed)
     after = datasets.load("cifar10")
     assert (before.train_images != after.train_images).any(axis=(1, 2, 3)).sum() == 1
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda kept: b"", lambda kept: kept[:5000], lambda kept: kept[:3000] + b"oops" + kept[3004:]]
-)
-def test_a_damaged_cache_is_made_again(copy, damage):
-    first = datasets.load("cifar10")
-    (kept,) = store.folder().iterdir()
-    content = kept.read_bytes()
-    kept.write_bytes(damage(content))
-    assert_equal(datasets.load("cifar10"), first)
-    assert len(kept.read_bytes()) == len(content)
-
-
-def test_a_cache_that_cannot_be_written_costs_a_sentence_and_no_more(copy, monkeypatch, tmp_path, capsys):
-    expected = datasets.load("cifar10")
-    (tmp_path / "a file").write_bytes(b"")
-    monkeypatch.setenv("CNNLESSONS_CACHE", str(tmp_path / "a file" / "cache"))
-    capsys.readouterr()
-    assert_equal(datasets.load("cifar10"), expected)
-    assert re.match(
-        r"The images could not be kept in '.*cache' \(.+\), so the next time takes as long", capsys.readouterr().out
-    )
 
 
 def test_a_write_that_breaks_off_leaves_nothing_behind(monkeypatch):
@@ -1169,18 +1352,6 @@ def test_a_write_that_breaks_off_leaves_nothing_behind(monkeypatch):
     assert [path.name for path in store.folder().iterdir()] == ["key.npz"]
     with np.load(store.file("key")) as kept:
         np.testing.assert_array_equal(kept["a"], [0, 1, 2])
-
-
-def test_who_reads_while_others_write_gets_a_whole_file():
-    arrays = small_arrays() | {"source": np.array("somewhere")}
-    store.write("key", arrays)
-    with ThreadPoolExecutor(4) as pool:
-        writing = [pool.submit(store.write, "key", arrays) for _ in range(10)]
-        reading = [pool.submit(cifar._from_cache, store.file("key")) for _ in range(20)]
-    assert [job.exception() for job in writing] == [None] * 10
-    for job in reading:
-        np.testing.assert_array_equal(job.result()[0]["train_images"], arrays["train_images"])
-    assert len(list(store.folder().iterdir())) == 1
 
 
 @pytest.mark.parametrize(
@@ -1259,19 +1430,18 @@ ELSEWHERE = {name.replace("cifar10", "elsewhere"): content for name, content in 
             "are 32 × 32 pixels; 'cifar10/train/cat/a.png' .* 8 × 8",
         ),
         (without("test/frog"), "the part 'test' holds no image of frog; take another copy"),
-        (without("train/"), "the part 'train' holds no image of airplane, .*truck"),
+        (without("train/"), "must name CIFAR-10, .* but the classes airplane, .*truck"),
         (
             pets(),
-            "must hold train/airplane/… to test/truck/… once; .* holds it 0 times; images of your own are read by",
+            r"must name CIFAR-10, .* holds no such folders but the classes cat, dog\. What to do",
         ),
-        (small_cifar() | ELSEWHERE, "holds it 2 times"),
+        (small_cifar() | ELSEWHERE, "holds no such folders but the classes cifar10, elsewhere"),
         ([("../a.png", b""), *small_cifar().items()], "'../a.png' in .* has a name that leads out of the zip file"),
     ],
 )
 def test_a_copy_that_is_not_all_right_is_refused_and_its_file_named(tmp_path, monkeypatch, members, words):
     monkeypatch.setenv("CNNLESSONS_DATA", str(zipped(tmp_path / "cifar10.zip", members)))
     refused(lambda: datasets.load("cifar10"), ValueError, words)
-    assert not store.folder().exists() or not list(store.folder().iterdir())
 
 
 def test_a_gray_image_of_cifar10_is_gray_in_all_channels(tmp_path, monkeypatch):
@@ -1282,7 +1452,7 @@ def test_a_gray_image_of_cifar10_is_gray_in_all_channels(tmp_path, monkeypatch):
 
 
 def test_more_images_than_cifar10_has_are_not_cifar10(copy, monkeypatch):
-    monkeypatch.setattr(cifar, "COMPLETE", {"train": 30, "test": 19})
+    monkeypatch.setitem(benchmarks.CIFAR10.complete, "test", 19)
     refused(lambda: datasets.load("cifar10"), ValueError, "the part 'test' holds 20 images, more than there are")
 
 
@@ -1290,18 +1460,22 @@ def test_more_images_than_cifar10_has_are_not_cifar10(copy, monkeypatch):
     ("given", "error", "words"),
     [
         ("nowhere", FileNotFoundError, "CNNLESSONS_DATA must be a folder or a file that exists, got 'nowhere'"),
-        (__file__, ValueError, "CNNLESSONS_DATA must name an .npz file, a .zip file or a folder, got"),
+        (
+            __file__,
+            FileNotFoundError,
+            "CNNLESSONS_DATA must name CIFAR-10, or a folder with files .* an .npz file, or class",
+        ),
         (
             str(Path(__file__).parent),
             FileNotFoundError,
-            "holds neither train/airplane/… to test/truck/… nor an .npz file",
+            "class folders, such as train/airplane .* Kaggle is said in data/README.md",
         ),
     ],
 )
 def test_a_variable_that_names_no_copy_is_refused(monkeypatch, given, error, words):
     monkeypatch.setenv("CNNLESSONS_DATA", given)
     refused(lambda: datasets.load("cifar10"), error, words)
-    assert not cifar.here()
+    assert not offline("cifar10")
 
 
 # CIFAR-10 in an npz file
@@ -1363,8 +1537,9 @@ def test_arrays_are_read_under_both_names_and_in_each_form(tmp_path, monkeypatch
         (changed(test_labels=np.arange(20)), "test_labels .* must be indices from 0 to 9, got 0 to 19"),
         (changed(test_labels=np.arange(20) % 10 - 1), "test_labels .* got -1 to 8"),
         (changed(test_labels=np.zeros(20)), "test_labels .* must be whole numbers, .* got float64; save labels.astype"),
+        (changed(test_labels=np.eye(20)), r"test_labels .* got the shape \(20, 20\); save labels.argmax"),
         (changed(test_labels=np.zeros(20, dtype=bool)), "test_labels .* must be whole numbers, .* got bool"),
-        (changed(test_labels=np.array(["cat"] * 20)), "test_labels .* must be whole numbers, .* got <U3"),
+        (changed(test_labels=np.array(["cat"] * 20)), "got <U3; save the place of each in the list of classes"),
         (changed(test_labels=np.array([7] * 20, dtype=object)), "test_labels .* must be whole numbers, .* got object"),
         (changed(train_images=np.zeros(30, dtype="U1,U2")), "train_images .* must be uint8"),
     ],
@@ -1426,7 +1601,7 @@ def test_a_damaged_npz_file_never_shows_an_error_of_the_inside(tmp_path_factory,
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.sampled_from([len(content), len(content) // 2]))])
     try:
-        read = cifar._read(path)
+        read = npz.read(path, (32, 32, 3), 10, benchmarks.CIFAR10.complete)
     except ValueError as error:
         read = str(error)
     if isinstance(read, str):
@@ -1497,6 +1672,39 @@ def test_your_copy_of_mnist_is_read_in_each_form(form, tmp_path, monkeypatch):
     assert data.test_images.dtype == np.float32
 
 
+def test_mnist_and_cifar10_are_read_from_class_folders_alike(tmp_path, monkeypatch):
+    monkeypatch.setitem(benchmarks.MNIST.complete, "test", 20)
+    members = {
+        f"mnist_png/{part}/{digit}/{number}.png": encoded(
+            noise(10 * digit + number + 1000 * (part == "training"), 28, 28)
+        )
+        for part in ("training", "testing")
+        for digit in range(10)
+        for number in range(2)
+    }
+    monkeypatch.setenv("CNNLESSONS_DATA", str(zipped(tmp_path / "mnist.zip", members).parent))
+    assert offline("mnist")
+    data = datasets.load("mnist", test_per_class=1)
+    for label, image in zip(data.test_labels, data.test_images, strict=True):
+        assert any(
+            np.array_equal(np.rint(255 * image[..., 0]), noise(10 * label + number, 28, 28)) for number in range(2)
+        )
+
+
+@pytest.mark.parametrize(
+    "name", ["cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz", "cifar-10-batches-bin/test_batch.bin"]
+)
+def test_of_a_copy_that_is_not_read_it_is_told_what_to_do(tmp_path, monkeypatch, name):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"batches")
+    for named in (tmp_path, tmp_path / name.split("/")[0]):
+        monkeypatch.setenv("CNNLESSONS_DATA", str(named))
+        message = refused(lambda: datasets.load("cifar10"), (OSError, ValueError), "CNNLESSONS_DATA must name CIFAR-10")
+        assert "an .npz file, or class folders" in message
+        assert "What to do with official archives, batches and files of Kaggle is said in data/README.md" in message
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -1517,7 +1725,7 @@ def test_a_split_of_mnist_that_cannot_be_made_is_refused(mnist_copy, options, wo
         ({"images": np.zeros((9, 28, 28), np.uint8)}, r"lacks the array labels \(or y_test\); it holds images"),
         (
             {"images": np.zeros((9, 28, 28), np.uint8), "labels": np.zeros(9, int)},
-            "mnist.npz' must hold all 10,000 images, got 9; take another copy",
+            "MNIST must have all 10,000 test images, got 9 from mnist.npz; take another copy",
         ),
         (
             {"images": np.zeros((9, 784), np.uint8), "labels": np.zeros(9, int)},
@@ -1549,7 +1757,7 @@ def test_mnist_is_here_if_your_copy_or_keras_has_it(mnist_copy, monkeypatch, tmp
     saved(keras_home / "datasets" / "mnist.npz", {})
     monkeypatch.setenv("KERAS_HOME", str(keras_home))
     for installed_or_not in (True, False):
-        monkeypatch.setattr(copies, "find_spec", lambda name, found=installed_or_not: found or None)
+        monkeypatch.setattr(benchmarks, "find_spec", lambda name, found=installed_or_not: found or None)
         assert offline("mnist") == installed_or_not
     monkeypatch.setenv("CNNLESSONS_DATA", "nowhere")
     assert not offline("mnist")
@@ -1570,7 +1778,7 @@ def test_without_a_copy_of_mnist_the_error_says_how_to_get_one(fake_keras, monke
 
     fake_keras.datasets.mnist.load_data = load_data
     message = refused(lambda: datasets.load("mnist"), FileNotFoundError, "MNIST .* Keras could not get it .URL fetch")
-    assert "set CNNLESSONS_DATA to your copy (an .npz file whose name starts with mnist" in message
+    assert "set CNNLESSONS_DATA to your copy (an .npz file, or class folders, such as train/0 and test/0" in message
     monkeypatch.setitem(sys.modules, "keras", None)
     refused(lambda: datasets.load("mnist"), FileNotFoundError, "MNIST is not on this machine, nor is Keras")
 
@@ -1610,13 +1818,11 @@ def fake_keras(monkeypatch):
 
 
 @pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
-def test_without_a_copy_of_yours_keras_is_asked_once(fake_keras, layout):
+def test_without_a_copy_of_yours_keras_is_asked(fake_keras, layout):
     fake_keras.layout = layout
-    assert not cifar.here()
-    first, second = datasets.load("cifar10"), datasets.load("cifar10")
+    assert not offline("cifar10")
+    first = datasets.load("cifar10")
     assert fake_keras.asked == 1
-    assert cifar.here()
-    assert_equal(first, second)
     np.testing.assert_array_equal(first.train_images, small_arrays()["train_images"] / np.float32(255))
     np.testing.assert_array_equal(first.test_labels, small_arrays()["test_labels"])
     assert "downloaded by Keras, sha256 6d958be0" in first.source
@@ -1653,8 +1859,8 @@ def test_what_keras_downloaded_for_others_counts_as_here(monkeypatch, tmp_path):
     archive.write_bytes(b"")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     for installed_or_not in (True, False):
-        monkeypatch.setattr(copies, "find_spec", lambda name, found=installed_or_not: found or None)
-        assert cifar.here() == installed_or_not
+        monkeypatch.setattr(benchmarks, "find_spec", lambda name, found=installed_or_not: found or None)
+        assert offline("cifar10") == installed_or_not
 
 
 def test_what_keras_downloaded_for_other_work_is_taken_over(fake_keras, monkeypatch, tmp_path):
@@ -1663,8 +1869,8 @@ def test_what_keras_downloaded_for_other_work_is_taken_over(fake_keras, monkeypa
     before.write_bytes(b"the archive")
     home = tmp_path / "keras" / "cnnlessons"
     monkeypatch.setenv("KERAS_HOME", str(home))
-    monkeypatch.setattr(copies, "find_spec", lambda name: True)
-    assert cifar.here()
+    monkeypatch.setattr(benchmarks, "find_spec", lambda name: True)
+    assert offline("cifar10")
     datasets.load("cifar10")
     assert (home / "datasets" / before.name).read_bytes() == b"the archive"
 
@@ -1672,10 +1878,9 @@ def test_what_keras_downloaded_for_other_work_is_taken_over(fake_keras, monkeypa
 # The real CIFAR-10
 
 
-@pytest.mark.skipif(not REAL["CNNLESSONS_DATA"], reason="CNNLESSONS_DATA names no copy of CIFAR-10")
+@pytest.mark.skipif(not REAL, reason="CNNLESSONS_DATA names no copy of CIFAR-10")
 def test_the_real_cifar10_is_complete_and_balanced(monkeypatch):
-    for name, value in REAL.items():
-        monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CNNLESSONS_DATA", REAL)
     data = datasets.load("cifar10")
     assert data.train_images.shape == (50_000, 32, 32, 3)
     assert data.test_images.shape == (10_000, 32, 32, 3)

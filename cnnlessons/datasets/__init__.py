@@ -10,8 +10,9 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cnnlessons.datasets import cifar, photos
-from cnnlessons.datasets.cifar import cifar10
+from cnnlessons.datasets import benchmarks, photos
+from cnnlessons.datasets.benchmarks import cifar10, mnist
+from cnnlessons.datasets.class_folders import folder
 from cnnlessons.datasets.drawn import lines
 from cnnlessons.datasets.installed import (
     DIGITS_FILE,
@@ -21,10 +22,6 @@ from cnnlessons.datasets.installed import (
     digits,
     photo_patches,
 )
-from cnnlessons.datasets.mnist import SOURCE as MNIST_SOURCE
-from cnnlessons.datasets.mnist import here as mnist_is_here
-from cnnlessons.datasets.mnist import mnist
-from cnnlessons.datasets.own import folder
 from cnnlessons.datasets.photos import PhotographSource, photograph, photograph_source, photographs
 from cnnlessons.datasets.records import Dataset, Skipped
 from cnnlessons.datasets.sounds import INSTRUMENTS, melody, spectrograms
@@ -149,16 +146,16 @@ _SOURCES = (
     DatasetSource(
         "cifar10",
         "60,000 small photographs, 32 × 32 × 3; which of ten kinds of animal or vehicle is it?",
-        cifar.SOURCE,
+        benchmarks.CIFAR10.source,
         cifar10,
-        here=cifar.here,
+        here=lambda: benchmarks.here(benchmarks.CIFAR10),
     ),
     DatasetSource(
         "mnist",
         "10,000 handwritten digits, 28 × 28 × 1; which digit is it?",
-        MNIST_SOURCE,
+        benchmarks.MNIST.source,
         mnist,
-        here=mnist_is_here,
+        here=lambda: benchmarks.here(benchmarks.MNIST),
     ),
     DatasetSource("folder", "your own images; which sub-folder do they lie in?", "a folder or zip of yours", folder),
 )

@@ -11,8 +11,9 @@ import struct
 import unicodedata
 import zipfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,10 +71,12 @@ def existing(path, argument):
 
 
 @contextmanager
-def opened(path, argument="path"):
+def opened(path, argument="path", zip_names=None):
     """Give the `Listing` of a folder or zip file, whose files can be read until the block ends.
 
-    Hidden files and what systems add (``.DS_Store``, ``__MACOSX``, ``Thumbs.db``, ``desktop.ini``) are passed over.
+    Hidden files and what systems add (``.DS_Store``, ``__MACOSX``, ``Thumbs.db``, ``desktop.ini``) are passed over. So
+    are folders whose names begin as only those of systems do (``@eaDir``, ``#recycle``), but these are told.
+    `zip_names` is the encoding of names in a zip file that does not tell it.
 
     Raises
     ------
@@ -86,8 +89,8 @@ def opened(path, argument="path"):
     if path.is_dir():
         yield _in_order(_walk(path, argument))
         return
-    with _zip(path, argument) as archive:
-        yield _in_order(_members(archive))
+    with _zip(path, argument, zip_names) as archive:
+        yield _in_order(_members(archive, path, zip_names))
 
 
 def _in_order(entries):
@@ -113,6 +116,15 @@ def _of_the_system(name):
     return name.startswith(".") or name.casefold() in ("__macosx", "thumbs.db", "desktop.ini")
 
 
+def _made_by_a_system(parts):
+    """Return the first of these nested folders whose name no person would give, as `Skipped`, or None."""
+    for depth, name in enumerate(parts):
+        if re.match(r"[@#$~%]\w|__", name):
+            reason = f"is a folder whose name begins as those of systems do, {name[0]!r}; rename it if it is yours"
+            return Skipped("/".join(parts[: depth + 1]), reason)
+    return None
+
+
 # --------------------------------------------------------------------------- folders
 
 
@@ -122,10 +134,13 @@ def _walk(root, argument):
 
     entries = []
     for here, folders, files in os.walk(root, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not _of_the_system(name))
         parents = tuple(_clean(part) for part in Path(here).relative_to(root).parts)
         if parents:
             entries.append(parents)
+        folders[:] = sorted(name for name in folders if not _of_the_system(name))
+        made = [_made_by_a_system((*parents, _clean(name))) for name in folders]
+        folders[:] = [name for name, by_a_system in zip(folders, made, strict=True) if not by_a_system]
+        entries += made
         entries += [_file(Path(here, name), (*parents, _clean(name))) for name in sorted(files)]
         entries += [
             Skipped("/".join([*parents, _clean(name)]), "is a link to a folder, and links to folders are not followed")
@@ -156,13 +171,17 @@ def _too_large(size):
 # --------------------------------------------------------------------------- zip files
 
 
-def _zip(path, argument):
+def _zip(path, argument, zip_names):
     try:
         if not path.is_file():
             raise zipfile.BadZipFile("not an ordinary file")
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(path, metadata_encoding=zip_names)
     except PermissionError:
         raise PermissionError(f"{argument}: {str(path)!r} may not be read; ask for the right, or copy it") from None
+    except (LookupError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f'zip_names must be the encoding of the names in {str(path)!r}, such as "cp932" ({error})'
+        ) from None
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, struct.error) as error:
         raise ValueError(
             f"{argument} must be a folder or a zip file; {str(path)!r} is neither, or is damaged ({error}); "
@@ -170,13 +189,21 @@ def _zip(path, argument):
         ) from None
 
 
-def _members(archive):
+def _members(archive, path, zip_names):
     entries, seen = [], set()
+    encoding = None if zip_names else _encoding([_raw(info) for info in archive.infolist()], path)
     for info in archive.infolist():
-        name = info.filename.replace("\\", "/")  # some programs on Windows write these
+        raw = _raw(info)
+        name = raw.decode(encoding) if encoding and raw else info.filename
+        name = name.replace("\\", "/")  # some programs on Windows write these
         parts = tuple(_clean(part) for part in name.split("/") if part not in ("", "."))
         reason = _refused(info, name)
         if reason is None and any(_of_the_system(part) for part in parts):
+            continue
+        made = _made_by_a_system(parts if name.endswith("/") else parts[:-1])
+        if reason is None and made:
+            entries += [made] * (made not in seen)
+            seen.add(made)
             continue
         if reason is None and parts in seen and not name.endswith("/"):
             reason = "is in the zip file twice, and this is the second"
@@ -188,6 +215,80 @@ def _members(archive):
             seen.add(parts)
             entries.append(File(parts, partial(archive.read, info), (info.file_size, info.CRC)))
     return entries
+
+
+# Code pages of DOS: language, the first bytes of the characters that are in use, and the least second byte.
+_PAGES = {
+    "cp932": ("Japanese", range(0x81, 0x99), 0x40),
+    "cp936": ("Chinese", range(0xA1, 0xD8), 0xA1),
+    "cp950": ("traditional Chinese", range(0xA1, 0xC7), 0x40),
+    "cp949": ("Korean", range(0xA1, 0xC9), 0xA1),
+    "cp866": ("Russian", range(0x80, 0xF2), None),  # of single bytes
+}
+
+
+def _raw(info):
+    """Return the bytes of a name whose encoding the zip file does not tell; none if it is ASCII or told."""
+    name = info.orig_filename.partition("\0")[0]
+    if info.flag_bits & 0x800 or name.isascii():
+        return b""
+    try:
+        return name.encode("cp437")  # as zipfile has read it
+    except UnicodeEncodeError:
+        return b""
+
+
+def _encoding(raw_names, path):
+    """Return the encoding of names that do not tell it: UTF-8, as the Finder writes, or a code page of DOS."""
+    readings = {}
+    for encoding in ("utf-8", "cp437", "cp850", *_PAGES):
+        with suppress(UnicodeDecodeError):
+            readings[encoding] = [raw.decode(encoding) for raw in raw_names if raw]
+    for encoding in ("utf-8", "cp437", "cp850"):
+        if encoding in readings and (encoding == "utf-8" or all(map(_is_western, readings[encoding]))):
+            return encoding
+    possible = [page for page in _PAGES if page in readings]
+    likely = [page for page in possible if all(_is_common(name, page) for name in readings[page])]
+    if len(likely) == 1:
+        print(f"The names in {Path(path).name} are read as {_PAGES[likely[0]][0]}; zip_names can say otherwise.")
+        return likely[0]
+    said = [f"{readings[page][0]!r} if zip_names={page!r} ({_PAGES[page][0]})" for page in likely or possible]
+    raise ValueError(
+        f"the names in {str(path)!r} do not tell their encoding; {readings['cp437'][0]!r} would be "
+        f"{', '.join(said) or 'in none that is known here'}: give zip_names, or make the zip file anew in UTF-8"
+    )
+
+
+def _is_common(name, page):
+    """Whether a name holds no character that is rare, or of another alphabet than those beside it."""
+    _, first, second = _PAGES[page]
+    if second is None:
+        latin = any(re.search("[a-zA-Z]", stem) for stem in _stems(name) if not stem.isascii())
+        return not latin and all(unicodedata.name(letter, "").startswith("CYR") for letter in _not_ascii(name))
+    codes = [letter.encode(page) for letter in _not_ascii(name)]
+    return all(len(code) == 2 and code[0] in first and code[1] >= second for code in codes)
+
+
+def _is_western(name):
+    """Whether a name looks like one with some accents, and not like bytes that are read wrongly."""
+    for stem in _stems(name):
+        accented = _not_ascii(stem)
+        turned = any(a.islower() and b.isupper() and not (a + b).isascii() for a, b in pairwise(stem))
+        letters = max(sum(map(str.isalpha, stem)), 2)
+        if turned or 3 * len(accented) > 2 * letters:
+            return False
+        if not all(unicodedata.name(letter, "").startswith("LATIN") for letter in accented):
+            return False
+    return True
+
+
+def _stems(name):
+    """Return the names of folders and file in a path, without a suffix."""
+    return [part.rpartition(".")[0] or part for part in re.split(r"[/\\]", name)]
+
+
+def _not_ascii(text):
+    return [letter for letter in text if not letter.isascii()]
 
 
 def _refused(info, name):

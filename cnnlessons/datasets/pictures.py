@@ -4,6 +4,7 @@ import io
 import sys
 import warnings
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -12,10 +13,37 @@ from tqdm import tqdm
 # Formats that Pillow decodes by itself; others, such as EPS, start another program.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM")
 _GRAY = ("1", "L", "LA")
+_PHOTOMETRIC = 262  # the tag of TIFF that says whether 0 is white
 
 
 class Unreadable(Exception):
     """A file that gives no pixels; the message goes on after the file's name."""
+
+
+class Decoded(NamedTuple):
+    """A picture whose brightness may still have to be found out: files of 16 bits often use fewer.
+
+    Attributes
+    ----------
+    values : ndarray (H, W, C)
+        uint8; or float32 values as they are stored in 16 bits.
+    most : int or None
+        The largest value before any resizing, if it is stored in 16 bits.
+    coarse : bool
+        Whether Pillow has kept the upper 8 of 16 bits only, as it does with colours.
+    white_is_zero : bool
+    area : int
+        Pixels of the file.
+    """
+
+    values: np.ndarray
+    most: int | None
+    coarse: bool
+    white_is_zero: bool
+    area: int
+
+
+_DEPTHS = (1, 2, 4, 8, 10, 12, 14, 16)  # bits, of masks, cameras and scanners
 
 
 def pixels(read, size=None):
@@ -38,11 +66,33 @@ def pixels(read, size=None):
     Unreadable
         If it is not a picture, damaged, or larger than Pillow's limit against decompression bombs.
     """
+    return in_eight_bits(decoded(read, size), 16)
+
+
+def depth(decoded_pictures):
+    """Return how many of 16 bits the pictures of a data set use, all together; None if none has 16."""
+    most = [picture.most for picture in decoded_pictures if picture.most is not None]
+    return next(bits for bits in _DEPTHS if max(most) < 2**bits) if most else None
+
+
+def in_eight_bits(picture, depth):
+    """Return the pixels of a `Decoded` as uint8 if white is the largest number of so many bits."""
+    if picture.most is None or (picture.coarse and depth == 16):
+        return picture.values
+    if picture.coarse:
+        raise Unreadable(f"holds colours of {depth} bits in 16, of which Pillow keeps the upper 8; save it with 8 bits")
+    white = 2**depth - 1
+    values = white - picture.values if picture.white_is_zero else picture.values
+    return np.clip(np.rint(values * (255 / white)), 0, 255).astype(np.uint8)
+
+
+def decoded(read, size=None):
+    """Return a `Decoded`; parameters and errors are those of `pixels`."""
     try:
         data = read()
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = _decoded(data, size)
+            return _decoded(data, size)
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -51,8 +101,6 @@ def pixels(read, size=None):
         raise Unreadable(f"has too many pixels; the limit is {Image.MAX_IMAGE_PIXELS:,}; save it smaller") from None
     except Exception as error:  # a damaged file can raise nearly anything, in zipfile and in each of Pillow's decoders
         raise Unreadable(f"is damaged or cannot be read ({error or type(error).__name__})") from None
-    array = np.asarray(picture)
-    return array[..., np.newaxis] if array.ndim == 2 else array
 
 
 def progress(files, what):
@@ -77,17 +125,28 @@ def _formats():
 
 def _decoded(data, size):
     with Image.open(io.BytesIO(data), formats=_formats()) as picture:
+        area, coarse = picture.width * picture.height, ";16" in str(picture.tile)
+        scaled = picture.mode == "I" and picture.format == "PPM"  # Pillow has made 65535 of the largest value
+        white_is_zero = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == 0
         if size is not None:
             picture.draft(None, (4 * size, 4 * size))  # large JPEG files are read at 1/2, 1/4 or 1/8, which saves time
-        picture = _eight_bits(ImageOps.exif_transpose(picture))
-    return picture if size is None else ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
+        picture, most = ImageOps.exif_transpose(picture), None
+    if scaled or picture.mode.startswith("I;16"):
+        values = np.asarray(picture).astype(np.float32)
+        picture, most, coarse = Image.fromarray(values), int(values.max()), False
+    else:
+        if coarse:
+            extrema = picture.getextrema() if len(picture.getbands()) > 1 else [picture.getextrema()]
+            most = 256 * max(high for _, high in extrema[: 1 if picture.mode in _GRAY else 3]) + 255
+        picture = _eight_bits(picture)
+    if size is not None:
+        picture = ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
+    array = np.asarray(picture)
+    return Decoded(array[..., np.newaxis] if array.ndim == 2 else array, most, coarse, white_is_zero, area)
 
 
 def _eight_bits(picture):
     """Return a picture in mode L or RGB; what is transparent becomes white."""
-    if picture.mode.startswith("I;16"):
-        wide = np.asarray(picture).astype(np.uint32)
-        return Image.fromarray(((wide + 128) // 257).astype(np.uint8))  # 65535 = 255 · 257
     if picture.mode in ("I", "F"):
         raise Unreadable("has 32-bit pixels, whose black and white are not known; save it with 8 or 16 bits")
     mode = "L" if picture.mode in _GRAY else "RGB"

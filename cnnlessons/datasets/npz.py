@@ -121,11 +121,12 @@ def _check_image_header(file, key, path, image_shape, most):
 def _check_label_header(file, key, path, count):
     shape, dtype = _header(file, key, path)
     rule = f"{key} of {str(path)!r} must"
-    if dtype.kind not in "iu":
-        raise Wrong(f"{rule} be whole numbers, the indices of the classes, got {dtype}; save labels.astype(np.int64)")
     if shape not in ((count,), (count, 1)):
         remedy = "; save labels.argmax(axis=1)" if len(shape) == 2 and shape[0] == count else ""
         raise Wrong(f"{rule} hold one label for each of the {count:,} images, got the shape {shape}{remedy}")
+    if dtype.kind not in "iu":
+        remedy = "labels.astype(np.int64)" if dtype.kind == "f" else "the place of each in the list of classes"
+        raise Wrong(f"{rule} be whole numbers, the indices of the classes, got {dtype}; save {remedy}")
 
 
 def _images(images, which):
