@@ -7,6 +7,7 @@ A layer is described first (``Conv2D(filters=8, kernel_size=3)``) and built when
 Taught in lesson 04.
 """
 
+import math
 from dataclasses import dataclass, fields, is_dataclass
 
 import numpy as np
@@ -258,6 +259,7 @@ class BatchNorm(_WithParameters):
         channels = input_shape[-1]
         self.scale, self.shift = np.ones(channels, dtype), np.zeros(channels, dtype)
         self.moving_mean, self.moving_variance = np.zeros(channels, dtype), np.ones(channels, dtype)
+        self.places = math.prod(input_shape[:-1])  # values of a channel in an image
         return input_shape
 
     def forward(self, images, training=False):

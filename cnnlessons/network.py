@@ -170,8 +170,18 @@ class Sequential:
         epochs = shapes.whole_number(epochs, "epochs", 0)
         validation = validation if validation is None else self._checked_validation(validation)
         batch_size, seed = shapes.whole_number(batch_size, "batch_size", 1), shapes.whole_number(seed, "seed", 0)
+        self._require_variance(batch_size, len(images))
         self._begin(Training(seed, batch_size, len(images)), optimizers.make(optimizer), resume)
         return self._train(self.training, self.optimizer, (images, labels), epochs, validation)
+
+    def _require_variance(self, batch_size, count):
+        """Refuse batches in which a normalised channel has a single value; a last batch of one image does no harm."""
+        for layer in self.layers:
+            if isinstance(layer, layer_kinds.BatchNorm) and min(batch_size, count) * layer.places == 1:
+                raise ValueError(
+                    "batch_size must be at least 2, and so must be the images, where BatchNorm sees one value of a "
+                    f"channel an image: of a single one the variance is 0; got {batch_size} and {count} images"
+                )
 
     def _begin(self, training, optimizer, resume):
         """Start a training, or make sure that it is the one to be resumed."""
@@ -308,7 +318,7 @@ class Sequential:
         Taught in lesson 04. An initializer that is a function of your own is not saved, since the weights are.
         """
         self._require_built()
-        saving.save(self, Path(path))
+        saving.save(self, Path(path).expanduser())
 
     @classmethod
     def load(cls, path, custom_layers=(), custom_optimizers=()):
@@ -335,7 +345,7 @@ class Sequential:
         -----
         Taught in lesson 04. No code in a file is run (``allow_pickle=False``).
         """
-        return saving.load(cls, Path(path), custom_layers, custom_optimizers)
+        return saving.load(cls, Path(path).expanduser(), custom_layers, custom_optimizers)
 
     # ----- looks and checks
 

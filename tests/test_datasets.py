@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlessons import datasets
-from cnnlessons.datasets import benchmarks, files, installed, npz, photos, pictures, sounds, store
+from cnnlessons.datasets import benchmarks, files, npz, photos, pictures, store, synthetic
 from cnnlessons.kernels import ORIENTATIONS
 
 README = Path(__file__).parents[1] / "data" / "README.md"
@@ -277,7 +277,9 @@ def test_lines_that_cannot_be_drawn_are_refused(options, words):
 
 def partials(name, frequency=437.5, seconds=1.0):
     """Frequencies that stand out of one long note, as multiples of the note's: 437.5 Hz is the middle of a band."""
-    note = sounds._note(sounds.INSTRUMENTS[name], frequency, int(seconds * sounds.RATE), np.random.default_rng(0))
+    note = synthetic._note(
+        synthetic.INSTRUMENTS[name], frequency, int(seconds * synthetic.RATE), np.random.default_rng(0)
+    )
     power = np.abs(np.fft.rfft(note * np.hanning(len(note)))) ** 2
     peaks = np.flatnonzero((power[1:-1] > power[:-2]) & (power[1:-1] > power[2:])) + 1
     return peaks[power[peaks] > 1e-3 * power.max()] / seconds / frequency
@@ -285,7 +287,7 @@ def partials(name, frequency=437.5, seconds=1.0):
 
 def test_an_instrument_plays_its_partials_and_no_others():
     for name in ("organ", "clarinet", "guitar", "bell"):
-        known = np.array(sounds.INSTRUMENTS[name].partials)
+        known = np.array(synthetic.INSTRUMENTS[name].partials)
         distance = abs(partials(name)[:, np.newaxis] - known).min(axis=1)
         assert distance.max() < 0.02, name
         assert len(distance) >= 3
@@ -293,7 +295,7 @@ def test_an_instrument_plays_its_partials_and_no_others():
 
 
 def test_nothing_is_played_that_the_sampling_would_fold_back():
-    note = sounds._note(sounds.INSTRUMENTS["organ"], 599.0, 8000, np.random.default_rng(1))
+    note = synthetic._note(synthetic.INSTRUMENTS["organ"], 599.0, 8000, np.random.default_rng(1))
     power = np.abs(np.fft.rfft(note * np.hanning(8000))) ** 2
     folded = [2 * 4000 - 599 * partial for partial in range(7, 13)]
     assert all(power[hertz - 8 : hertz + 9].max() < 1e-3 * power.max() for hertz in folded if hertz > 0)
@@ -301,16 +303,16 @@ def test_nothing_is_played_that_the_sampling_would_fold_back():
 
 def test_plucked_notes_fade_and_blown_ones_do_not():
     for name, fades in (("guitar", True), ("bell", True), ("organ", False), ("clarinet", False)):
-        note = sounds._note(sounds.INSTRUMENTS[name], 300.0, 8000, np.random.default_rng(0))
+        note = synthetic._note(synthetic.INSTRUMENTS[name], 300.0, 8000, np.random.default_rng(0))
         ratio = note[6000:7500].std() / note[500:2000].std()
         assert ratio < 0.5 if fades else ratio > 0.8
 
 
 def test_a_tone_is_one_bright_row_at_its_frequency_counted_from_below():
-    seconds = np.arange(sounds.SAMPLES) / sounds.RATE
+    seconds = np.arange(synthetic.SAMPLES) / synthetic.RATE
     for band in (0, 3, 17, 31):
         tone = np.sin(2 * np.pi * (band * 125 + 70) * seconds)  # near the middle of a band: 8 frequencies, 16 Hz apart
-        (image,) = sounds.spectrogram(tone[np.newaxis])[..., 0]
+        (image,) = synthetic.spectrogram(tone[np.newaxis])[..., 0]
         assert (image.argmax(axis=0) == 31 - band).all()
         assert image[31 - band].min() > 0.99
         far = [row for row in range(32) if abs(row - (31 - band)) > 1]
@@ -318,16 +320,16 @@ def test_a_tone_is_one_bright_row_at_its_frequency_counted_from_below():
 
 
 def test_half_the_amplitude_is_six_decibels_darker():
-    seconds = np.arange(sounds.SAMPLES) / sounds.RATE
+    seconds = np.arange(synthetic.SAMPLES) / synthetic.RATE
     loud, soft = (np.sin(2 * np.pi * hertz * seconds) for hertz in (570, 2070))
-    (image,) = sounds.spectrogram((loud + soft / 2)[np.newaxis])[..., 0]
+    (image,) = synthetic.spectrogram((loud + soft / 2)[np.newaxis])[..., 0]
     assert (image[31 - 4] - image[31 - 16]).mean() == pytest.approx(20 * np.log10(2) / 60, abs=1e-3)
 
 
 def test_a_spectrogram_does_not_say_how_loud_the_melody_is():
     sound = datasets.melody("violin", seed=3)
-    assert sound.shape == (sounds.SAMPLES,)
-    np.testing.assert_allclose(*sounds.spectrogram(np.stack([sound, 7 * sound])), atol=1e-6)
+    assert sound.shape == (synthetic.SAMPLES,)
+    np.testing.assert_allclose(*synthetic.spectrogram(np.stack([sound, 7 * sound])), atol=1e-6)
 
 
 def test_every_spectrogram_reaches_white():
@@ -372,7 +374,7 @@ def test_melodies_that_cannot_be_played_are_refused(call, words):
 @given(height=st.integers(300, 520), width=st.integers(300, 760), size=st.integers(4, 64))
 def test_training_and_test_blocks_never_overlap(height, width, size):
     covered = np.zeros((height, width), dtype=int)
-    train, test = installed._blocks((height, width), 2 * size)
+    train, test = photos._blocks((height, width), 2 * size)
     assert 0 < len(test) < len(train)
     for top, left in [*train, *test]:
         block = covered[top : top + 2 * size, left : left + 2 * size]
@@ -384,8 +386,8 @@ def test_training_and_test_blocks_never_overlap(height, width, size):
 def test_no_pixel_of_a_test_crop_is_in_a_training_crop(monkeypatch):
     """In place of a photograph: an image in which every number occurs once, so that a pixel can be recognised."""
     numbered = np.random.default_rng(0).permutation(300 * 451 * 3).reshape(300, 451, 3)
-    monkeypatch.setattr(installed, "_reduced", lambda name: numbered)
-    monkeypatch.setattr(installed, "_standardised", lambda crop: crop)
+    monkeypatch.setattr(photos, "_reduced", lambda name: numbered)
+    monkeypatch.setattr(photos, "_standardised", lambda crop: crop)
     data = datasets.load("photo_patches", per_class=100, test_per_class=50)
     train, test = np.unique(data.train_images), np.unique(data.test_images)
     assert len(train) > 200_000
@@ -394,7 +396,7 @@ def test_no_pixel_of_a_test_crop_is_in_a_training_crop(monkeypatch):
 
 
 def test_another_seed_does_not_move_a_block_to_the_other_part():
-    train, test = installed._blocks((300, 451), 64)
+    train, test = photos._blocks((300, 451), 64)
     assert len(train) == 22
     assert test.tolist() == [[0, 0], [0, 320], [64, 128], [128, 256], [192, 64], [192, 384]]
 
@@ -1159,7 +1161,7 @@ def test_names_in_a_zip_file_that_does_not_tell_their_encoding(tmp_path, names, 
 
 def test_names_that_may_be_of_several_languages_are_asked_for(tmp_path):
     path = zipped(tmp_path / "pets.zip", untold(("고양이", "개"), lambda name: name.encode("cp949")))
-    words = r"'개/0.png' if zip_names='cp949' \(Korean\): give zip_names"
+    words = r"'고양이/0.png' if zip_names='cp949' \(Korean\): give zip_names"
     refused(lambda: datasets.load("folder", path=path), ValueError, words)
     assert datasets.load("folder", path=path, size=8, zip_names="cp949").class_names == ("개", "고양이")
     for wrong in ("cp000", "ascii"):

@@ -1404,3 +1404,37 @@ def test_an_epoch_has_one_order_of_all_images_and_no_reader_can_change_it():
     assert not np.array_equal(order, epoch_order(3, 2, 50))
     with pytest.raises(ValueError, match="read-only"):
         order[0] = 7
+
+
+# ---- a batch of one
+
+
+FLAT = [layers.Flatten(), layers.Dense(4), layers.BatchNorm(), layers.Dense(3)]
+ONE_PLACE = [layers.Conv2D(2, INPUT[:2]), layers.BatchNorm(), layers.Flatten(), layers.Dense(3)]
+
+
+@pytest.mark.parametrize("made", [FLAT, ONE_PLACE], ids=["flat", "maps of one pixel"])
+def test_batches_of_one_value_a_channel_are_refused_and_a_last_one_is_not(made):
+    trained = Sequential(made, INPUT)
+    for options, count in (({"batch_size": 1}, 8), ({"batch_size": 8}, 1)):
+        words = f"of a single one the variance is 0; got {options['batch_size']} and {count} images"
+        with pytest.raises(ValueError, match=words):
+            trained.fit(IMAGES[:count], LABELS[:count], progress=False, **options)
+    trained.fit(IMAGES[:9], LABELS[:9], batch_size=4, progress=False)
+    assert np.isfinite(trained.predict(IMAGES)).all()
+
+
+def test_batches_of_one_image_with_maps_are_no_batches_of_one_value():
+    trained = Sequential([layers.Conv2D(2, 3), layers.BatchNorm(), layers.Flatten(), layers.Dense(3)], INPUT)
+    trained.fit(IMAGES[:3], LABELS[:3], batch_size=1, progress=False)
+
+
+def test_a_network_in_the_home_folder_lies_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    trained = network()
+    trained.save("~/mine.npz")
+    np.testing.assert_array_equal(Sequential.load("~/mine.npz").predict(IMAGES), trained.predict(IMAGES))
+    assert (tmp_path / "home" / "mine.npz").is_file()

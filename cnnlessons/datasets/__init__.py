@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from cnnlessons.datasets import benchmarks, photos
 from cnnlessons.datasets.benchmarks import cifar10, mnist
 from cnnlessons.datasets.class_folders import folder
-from cnnlessons.datasets.drawn import lines
-from cnnlessons.datasets.installed import (
-    DIGITS_FILE,
-    DIGITS_SOURCE,
-    PATCH_CLASSES,
-    PATCHES_SOURCE,
+from cnnlessons.datasets.photos import (
+    PhotographSource,
     digits,
     photo_patches,
+    photograph,
+    photograph_source,
+    photographs,
 )
-from cnnlessons.datasets.photos import PhotographSource, photograph, photograph_source, photographs
 from cnnlessons.datasets.records import Dataset, Skipped
-from cnnlessons.datasets.sounds import INSTRUMENTS, melody, spectrograms
+from cnnlessons.datasets.synthetic import INSTRUMENTS, lines, melody, spectrograms
 
 __all__ = [
     "INSTRUMENTS",
@@ -125,17 +123,17 @@ _SOURCES = (
     DatasetSource(
         "digits",
         "1,797 handwritten digits, 8 × 8 × 1; which digit is it?",
-        DIGITS_SOURCE,
+        photos.DIGITS_SOURCE,
         digits,
-        (DIGITS_FILE,),
+        (photos.DIGITS_FILE,),
     ),
     DatasetSource("lines", "one bright line in noise, 16 × 16 × 1; which way does it run?", "drawn from a seed", lines),
     DatasetSource(
         "photo_patches",
         "colour crops of ten photographs, 32 × 32 × 3; which photograph is it from?",
-        PATCHES_SOURCE,
+        photos.PATCHES_SOURCE,
         photo_patches,
-        tuple(photograph_source(name).file for name in PATCH_CLASSES),
+        tuple(photograph_source(name).file for name in photos.PATCH_CLASSES),
     ),
     DatasetSource(
         "spectrograms",
