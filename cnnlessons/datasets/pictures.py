@@ -4,6 +4,7 @@ import io
 import sys
 import warnings
 from functools import cache
+from multiprocessing import current_process
 from typing import NamedTuple
 
 import numpy as np
@@ -112,6 +113,7 @@ def progress(files, what):
         leave=False,
         mininterval=0.5,
         file=sys.stdout,  # a notebook paints the other stream red
+        disable=current_process().name != "MainProcess",  # a worker would write into the bar of its experiment
         unit=" images",
         bar_format="{desc} {percentage:3.0f} %|{bar:20}| {rate_fmt}, {remaining} left",
     )
