@@ -381,7 +381,7 @@ def test_a_list_is_not_an_array_and_a_number_is_no_feature_map():
     number = exercises.check("01.cross_correlate", lambda image, kernel: solution(image, kernel)[0, 0])
     assert (number.diagnosis, "`return`" in number.message) == ("one number", True)
     swapped = exercises.check("01.cross_correlate", lambda image, kernel: solution(image, kernel).T.copy() * 7)
-    assert swapped.diagnosis == "shape swapped"
+    assert (swapped.diagnosis, "`reshape` moves no number" in swapped.message) == ("shape swapped", True)
 
 
 @pytest.mark.parametrize("kind", [tuple, list, np.array])

@@ -175,8 +175,8 @@ def _misfit(value, shape):
     if np.shape(value) == shape:
         return None
     if np.shape(value) == shape[::-1]:
-        return "shape swapped", f"{expected} {_kind(value)}: its sides have changed places. "
-        "`.T` exchanges rows and columns; `reshape` moves no number."
+        turned = "its sides have changed places. `.T` exchanges rows and columns; `reshape` moves no number."
+        return "shape swapped", f"{expected} {_kind(value)}: {turned}"
     return "shape", f"{expected} {_kind(value)}."
 
 
