@@ -1118,6 +1118,7 @@ MADE = {
     "an album": lambda kind, name: f"{kind}/Vorschau/klein_{name}",
     "an album, at the top": lambda kind, name: f"thumbs/{kind}_{name}",
     "a folder a file": lambda kind, name: f"{kind}/cache/{name}/s.jpg",
+    "the same names": lambda kind, name: f"{kind}/_thumb/{name}",
 }
 
 
@@ -1130,6 +1131,17 @@ def test_smaller_pictures_that_a_system_keeps_are_neither_images_nor_classes(con
     assert_equal(data, clean)
     assert data.skipped
     assert "are left out" in capsys.readouterr().out
+
+
+def test_pictures_of_one_size_that_look_alike_are_no_versions_of_each_other(contained):
+    data = datasets.load("digits")
+    alike = {digit: data.train_images[data.train_labels == digit][:20] for digit in (0, 1)}
+    members = {
+        f"{digit}/{'more/' * (place > 9)}{place}.png": encoded(255 * image[..., 0])
+        for digit, images in alike.items()
+        for place, image in enumerate(images)
+    }
+    assert datasets.load("folder", path=contained(members), size=8).skipped == ()
 
 
 def test_a_folder_with_one_picture_of_its_own_is_kept_whole(contained):
@@ -1203,6 +1215,7 @@ def untold(names, encode):
         (split_pets("fold_1", "fold_2"), "'fold_1', 'fold_2' hold the same sub-folders, 'cat', 'dog'; give"),
         (split_pets("monday", "tuesday/more"), "'monday', 'tuesday' hold the same sub-folders"),
         (split_pets("train", "test", "val", "train_extra"), "hold the same sub-folders, 'cat', 'dog'"),
+        (split_pets("train", "test") | {"train/bird/0.png": encoded(RED)}, "'bird' holds none in the test part"),
         (pets() | split_pets("test"), "'test' holds folders named like those beside it"),
     ],
 )
