@@ -23,21 +23,10 @@ MOST_BYTES = 2**28  # of one file: a 24-megapixel photograph, not compressed at 
 
 
 class File(NamedTuple):
-    """A file and how to read it.
-
-    Attributes
-    ----------
-    parts : tuple of str
-        The folders it lies in, and its own name; Unicode NFC, so that every system gives the same names.
-    read : function
-        Takes nothing and returns the bytes.
-    mark : tuple of int
-        Size and time of change; another mark means another content.
-    """
+    """A file and how to read it; its names are Unicode NFC, so that every system gives the same."""
 
     parts: tuple[str, ...]
     read: Callable[[], bytes]
-    mark: tuple[int, ...]
 
     @property
     def name(self):
@@ -77,13 +66,6 @@ def opened(path, argument="path", zip_names=None):
     Hidden files and what systems add (``.DS_Store``, ``__MACOSX``, ``Thumbs.db``, ``desktop.ini``) are passed over. So
     are folders whose names begin as only those of systems do (``@eaDir``, ``#recycle``), but these are told.
     `zip_names` is the encoding of names in a zip file that does not tell it.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `path` is no path, or neither a folder nor a zip file.
-    OSError
-        If it is not there or may not be read.
     """
     path = existing(path, argument)
     if path.is_dir():
@@ -161,7 +143,7 @@ def _file(path, parts):
         return Skipped("/".join(parts), "is not an ordinary file")
     if status.st_size > MOST_BYTES:
         return Skipped("/".join(parts), _too_large(status.st_size))
-    return File(parts, path.read_bytes, (status.st_size, status.st_mtime_ns))
+    return File(parts, path.read_bytes)
 
 
 def _too_large(size):
@@ -213,7 +195,7 @@ def _members(archive, path, zip_names):
             entries.append(parts)
         else:
             seen.add(parts)
-            entries.append(File(parts, partial(archive.read, info), (info.file_size, info.CRC)))
+            entries.append(File(parts, partial(archive.read, info)))
     return entries
 
 

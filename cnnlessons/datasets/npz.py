@@ -24,33 +24,10 @@ class Wrong(Exception):
 
 
 def read(path, image_shape, classes, most, names=NAMES):
-    """Return the arrays of an npz file.
+    """Return the arrays of an npz file, images uint8 or float32 and labels int64, or say which is not as it should be.
 
-    Parameters
-    ----------
-    path : Path
-    image_shape : (int, int, int) or (int, int)
-        Height, width and channels that each image must have.
-    classes : int
-        Labels must be below.
-    most : dict of str to int
-        How many images "train" and "test", or one of them, may have, so that a forged file cannot claim the whole
-        memory.
-    names : dict of str to (str, str)
-        What each array may be called in the file.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "train_images" and "test_images" (N, *image_shape), uint8 or float32; "train_labels" and "test_labels" (N,),
-        int64. Only those in `names`.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, lacks an array, or an array is not what it should be; file and array are named.
-    PermissionError
-        If it may not be read.
+    `most` is how many images "train" and "test", or one of them, may have, so that a forged file cannot claim the whole
+    memory; `names` what each array may be called in the file.
     """
     try:
         with np.load(path, allow_pickle=False) as file:

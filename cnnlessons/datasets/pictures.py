@@ -22,50 +22,22 @@ class Unreadable(Exception):
 
 
 class Decoded(NamedTuple):
-    """A picture whose brightness may still have to be found out: files of 16 bits often use fewer.
+    """A picture whose brightness may still have to be found out: files of 16 bits often use fewer."""
 
-    Attributes
-    ----------
-    values : ndarray (H, W, C)
-        uint8; or float32 values as they are stored in 16 bits.
-    most : int or None
-        The largest value before any resizing, if it is stored in 16 bits.
-    coarse : bool
-        Whether Pillow has kept the upper 8 of 16 bits only, as it does with colours.
-    white_is_zero : bool
-    area : int
-        Pixels of the file.
-    """
-
-    values: np.ndarray
-    most: int | None
-    coarse: bool
+    values: np.ndarray  #: (H, W, C) of uint8, or float32 values as they are stored in 16 bits
+    most: int | None  #: the largest of those, before any resizing
+    coarse: bool  #: whether Pillow has kept the upper 8 of 16 bits only, as it does with colours
     white_is_zero: bool
-    area: int
+    area: int  #: pixels of the file
 
 
 _DEPTHS = (1, 2, 4, 8, 10, 12, 14, 16)  # bits, of masks, cameras and scanners
 
 
 def pixels(read, size=None):
-    """Return the first picture of a file as an array.
+    """Return the first picture of a file, (H, W, 1) or (H, W, 3) of uint8; what gives no pixels is `Unreadable`.
 
-    Parameters
-    ----------
-    read : function
-        Takes nothing and returns the file's bytes.
-    size : int, optional
-        Height and width: the largest centred square is resized, with anti-aliasing, so nothing is squeezed.
-
-    Returns
-    -------
-    ndarray (H, W, 1) or (H, W, 3) of uint8
-        One channel if the file holds gray values, three if it holds colours or a palette.
-
-    Raises
-    ------
-    Unreadable
-        If it is not a picture, damaged, or larger than Pillow's limit against decompression bombs.
+    With a `size`, the largest centred square is resized to that height and width, with anti-aliasing.
     """
     return in_eight_bits(decoded(read, size), 16)
 
