@@ -14,7 +14,7 @@ Taught in lessons 09 and 11.
 from cnnlessons.experiments.bakeoff import train_contestant
 from cnnlessons.experiments.course import EXPERIMENTS, SEEDS, Experiment, evidence, experiment, grid, read, verify
 from cnnlessons.experiments.handcrafted import train_stem
-from cnnlessons.experiments.intervals import MARKS, differences, interval, paired, points
+from cnnlessons.experiments.intervals import MARKS, compare, holm, interval
 from cnnlessons.experiments.running import run
 
 __all__ = [
@@ -22,13 +22,12 @@ __all__ = [
     "MARKS",
     "SEEDS",
     "Experiment",
-    "differences",
+    "compare",
     "evidence",
     "experiment",
     "grid",
+    "holm",
     "interval",
-    "paired",
-    "points",
     "read",
     "run",
     "train_contestant",

@@ -1,195 +1,314 @@
-"""Paired differences, and what the seeds resolve. Taught in lesson 09."""
+"""What the seeds resolve: Student's t, flipped signs, Holm's rule, and when "it depends". Taught in lesson 09."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from cnnlessons import shapes
+from cnnlessons.experiments.rows import FAILED, plain
+
+MARKS = {"higher": "▲", "lower": "▼", "unresolved": "·"}
+_TESTS = ["p_t", "p_flips"]
+_NUMBERS = ["seeds", "difference", "low", "high", *_TESTS]
 
 
-def interval(
+class Interval(NamedTuple):
+    """A mean over seeds, and between what the mean of very many of them lies."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def interval(values, bounds=(-np.inf, np.inf), level=0.95):
+    """Return the mean over seeds and the ends of its interval, by Student's t.
+
+    Parameters
+    ----------
+    values : array_like, shape (seeds,)
+    bounds : pair of float
+        Between what all such values lie, such as 0 and 1 for shares, −1 and 1 for their differences: the interval ends
+        there. A single value says no more than that.
+    level : float, between 0 and 1
+        How often such intervals hold the true mean.
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ValueError
+        If there is no value, one is not finite or out of bounds, or `level` is no such number.
+
+    Notes
+    -----
+    Taught in lesson 04.
+    """
+    values, count = np.asarray(values, float), np.size(values)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    if values.ndim != 1 or not count:
+        raise ValueError(f"values must have one axis, a number for each seed, got the shape {values.shape}")
+    beyond = values[~np.isfinite(values) | (values < bounds[0]) | (values > bounds[1])]
+    if len(beyond):
+        rule = f"values must be finite, from {bounds[0]:g} to {bounds[1]:g}"
+        raise ValueError(f"{rule}, got {beyond[0]:g}: leave out seeds without a value, or give other bounds")
+    reach = stats.t.ppf((1 + level) / 2, count - 1) * stats.sem(values) if count > 1 else np.inf
+    ends = np.clip([values.mean() - reach, values.mean() + reach], *bounds)
+    return Interval(*map(float, (values.mean(), *ends)))
+
+
+def holm(p):
+    """Return the p-values of a family of tests after Holm's rule: each times the number of those that are not smaller.
+
+    Whoever believes what is then at most 0.05 is wrong about any of a family in at most one family of twenty. S. Holm,
+    "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
+
+    Notes
+    -----
+    Taught in lesson 09.
+    """
+    p = np.asarray(p, float)
+    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p must be a row of numbers from 0 to 1, got {p.tolist()}")
+    order = np.argsort(p)
+    grown = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(grown, 1)[np.argsort(order)]
+
+
+def compare(
     rows,
+    settings=None,
     against="learned",
     value="accuracy",
     name="setting",
     within=("dataset", "per_class"),
+    families="column",
+    same_seeds=False,
     level=0.95,
-    resamples=9999,
 ):
-    """Compare every setting with one of them, seed by seed, and say what the seeds resolve.
+    """Compare settings with one of them, seed by seed; say what the seeds resolve, and whether it depends on the data.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        From `run` or `read`; runs that failed are left out.
+        From `run` or `read`, with a column "seed"; runs that failed are left out.
+    settings : sequence of str, or dict of str to (setting, against) or (setting, against, value), optional
+        Which to compare, in the order of the table; all others if it is not given. Or statements, by what they are
+        called, each with what it compares.
     against : str
         The setting to compare with.
     value : str
-        The column that is compared.
+        The column that is compared. If all lies between −1 and 1 it is taken for shares, and shown in points.
     name : str
         The column that says the setting.
     within : sequence of str
-        Columns that are the same for the two runs of a pair, apart from "seed"; each combination is compared by itself.
+        Columns that are the same for the two runs of a pair: the *place*. The first says the data set, or whatever it
+        may depend on; the places of a data set are averaged, seed by seed.
+    families : {"column", "table"}
+        Among which verdicts Holm's rule is applied: those of a place, or of all places.
+    same_seeds : bool
+        Whether a seed is the same draw in all data sets (if these are lengths of training, say), so that they are
+        paired, too. If not, how far they are apart is tested by Welch's t and by exchanging seeds between them.
     level : float, between 0 and 1
-        How often such intervals hold the true mean difference.
-    resamples : int
-        How many draws of the seeds.
+        How often such intervals hold the true mean difference. Tests count up to 1 − level.
 
     Returns
     -------
-    pandas.DataFrame
-        For each combination of `within` and each other setting: "seeds", the number of pairs; "difference", the mean of
-        setting minus `against`; "low" and "high", the interval, of which an end may be infinite if the pairs do not
-        bound it; "verdict": "higher", "lower" or "unresolved", which it is if the interval holds 0 or there are fewer
-        than six pairs.
+    Comparison
 
     Raises
     ------
     ValueError
-        If a column or the setting `against` is not there, a run is there twice, or `level` or `resamples` is no such
-        number.
+        If a column or a setting is not there, a run is there twice, a value is no number, or there is no pair.
 
     Notes
     -----
-    The interval is a bootstrap-t: seeds are drawn with replacement, and the mean of each draw is measured in its own
-    standard errors. B. Efron and R. Tibshirani, "An introduction to the bootstrap" (1993), chapter 12. A draw of one
-    difference only has no spread, and lies infinitely many standard errors away: few pairs, or tied ones, may have no
-    end to one side. Six pairs, because even five differences of the same sign happen by chance once in sixteen times.
+    Each comparison has its interval, by Student's t, and two p-values: that of t, and the share of the 2ⁿ ways to set
+    the signs of n differences (of 9,999 that are drawn, if n is above 13) in which the mean is as far from zero. A
+    verdict needs both, after Holm's rule. n pairs of one sign have the p-value 2/2ⁿ: five resolve nothing, ten at most
+    25 verdicts of a family.
 
     Taught in lesson 09.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-    resamples = shapes.whole_number(resamples, "resamples", 100)
-    pairs = differences(rows, against, value, name, within)
-    within = pairs.index.names[:-1]
-    found = [
-        dict(zip(within, place, strict=True)) | {name: setting} | _compared(here.to_numpy(), level, resamples)
-        for setting in pairs
-        for place, here in _by_place(pairs[setting].dropna(), within)
-    ]
-    return pd.DataFrame(found, columns=[*within, name, *_FOUND])
-
-
-_FOUND = ("seeds", "difference", "low", "high", "verdict")
-
-
-def differences(rows, against="learned", value="accuracy", name="setting", within=("dataset", "per_class")):
-    """Return how much more every setting has than one of them, seed by seed.
-
-    Parameters
-    ----------
-    rows, against, value, name, within
-        As in `interval`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each seed, indexed by `within` and "seed", and a column for each other setting: its value minus that
-        of `against`; missing where one of the two has none.
-
-    Raises
-    ------
-    ValueError
-        As in `interval`.
-
-    Notes
-    -----
-    Taught in lesson 09.
-    """
-    within = _several(within)
-    _must_have(rows, [name, value, "seed", *within])
-    rows = rows[rows[value].notna()]
-    if against not in set(rows[name]):
-        known = ", ".join(map(str, dict.fromkeys(rows[name])))
-        raise ValueError(f"against must be one of {known}, which have values of {value}, got {against!r}")
-    if rows.duplicated([*within, "seed", name]).any():
-        raise ValueError(f"rows must have one row for each {', '.join([*within, name, 'seed'])}: others differ in more")
-    wide = rows.pivot_table(value, [*within, "seed"], name, sort=False, dropna=False)  # a pair a row
-    return wide.drop(columns=against).sub(wide[against], axis=0)
-
-
-MARKS = {"higher": "▲", "lower": "▼", "unresolved": "·"}
-
-
-def points(rows, settings, against="learned", value="accuracy", name="setting", within=("dataset", "per_class")):
-    """Return what `interval` says as a table to read: differences in points, hundredths, each with its verdict.
-
-    Parameters
-    ----------
-    rows, against, value, name, within
-        As in `interval`.
-    settings : sequence of str
-        Which to compare, in the order of the table.
-
-    Returns
-    -------
-    pandas.DataFrame of str
-        A column for each combination of `within` that has pairs. First the mean of `against`, in per cent, over all of
-        its runs, then a row for each setting: "+1.2 ▲" is 1.2 points more, resolved, "-1.2 ▼" less, resolved, "+1.2 ·"
-        unresolved; "–" where it has no pairs.
-
-    Raises
-    ------
-    ValueError
-        As in `interval`, or if a setting has no rows.
-
-    Notes
-    -----
-    Taught in lesson 09.
-    """
-    settings, rows = _chosen(rows, settings, against, name)
+    if families not in ("column", "table"):
+        raise ValueError(f"families must be 'column' or 'table', got {families!r}")
     within = _several(within)
     if not within:  # one place, called by what is compared
-        rows, within = rows.assign(points=value), ["points"]
-    found = interval(rows, against, value, name, within)
-    found["said"] = [f"{100 * row.difference:+.1f} {MARKS[row.verdict]}" for row in found.itertuples()]
-    table = found.set_index([name, *within]).said.unstack(within, sort=False)
-    base = rows[rows[name] == against].groupby(within, sort=False)[value].mean().map("{:.1%}".format)
-    return pd.concat([base.to_frame(against).T, table.reindex(settings)], join="inner").fillna("–")
+        rows, within = rows.assign(place=value), ["place"]
+    pairs, bounds, base = {}, {}, None
+    for label, (one, other, column) in _statements(rows, settings, against, value, name).items():
+        here = _chosen(rows, one, other, column, name, within)
+        pairs[label] = _differences(here, one, other, column, name, within)
+        bounds[label] = _bounds(here[column])
+        if not isinstance(settings, dict):
+            means = here[here[name] == other].groupby(within)[column].mean()
+            base = other, dict(zip(means.reset_index()[within].itertuples(index=False, name=None), means, strict=True))
+    pairs = pd.concat(pairs, names=[name]).reset_index()
+    if not len(pairs):
+        raise ValueError(f"rows must have a pair, two runs of one seed and of one {', '.join(within)}; there is none")
+    found = [
+        dict(zip([name, *within], key, strict=True)) | _tested(here.to_numpy(), bounds[key[0]], level)
+        for key, here in pairs.groupby([name, *within], sort=False).difference
+    ]
+    numbers = _judged(pd.DataFrame(found), within if families == "column" else [], level)
+    return Comparison(numbers, pairs, base, bounds, name, within, families, same_seeds, level)
 
 
-def paired(rows, settings, against="learned", value="accuracy", name="setting"):
-    """Return the differences of the pairs of one place and their intervals in points, as `plots.intervals` takes them.
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found. Shares are kept as they are, and shown in points, hundredths.
 
-    Parameters
+    Attributes
     ----------
-    rows, settings, against, value, name
-        As in `points`, but of a single place.
-
-    Returns
-    -------
-    dict of str to (ndarray, shape (seeds,), (low, high))
-        Settings without pairs are left out.
-
-    Raises
-    ------
-    ValueError
-        As in `points`.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    numbers : pandas.DataFrame
+        For each setting and place with pairs: "seeds", how many; "difference", their mean; "low" and "high", its
+        interval; "p_t" and "p_flips", after Holm's rule; "verdict", which is "higher", "lower" or "unresolved".
+    across : pandas.DataFrame
+        The same of one number a seed, the mean over the places of a data set: for each data set ("kind": "mean"), for
+        how far each two are apart ("apart", one family), and for all of them together ("all").
+    verdicts : pandas.Series
+        What all data sets say of a setting; "it depends", if two are apart; else what they say together.
+    pairs : pandas.DataFrame
+        The difference of each pair.
     """
-    settings, rows = _chosen(rows, settings, against, name)
-    pairs = 100 * differences(rows, against, value, name, within=()).dropna(axis="columns", how="all")
-    found = interval(rows[rows[name].isin([against, *pairs])], against, value, name, within=()).set_index(name)
-    ends = 100 * found[["low", "high"]]
-    return {each: (pairs[each].dropna().to_numpy(), tuple(ends.loc[each])) for each in settings if each in pairs}
 
+    numbers: pd.DataFrame
+    pairs: pd.DataFrame
+    _base: tuple | None
+    _bounds: dict
+    _name: str
+    _within: list
+    _families: str
+    _same_seeds: bool
+    _level: float
 
-def _chosen(rows, settings, against, name):
-    """Return the settings but for `against`, and the rows of all of them."""
-    settings = [setting for setting in _several(settings) if setting != against]
-    _must_have(rows, [name])
-    absent = [setting for setting in settings if setting not in set(rows[name])]
-    if absent or not settings:
-        rule = f"settings must be others than {against!r}, all with rows"
-        raise ValueError(f"{rule}; there is none with the {name} {absent[0]!r}" if absent else f"{rule}, got none")
-    return settings, rows[rows[name].isin([*settings, against])]
+    @cached_property
+    def across(self):
+        found = [
+            {self._name: label, "kind": kind, "over": over} | numbers
+            for label, here in self.pairs.groupby(self._name, sort=False)
+            for kind, over, numbers in self._of_datasets(here, self._bounds[label])
+        ]
+        found = pd.DataFrame(found, columns=[self._name, "kind", "over", *_NUMBERS])
+        family = found.over.where(found.kind == "mean", found.kind)
+        return _judged(found.assign(family=family), ["kind", "family"], self._level).drop(columns="family")
+
+    @property
+    def verdicts(self):
+        found = {label: _said(here) for label, here in self.across.groupby(self._name)}
+        return pd.Series({label: found.get(label, "unresolved") for label in self._bounds})
+
+    def table(self, ends=False):
+        """Return the table to read, of str: "+1.2 ▲" is more, "-1.2 ▼" less, "+1.2 ·" unresolved, "–" no pairs.
+
+        A row for each setting, below the means of the one they are compared with. A column for each place, for the
+        mean of a data set's places, for how far two data sets are apart (those that are most clearly so, if there are
+        more), for the number of pairs (and how many it takes to resolve anything, if they are too few), and for the
+        verdict. With `ends`, intervals are shown, too.
+        """
+        numbers, across = (self._with_cells(part, ends) for part in (self.numbers, self.across))
+        columns = {}
+        for dataset, here in numbers.groupby(self._within[0], sort=False):
+            places = {place: there.cell for place, there in here.groupby(self._within, sort=False)}
+            columns |= places
+            if len(places) > 1:
+                columns[dataset, "mean"] = across.cell[(across.kind == "mean") & (across.over == dataset)]
+        columns |= _apart(across[across.kind == "apart"])
+        columns["pairs",] = numbers.groupby(level=0).seeds.apply(self._counted)
+        columns["verdict",] = self.verdicts
+        table = pd.concat(list(columns.values()), axis=1, keys=range(len(columns)))
+        table = table.reindex(list(self._bounds)).astype(object).fillna("–").rename_axis(index=None)
+        if self._base:
+            table = pd.concat([self._base_row(list(columns)), table])
+        depth = len(self._within)
+        keys = [(*key, *[""] * (depth - len(key))) for key in columns]
+        return table.set_axis(pd.MultiIndex.from_tuples(keys) if depth > 1 else [key for (key,) in keys], axis=1)
+
+    def drawn(self, *place):
+        """Return pairs and interval of each setting, shares in points, as `plots.intervals` takes them.
+
+        At one place, or at all whose first columns are those given.
+        """
+        numbers, found = self.numbers, {}
+        for column, here in zip(self._within, place, strict=False):
+            numbers = numbers[numbers[column] == here]
+        alone = len(numbers[self._within].drop_duplicates()) == 1
+        pairs = self.pairs.groupby([self._name, *self._within]).difference
+        for row in numbers.to_dict("records"):
+            label, *here = (row[column] for column in (self._name, *self._within))
+            unit, _ = _unit(self._bounds[label])
+            shown = label if alone else f"{label}, {' '.join(map(str, here))}"
+            found[shown] = unit * pairs.get_group((label, *here)).to_numpy(), (unit * row["low"], unit * row["high"])
+        return found
+
+    def _of_datasets(self, pairs, bounds):
+        """Yield kind, data sets and numbers of the differences of one setting."""
+        means = pairs.set_index([*self._within, "seed"]).difference.unstack("seed")
+        means = means.groupby(level=0).agg(lambda column: column.mean(skipna=False))  # of seeds with every place
+        means = _rounded(means, pairs.difference, 10)
+        seeds = {dataset: means.loc[dataset].dropna() for dataset in dict.fromkeys(pairs[self._within[0]])}
+        seeds = {dataset: values for dataset, values in seeds.items() if len(values)}
+        for dataset, values in seeds.items():
+            yield "mean", dataset, _tested(values.to_numpy(), bounds, self._level)
+        wider = tuple(np.multiply(2, bounds))
+        for one, other in combinations(seeds, 2):
+            if self._same_seeds:
+                apart = _rounded((seeds[one] - seeds[other]).dropna(), pairs.difference, 10)
+                numbers = _tested(apart.to_numpy(), wider, self._level)
+            else:
+                numbers = _tested_apart(seeds[one].to_numpy(), seeds[other].to_numpy(), wider, self._level)
+            yield "apart", f"{one} − {other}", numbers
+        together = means.mean(skipna=False).dropna() if self._same_seeds else means.stack().dropna()
+        if len(together):
+            yield "all", "all", _tested(together.to_numpy(), bounds, self._level)
+
+    def _with_cells(self, numbers, ends):
+        cells = []
+        for row in numbers.itertuples():
+            unit, form = _unit(self._bounds[row[1]])
+            reach = f" ({unit * row.low:{form}} to {unit * row.high:{form}})" if ends else ""
+            cells.append(f"{unit * row.difference:{form}}{reach} {MARKS[row.verdict]}")
+        return numbers.assign(cell=cells).set_index(self._name)
+
+    def _counted(self, seeds):
+        sizes = self.numbers.groupby(self._within).size() if self._families == "column" else [len(self.numbers)]
+        needed = int(np.ceil(np.log2(2 * max(sizes) / (1 - self._level))))  # all of one sign: 2 / 2ⁿ, times the family
+        few = f" of {needed}" if max(seeds) < needed else ""
+        return "–".join(map(str, sorted({min(seeds), max(seeds)}))) + few
+
+    def _base_row(self, keys):
+        """Return the means of what is compared with, a row above the table."""
+        against, means = self._base
+        form = "{:.1%}" if _unit(next(iter(self._bounds.values())))[0] == 100 else "{:.3g}"
+        row = []
+        for key in keys:
+            below = [place for place in keys if place[0] == key[0]] if "mean" in key[1:] else [key]
+            here = [means[place] for place in below if place in means]
+            row.append(form.format(np.mean(here)) if here else "")
+        return pd.DataFrame([row], [against])
 
 
 def _several(names):
     return [names] if isinstance(names, str) else list(names)
+
+
+def _statements(rows, settings, against, value, name):
+    """Return what is compared, by what it is called: a setting, the one that it is compared with, and a column."""
+    if isinstance(settings, dict):
+        if not settings or not all(isinstance(each, tuple) and len(each) in (2, 3) for each in settings.values()):
+            raise ValueError(f"settings must have a tuple (setting, against) for each statement, got {settings!r}")
+        return {label: (*each, value)[:3] for label, each in settings.items()}
+    _must_have(rows, [name])
+    others = [each for each in (rows[name].unique() if settings is None else _several(settings)) if each != against]
+    if not others:
+        raise ValueError(f"settings must be others than {against!r}, got none")
+    return {each: (each, against, value) for each in others}
 
 
 def _must_have(rows, columns):
@@ -198,32 +317,102 @@ def _must_have(rows, columns):
         raise ValueError(f"rows must have the columns name, value, seed and within; there is no {absent[0]!r}")
 
 
-def _by_place(pairs, within):
-    return pairs.groupby(level=within, sort=False, dropna=False) if within else [((), pairs)]
+def _chosen(rows, one, other, value, name, within):
+    """Return the rows of two settings, but for failed runs; where a column of the place is empty, it says "–"."""
+    _must_have(rows, [name, value, "seed", *within])
+    if FAILED in rows:
+        rows = rows[rows[FAILED].fillna("") == ""]
+    rows = rows[rows[value].notna()]
+    for argument, setting in {"settings": one, "against": other}.items():
+        if setting not in set(rows[name]):
+            known = ", ".join(map(str, rows[name].unique()))
+            raise ValueError(f"{argument} must be of {known}, which have values of {value}, got {setting!r}")
+    rows = rows[rows[name].isin([one, other])]
+    numbers = pd.to_numeric(rows[value], errors="coerce").astype(float)
+    bad = rows[value][~np.isfinite(numbers)]
+    if len(bad):
+        raise ValueError(
+            f"value must be a column of finite numbers; among those of {value!r} is {plain(bad.iloc[0])!r}"
+        )
+    if rows.seed.isna().any() or rows.duplicated([*within, "seed", name]).any():
+        raise ValueError(f"rows must have one row for each {', '.join([*within, name, 'seed'])}: others differ in more")
+    places = {column: rows[column].astype(object).where(rows[column].notna(), "–") for column in within}
+    return rows.assign(**places | {value: numbers})
 
 
-def _compared(pairs, level, resamples):
-    low, high = _bootstrap_t(pairs, level, resamples)
-    verdict = "unresolved"
-    if len(pairs) >= 6 and (low > 0 or high < 0):
-        verdict = "higher" if low > 0 else "lower"
-    return dict(zip(_FOUND, (len(pairs), pairs.mean(), low, high, verdict), strict=True))
+def _differences(rows, one, other, value, name, within):
+    """Return how much more one setting has than the other, a number for each place and seed that have both."""
+    wide = rows.pivot_table(value, [*within, "seed"], name, sort=False)
+    return _rounded((wide[one] - wide[other]).dropna(), wide).rename("difference")
 
 
-def _bootstrap_t(differences, level, resamples):
-    """Return the two ends of the interval for the mean; without an end if there are fewer than two differences."""
-    count = len(differences)
-    if count < 2:
+def _rounded(values, of, digits=12):
+    """Return values that came from others without what is left of rounding, so that ties are ties, and nothing is 0."""
+    unit = np.nanmax(np.abs(of.to_numpy())) or 1.0
+    return (values / unit).round(digits) * unit
+
+
+def _bounds(values):
+    """Return between what the differences lie: of shares, of differences of shares, or of any numbers."""
+    if values.abs().max() > 1:
         return -np.inf, np.inf
-    drawn = np.random.default_rng(0).choice(differences, (resamples, count))
-    error, errors = (values.std(axis=-1, ddof=1) / np.sqrt(count) for values in (differences, drawn))
-    mean = differences.mean()
-    off = drawn.mean(axis=1) - mean
-    if error <= 1e-9 * np.abs(differences).max():  # to rounding, the same difference every time
-        return mean, mean
-    flat = errors <= 1e-9 * error  # so is such a draw: it lies infinitely many of its standard errors off, or none
-    t = np.where(np.abs(off) <= 1e-9 * error, 0.0, np.copysign(np.inf, off))
-    np.divide(off, errors, out=t, where=~flat)
-    upper = np.quantile(t, (1 + level) / 2, method="higher")  # a number that was drawn, since some are infinite
-    lower = np.quantile(t, (1 - level) / 2, method="lower")
-    return mean - upper * error, mean - lower * error
+    return (-1.0, 1.0) if values.min() >= 0 else (-2.0, 2.0)
+
+
+def _unit(bounds):
+    return (100, "+.1f") if np.isfinite(bounds[0]) else (1, "+.3g")
+
+
+def _tested(pairs, bounds, level):
+    """Return mean, interval and both p-values of the differences of pairs."""
+    p_t = p_flips = 1.0
+    if len(pairs) > 1 and pairs.any():
+        p_t = stats.ttest_1samp(pairs, 0).pvalue if np.ptp(pairs) else 0.0
+        p_flips = _permuted((pairs,), np.mean, "samples")
+    return dict(zip(_NUMBERS, (len(pairs), *interval(pairs, bounds, level), p_t, p_flips), strict=True))
+
+
+def _tested_apart(one, other, bounds, level):
+    """Return the same for how far the means of two groups are apart that are no pairs: Welch's t, seeds exchanged."""
+    count, apart = min(len(one), len(other)), one.mean() - other.mean()
+    if count < 2:
+        return dict(zip(_NUMBERS, (count, apart, *bounds, 1.0, 1.0), strict=True))
+    ends, p_t = (apart, apart), float(apart == 0)
+    if np.ptp(one) or np.ptp(other):
+        welch = stats.ttest_ind(one, other, equal_var=False)
+        ends, p_t = np.clip(welch.confidence_interval(level), *bounds), welch.pvalue
+    p_flips = _permuted((one, other), lambda a, b, axis: a.mean(axis) - b.mean(axis), "independent")
+    return dict(zip(_NUMBERS, (count, apart, *ends, p_t, p_flips), strict=True))
+
+
+def _permuted(groups, statistic, kind):
+    """Return the p-value over all permutations, or over 9,999 that are drawn if there are more."""
+    groups = tuple(map(np.sort, groups))  # so that the order of the seeds does not matter
+    found = stats.permutation_test(groups, statistic, permutation_type=kind, n_resamples=9999, random_state=0)
+    return float(found.pvalue)
+
+
+def _judged(numbers, family, level):
+    """Apply Holm's rule to both tests within each family; add the verdict, which needs both."""
+    for test in _TESTS:
+        numbers[test] = numbers.groupby(family)[test].transform(holm) if family else holm(numbers[test])
+    resolved = (numbers[_TESTS] <= 1 - level).all(axis=1)
+    said = np.where(numbers.difference > 0, "higher", "lower")
+    return numbers.assign(verdict=np.where(resolved, said, "unresolved"))
+
+
+def _said(across):
+    """Return the verdict over all data sets of one setting."""
+    verdicts = {kind: set(here) for kind, here in across.groupby("kind").verdict}
+    each = verdicts["mean"]
+    if len(each) == 1 and "unresolved" not in each:
+        return each.pop()
+    return "it depends" if verdicts.get("apart", set()) - {"unresolved"} else verdicts.get("all", {"unresolved"}).pop()
+
+
+def _apart(across):
+    """Return the column that says how far two data sets are apart, or which two are so most clearly, by its title."""
+    if across.over.nunique() < 2:
+        return {(over,): here.cell for over, here in across.groupby("over")}
+    most = across.sort_values("p_t", kind="stable").groupby(level=0).head(1)
+    return {("most apart",): most.over + ": " + most.cell}

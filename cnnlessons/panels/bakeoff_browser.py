@@ -56,7 +56,7 @@ def compare(rows, dataset, one, other, measure="test images"):
     Returns
     -------
     Compared
-        The interval is that of `experiments.interval`, an end of which may be infinite; with fewer than six pairs
+        Interval and verdict are those of `experiments.compare`, by Student's t and flipped signs; with fewer than six pairs
         nothing is resolved, and the panel does not show it.
 
     Raises
@@ -78,7 +78,7 @@ def compare(rows, dataset, one, other, measure="test images"):
     values = 100 * pairs.to_numpy().reshape(-1, 2)
     if one == other or not len(pairs):
         return Compared(pairs.index.to_numpy(), values, -np.inf, np.inf, "")
-    (found,) = experiments.interval(here, other, value, within=()).itertuples()
+    (found,) = experiments.compare(here, one, other, value, within=()).numbers.itertuples()
     return Compared(pairs.index.to_numpy(), values, 100 * found.low, 100 * found.high, found.verdict)
 
 
@@ -153,9 +153,9 @@ def verdict(compared, one, other):
     if count >= 6:
         said += f", 95 % interval {_minus(f'{compared.low:+.1f} to {compared.high:+.1f}')}"
     why = {
-        "higher": f"<b>Higher</b>: the interval of {pairs} lies above zero.",
-        "lower": f"<b>Lower</b>: the interval of {pairs} lies below zero.",
-        "unresolved": f"<b>Unresolved</b>: the interval of {pairs} holds zero. That does not make them equal.",
+        "higher": f"<b>Higher</b>: Student's t and flipped signs resolve {pairs}.",
+        "lower": f"<b>Lower</b>: Student's t and flipped signs resolve {pairs}.",
+        "unresolved": f"<b>Unresolved</b>: not both tests resolve {pairs}. That does not make them equal.",
     }[compared.verdict]
     if count < 6:
         why = f"<b>Unresolved</b>: {pairs}, and fewer than six settle nothing."
@@ -163,8 +163,8 @@ def verdict(compared, one, other):
 
 
 def _minus(text):
-    """Write true minus signs, and infinity."""
-    return text.replace("-", "−").replace("inf", "∞")
+    """Write true minus signs."""
+    return text.replace("-", "−")
 
 
 def facts(rows, dataset, setting, measure="test images"):
@@ -243,7 +243,7 @@ def _chart(compared, one, other):
     differences = np.subtract(*compared.values.T)
     ends = np.array([compared.low, compared.high] if len(differences) >= 6 else [])  # fewer would say too much
     seen = np.abs(differences).max()
-    reach = 1.1 * max(1.0, seen, *np.minimum(np.abs(ends), 3 * seen))  # an end far out leaves the picture
+    reach = 1.1 * max(1.0, seen, *np.abs(ends))
     bottom = (len(differences) + 2) * _ROW
 
     def across(points):
@@ -256,7 +256,7 @@ def _chart(compared, one, other):
         parts.append(f'<circle cx="{across(difference):.1f}" cy="{down:.1f}" r="6">{said}</circle>')
         parts.append(svg_text(2, down + 5, "start", f"seed {seed}"))
     if len(ends):
-        left, right = (f"{across(value):.1f}" for value in np.clip(ends, -reach, reach))
+        left, right = (f"{across(value):.1f}" for value in ends)
         down = f"{bottom - 0.7 * _ROW:.1f}"
         parts.append(f'<line class="interval" x1="{left}" x2="{right}" y1="{down}" y2="{down}"/>')
     step = next(step for step in (0.5, 1, 2, 5, 10, 20, 50, 100) if reach / step < 4)  # at most 330 points
