@@ -1,10 +1,13 @@
-"""The recorded evidence is complete, paired, of the experiments as they are now, and listed in data/README.md."""
+"""The recorded evidence is complete, paired, of the experiments as they are now, and listed; and what is read there."""
 
 import csv
 import re
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from cnnlessons import experiments
 from cnnlessons.experiments import tuning
@@ -106,3 +109,107 @@ def test_the_rows_on_which_rates_were_chosen_are_runs_of_the_experiment_and_none
         for row in csv.DictReader(file):
             assert row["error"] == ""
             assert tuple((column, row[column]) for column in sorted(known.tried()[0])) in settings
+
+
+# --------------------------------------------------------------------------- every verdict, by pandas and SciPy alone
+
+
+def holm(p):
+    """Holm's rule as a dict of p-values by what they are of: each times those left, never less than the one before."""
+    left, least, found = len(p), 0.0, {}
+    for what, value in sorted(p.items(), key=lambda item: item[1]):
+        least = max(least, min(1.0, left * value))
+        found[what], left = least, left - 1
+    return found
+
+
+def flips(values):
+    patterns = (-1) ** (np.arange(2 ** len(values))[:, None] >> np.arange(len(values)) & 1)
+    return np.mean(np.abs(patterns @ values) >= abs(values.sum()) - 1e-9)
+
+
+def drawn_flips(values):
+    options = {"permutation_type": "samples", "n_resamples": 9999, "random_state": 0}
+    return stats.permutation_test((np.sort(values),), np.mean, **options).pvalue
+
+
+def exchanged(one, other):
+    """The same draws as those of the package: at a border other draws might say otherwise."""
+    mixed = np.random.default_rng(0).permuted(np.tile(np.sort([*one, *other]), (9999, 1)), axis=1)
+    apart = np.abs(mixed[:, : len(one)].mean(axis=1) - mixed[:, len(one) :].mean(axis=1))
+    return (1 + np.sum(apart >= abs(one.mean() - other.mean()) - 1e-9)) / 10_000
+
+
+def judged(tests):
+    """tests: what → (mean, p of t, p of permutations); return what → mark, as one family."""
+    both = [holm({what: found[k] for what, found in tests.items()}) for k in (1, 2)]
+    sign = {what: "▲" if found[0] > 0 else "▼" for what, found in tests.items()}
+    return {what: sign[what] if max(p[what] for p in both) <= 0.05 else "·" for what in tests}
+
+
+def one_sample(values, permuted=flips):
+    return values.mean(), stats.ttest_1samp(values, 0).pvalue, permuted(values)
+
+
+def welch(one, other):
+    return (
+        one.mean() - other.mean(),
+        stats.ttest_ind(one, other, equal_var=False).pvalue,
+        exchanged(one, other),
+    )
+
+
+def recomputed(rows, settings, against, value):
+    """Return the marks of the table's cells by setting and column, and the verdicts."""
+    wide = rows.pivot(index=["dataset", "per_class", "seed"], columns="setting", values=value)
+    pairs = wide[settings].sub(wide[against], axis=0).round(12)
+    marks, by_dataset = {}, {}
+    for place, here in pairs.groupby(level=[0, 1]):
+        tests = {setting: one_sample(here[setting].dropna().to_numpy()) for setting in settings if here[setting].any()}
+        marks |= {(setting, place): mark for setting, mark in judged(tests).items()}
+    means = pairs.groupby(level=["dataset", "seed"]).mean()
+    for dataset, here in means.groupby(level=0):
+        by_dataset[dataset] = {setting: here[setting].dropna().to_numpy() for setting in settings}
+    mean = {name: judged({s: one_sample(v) for s, v in here.items() if len(v)}) for name, here in by_dataset.items()}
+    names = [name for name in dict.fromkeys(rows.dataset) if name in by_dataset]
+    far = {
+        (setting, f"{one} − {other}"): welch(by_dataset[one][setting], by_dataset[other][setting])
+        for one, other in combinations(names, 2)
+        for setting in settings
+        if len(by_dataset[one][setting]) and len(by_dataset[other][setting])
+    }
+    far = judged(far) if far else {}
+    every = {s: np.concatenate([by_dataset[name][s] for name in names]) for s in settings}
+    every = judged({s: one_sample(v, drawn_flips) for s, v in every.items()})
+    verdicts = {}
+    for setting in settings:
+        said = {mean[name][setting] for name in names if setting in mean[name]}
+        apart = {mark for (one, _), mark in far.items() if one == setting}
+        word = {"▲": "higher", "▼": "lower", "·": "unresolved"}
+        depends = len(said) > 1 or "·" in said
+        verdicts[setting] = word[every[setting] if depends else said.pop()]
+        if depends and apart - {"·"}:
+            verdicts[setting] = "it depends"
+    return marks, mean, far, verdicts
+
+
+@pytest.mark.parametrize("value", ["accuracy", "noisy_accuracy", "gap"])
+def test_pandas_and_scipy_alone_come_to_every_verdict(name, value):
+    rows = recorded(name).assign(gap=lambda table: table.train_accuracy - table.accuracy)
+    for _, group in rows.groupby("group"):
+        against, *settings = dict.fromkeys(group.setting)
+        found = experiments.compare(group, settings, against, value)
+        marks, mean, far, verdicts = recomputed(group, settings, against, value)
+        numbers = found.numbers.assign(mark=found.numbers.verdict.map(experiments.MARKS))
+        there = {(row.setting, (row.dataset, row.per_class)): row.mark for row in numbers.itertuples()}
+        assert there == marks
+        across = found.across.assign(mark=found.across.verdict.map(experiments.MARKS))
+        there = {(row.setting, row.over): row.mark for row in across.itertuples() if row.kind == "apart"}
+        assert there == far
+        there = {(row.over, row.setting): row.mark for row in across.itertuples() if row.kind == "mean"}
+        assert there == {(name, setting): mark for name, here in mean.items() for setting, mark in here.items()}
+        assert found.verdicts.to_dict() == verdicts
+        shown = found.table()
+        for (setting, place), mark in marks.items():
+            assert shown.loc[setting, place][-1] == mark
+        assert shown["verdict"].iloc[1:].squeeze().to_dict() == verdicts
