@@ -85,7 +85,7 @@ def test_an_interval_of_shares_holds_shares_only():
         (0.5, {}, r"got the shape \(\)"),
         ([1, np.nan], {}, "values must be finite, from -inf to inf, got nan: leave out seeds without a value"),
         ([1, 2], {"bounds": (0, 1)}, "values must be finite, from 0 to 1, got 2"),
-        ([1, 2], {"level": 95}, "level must lie between 0 and 1, got 95"),
+        ([1, 2], {"level": 95}, "level must be between 0 and 1, got 95"),
     ],
 )
 def test_an_interval_that_cannot_be_says_why(values, options, said):
@@ -425,8 +425,8 @@ def test_differences_of_shares_are_at_most_1(scale, shift, end):
         ("worse", {"within": "place"}, "rows must have the columns name, value, seed and within; there is no 'place'"),
         ("worse", {"value": "dataset"}, "value must be a column of finite numbers; among those of 'dataset' is 'y'"),
         ("worse", {"within": "dataset"}, "rows must have one row for each dataset, setting, seed: others differ in"),
-        ("worse", {"families": "all"}, "families must be 'column' or 'table', got 'all'"),
-        ("worse", {"level": 95}, "level must lie between 0 and 1"),
+        ("worse", {"families": "all"}, "families must be one of column, table, got 'all'"),
+        ("worse", {"level": 95}, "level must be between 0 and 1"),
     ],
 )
 def test_a_comparison_that_cannot_be_says_why(chosen, options, said):

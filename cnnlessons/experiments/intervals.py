@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from cnnlessons import shapes
 from cnnlessons.experiments.rows import FAILED, plain
 
 MARKS = {"higher": "▲", "lower": "▼", "unresolved": "·"}
@@ -50,8 +51,7 @@ def interval(values, bounds=(-np.inf, np.inf), level=0.95):
     Taught in lesson 04.
     """
     values, count = np.asarray(values, float), np.size(values)
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    shapes.number(level, "level", "between 0 and 1", lambda level: 0 < level < 1)
     if values.ndim != 1 or not count:
         raise ValueError(f"values must have one axis, a number for each seed, got the shape {values.shape}")
     beyond = values[~np.isfinite(values) | (values < bounds[0]) | (values > bounds[1])]
@@ -136,8 +136,7 @@ def compare(
 
     Taught in lesson 09.
     """
-    if families not in ("column", "table"):
-        raise ValueError(f"families must be 'column' or 'table', got {families!r}")
+    shapes.chosen(families, "families", ("column", "table"))
     within = _several(within)
     if not within:  # one place, called by what is compared
         rows, within = rows.assign(place=value), ["place"]

@@ -56,8 +56,8 @@ def compare(rows, dataset, one, other, measure="test images"):
     Returns
     -------
     Compared
-        Interval and verdict are those of `experiments.compare`, by Student's t and flipped signs; with fewer than six pairs
-        nothing is resolved, and the panel does not show it.
+        Interval and verdict are those of `experiments.compare`, by Student's t and flipped signs. With fewer than six
+        pairs nothing is resolved, and the panel shows no interval.
 
     Raises
     ------
