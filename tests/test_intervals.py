@@ -278,6 +278,8 @@ def test_seeds_that_are_the_same_in_all_data_sets_are_pairs_there_too():
     assert (paired.verdict, unpaired.verdict) == ("lower", "unresolved")
     assert paired.difference == pytest.approx(unpaired.difference)
     assert paired.p_t == pytest.approx(stats.ttest_1samp(steady(0.01), 0).pvalue)
+    elsewhere = pd.concat([runs(base, "short"), runs(base, "long", seeds=range(10, 20))])
+    assert compare(elsewhere, same_seeds=True).across.kind.tolist() == ["mean", "mean"]
 
 
 def test_data_sets_that_do_not_differ_are_seldom_apart():

@@ -257,12 +257,12 @@ class Comparison:
             yield "mean", dataset, _tested(values.to_numpy(), bounds, self._level)
         wider = tuple(np.multiply(2, bounds))
         for one, other in combinations(seeds, 2):
-            if self._same_seeds:
-                apart = _rounded((seeds[one] - seeds[other]).dropna(), pairs.difference, 10)
-                numbers = _tested(apart.to_numpy(), wider, self._level)
-            else:
-                numbers = _tested_apart(seeds[one].to_numpy(), seeds[other].to_numpy(), wider, self._level)
-            yield "apart", f"{one} − {other}", numbers
+            over, apart = f"{one} − {other}", _rounded((seeds[one] - seeds[other]).dropna(), pairs.difference, 10)
+            if not self._same_seeds:
+                both = (seeds[each].to_numpy() for each in (one, other))
+                yield "apart", over, _tested_apart(*both, wider, self._level)
+            elif len(apart):
+                yield "apart", over, _tested(apart.to_numpy(), wider, self._level)
         together = means.mean(skipna=False).dropna() if self._same_seeds else means.stack().dropna()
         if len(together):
             yield "all", "all", _tested(together.to_numpy(), bounds, self._level)
