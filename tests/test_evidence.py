@@ -148,15 +148,15 @@ def judged(tests):
 
 
 def one_sample(values, permuted=flips):
+    if len(values) < 2 or not values.any():
+        return values.mean(), 1.0, 1.0
     return values.mean(), stats.ttest_1samp(values, 0).pvalue, permuted(values)
 
 
 def welch(one, other):
-    return (
-        one.mean() - other.mean(),
-        stats.ttest_ind(one, other, equal_var=False).pvalue,
-        exchanged(one, other),
-    )
+    if min(len(one), len(other)) < 2:
+        return 0.0, 1.0, 1.0
+    return one.mean() - other.mean(), stats.ttest_ind(one, other, equal_var=False).pvalue, exchanged(one, other)
 
 
 def recomputed(rows, settings, against, value):
@@ -165,11 +165,11 @@ def recomputed(rows, settings, against, value):
     pairs = wide[settings].sub(wide[against], axis=0).round(12)
     marks, by_dataset = {}, {}
     for place, here in pairs.groupby(level=[0, 1]):
-        tests = {setting: one_sample(here[setting].dropna().to_numpy()) for setting in settings if here[setting].any()}
+        tests = {s: one_sample(here[s].dropna().to_numpy()) for s in settings if here[s].notna().any()}
         marks |= {(setting, place): mark for setting, mark in judged(tests).items()}
-    means = pairs.groupby(level=["dataset", "seed"]).mean()
-    for dataset, here in means.groupby(level=0):
-        by_dataset[dataset] = {setting: here[setting].dropna().to_numpy() for setting in settings}
+    for dataset, here in pairs.groupby(level=0):
+        places = {setting: here[setting].unstack("seed").dropna(how="all") for setting in settings}
+        by_dataset[dataset] = {s: each.mean(skipna=False).dropna().to_numpy() for s, each in places.items()}
     mean = {name: judged({s: one_sample(v) for s, v in here.items() if len(v)}) for name, here in by_dataset.items()}
     names = [name for name in dict.fromkeys(rows.dataset) if name in by_dataset]
     far = {
@@ -180,9 +180,9 @@ def recomputed(rows, settings, against, value):
     }
     far = judged(far) if far else {}
     every = {s: np.concatenate([by_dataset[name][s] for name in names]) for s in settings}
-    every = judged({s: one_sample(v, drawn_flips) for s, v in every.items()})
+    every = judged({s: one_sample(v, drawn_flips) for s, v in every.items() if len(v)})
     verdicts = {}
-    for setting in settings:
+    for setting in every:
         said = {mean[name][setting] for name in names if setting in mean[name]}
         apart = {mark for (one, _), mark in far.items() if one == setting}
         word = {"▲": "higher", "▼": "lower", "·": "unresolved"}
@@ -198,6 +198,8 @@ def test_pandas_and_scipy_alone_come_to_every_verdict(name, value):
     rows = recorded(name).assign(gap=lambda table: table.train_accuracy - table.accuracy)
     for _, group in rows.groupby("group"):
         against, *settings = dict.fromkeys(group.setting)
+        if not set(group.seed[group.setting == against]) & set(group.seed[group.setting != against]):
+            continue  # nothing to compare, or not yet
         found = experiments.compare(group, settings, against, value)
         marks, mean, far, verdicts = recomputed(group, settings, against, value)
         numbers = found.numbers.assign(mark=found.numbers.verdict.map(experiments.MARKS))
