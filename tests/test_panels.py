@@ -10,7 +10,7 @@ import pytest
 from scipy import signal
 
 from cnnlessons import datasets, kernels, ops, panels, plots
-from cnnlessons.panels._parts import Pictures, Unusable
+from cnnlessons.panels._panel import Page, Unusable
 
 editor = import_module("cnnlessons.panels.kernel_editor")  # the package's attribute of this name is the function
 walker = import_module("cnnlessons.panels.stepper")
@@ -39,7 +39,7 @@ def shown(pictures, name):
 
 
 def sent(panel):
-    return panel.pictures.shown["pictures"]["photograph"]
+    return panel.page.shown["pictures"]["photograph"]
 
 
 def kernel_of(panel):
@@ -250,14 +250,14 @@ def test_what_is_no_weight_is_refused(text):
 def test_every_pixel_arrives_in_its_colour():
     levels = np.arange(256, dtype=np.uint8).reshape(8, 32)
     table = plots.colour_table("viridis")
-    pictures = Pictures("", {"viridis": table, "gray": plots.colour_table("gray")})
+    pictures = Page("", {"viridis": table, "gray": plots.colour_table("gray")})
     pictures.paint({"all": (levels, "viridis")}, {})
     np.testing.assert_array_equal(shown(pictures, "all"), table[levels])
 
 
 def test_everything_in_the_page_that_changes_is_drawn(panel):
-    names = re.findall('data-name="([^"]*)"', panel.pictures.page)
-    assert sorted(names) == sorted([*panel.pictures.shown["pictures"], *panel.pictures.shown["texts"]])
+    names = re.findall('data-name="([^"]*)"', panel.page.value)
+    assert sorted(names) == sorted([*panel.page.shown["pictures"], *panel.page.shown["texts"]])
 
 
 # --------------------------------------------------------------------------- kernel editor: panel
@@ -267,18 +267,18 @@ def test_the_panel_shows_what_the_functions_make(panel, photo):
     type_in(panel, KERNEL)
     panel.mix.value, panel.display.value = 0.5, "signed"
     kernel = editor.mixed(KERNEL, 0.5)
-    np.testing.assert_array_equal(shown(panel.pictures, "photograph"), editor.picture(photo, kernel, "signed"))
-    np.testing.assert_array_equal(shown(panel.pictures, "gain"), editor.gain_picture(kernel))
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, kernel, "signed"))
+    np.testing.assert_array_equal(shown(panel.page, "gain"), editor.gain_picture(kernel))
     output = editor.filtered(photo, kernel)
     scales = editor.scale_of(output, kernel, "signed"), editor.Scale(0, editor.gain(kernel).max(), "viridis")
-    assert panel.pictures.shown["texts"]["caption"] == editor.caption(kernel, output, *scales)
+    assert panel.page.shown["texts"]["caption"] == editor.caption(kernel, output, *scales)
 
 
 def test_choosing_another_photograph_filters_that_one(panel):
     panel.photograph.value = "coffee"
     photo = datasets.photograph("coffee", size=256, gray=True)
     np.testing.assert_array_equal(
-        shown(panel.pictures, "photograph"), editor.picture(photo, kernels.named("sobel_vertical_edge"))
+        shown(panel.page, "photograph"), editor.picture(photo, kernels.named("sobel_vertical_edge"))
     )
 
 
@@ -287,7 +287,7 @@ def test_every_named_kernel_keeps_its_exact_weights_in_the_panel(panel, photo):
         panel.named.value = name
         assert panel.problem.value == ""
         assert panel.named.value == name
-        np.testing.assert_array_equal(shown(panel.pictures, "photograph"), editor.picture(photo, kernels.named(name)))
+        np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, kernels.named(name)))
 
 
 def test_one_choice_draws_once(panel, monkeypatch):
@@ -312,7 +312,7 @@ def test_a_move_of_the_slider_is_answered_by_two_messages(panel, monkeypatch):
     messages = []
     monkeypatch.setattr(widgets.Widget, "send_state", lambda widget, key=None: messages.append((widget, key)))
     panel.drag.set_state({"value": 0.8})
-    assert messages == [(panel.fields[1, 1], "value"), (panel.pictures, "shown")]
+    assert messages == [(panel.fields[1, 1], "value"), (panel.page, "shown")]
 
 
 def test_the_slider_moves_the_chosen_weight_only(panel):
@@ -329,7 +329,7 @@ def test_a_weight_between_two_steps_of_the_slider_is_not_rounded(panel, photo):
     panel.named.value = "box_3"
     panel.drag.value = 0.11  # what the front end makes of 1/9
     assert panel.named.value == "box_3"
-    np.testing.assert_array_equal(shown(panel.pictures, "photograph"), editor.picture(photo, np.full((3, 3), 1 / 9)))
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, np.full((3, 3), 1 / 9)))
 
 
 def test_the_slider_has_room_for_the_weights(panel):
@@ -348,7 +348,7 @@ def test_turning_twice_is_nothing_and_turning_once_is_convolution(panel, photo):
     output = ops.convolve(photo, KERNEL, "same")
     scale = editor.scale_of(output, KERNEL)
     np.testing.assert_array_equal(
-        shown(panel.pictures, "photograph"), plots.colour_table(scale.colours)[editor.levels(output, scale)]
+        shown(panel.page, "photograph"), plots.colour_table(scale.colours)[editor.levels(output, scale)]
     )
     panel.turn.click()
     assert sent(panel) == before
@@ -367,7 +367,7 @@ def test_the_middle_survives_a_larger_and_a_smaller_kernel(panel):
 def test_weights_divided_by_their_sum_sum_to_one(panel):
     type_in(panel, KERNEL)
     panel.divide.click()
-    assert "Sum of the weights <b>1</b>" in panel.pictures.shown["texts"]["caption"]
+    assert "Sum of the weights <b>1</b>" in panel.page.shown["texts"]["caption"]
 
 
 def test_a_sum_of_zero_cannot_be_divided_by(panel):
@@ -381,12 +381,45 @@ def test_nonsense_is_explained_and_loses_nothing(panel):
     before = sent(panel)
     panel.fields[0, 1].value = "1e999"
     assert "Weight in row 0, column 1: “1e999” is not a number" in panel.problem.value
-    panel.mix.value = 0.5  # still nothing to draw
-    assert "1e999" in panel.problem.value
     assert (sent(panel), panel.fields[0, 1].value) == (before, "1e999")
-    panel.mix.value = 1.0
     panel.fields[0, 1].value = "0"
     assert (panel.problem.value, sent(panel)) == ("", before)
+
+
+def test_a_field_that_cannot_be_read_is_marked_and_all_else_goes_on(panel, photo):
+    panel.fields[0, 1].value = "2,5"
+    panel.fields[0, 0].value, panel.photograph.value, panel.mix.value = "7", "coffee", 0.5
+    assert "2,5" in panel.problem.value
+    assert [field.tooltip for field in panel.fields.flat if "cnnlessons-wrong" in field._dom_classes] == [
+        "Weight in row 0, column 1"
+    ]
+    kernel = kernels.named("sobel_vertical_edge").astype(float)
+    kernel[0, 0] = 7
+    coffee = datasets.photograph("coffee", size=256, gray=True)
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(coffee, editor.mixed(kernel, 0.5)))
+
+
+def test_the_weight_whose_field_is_clicked_is_the_one_that_the_slider_moves(panel):
+    panel.page.focused = "Weight in row 0, column 2"  # as the front end says
+    assert (panel.row.value, panel.column.value) == (0, 2)
+    assert "cnnlessons-chosen" in panel.fields[0, 2]._dom_classes
+    panel.drag.value = -0.25
+    assert panel.fields[0, 2].value == "−2.5"
+    panel.page.focused = "Weight in row 4, column 4"  # there is none in a kernel of 3×3
+    assert (panel.row.value, panel.column.value) == (0, 2)
+
+
+@pytest.mark.parametrize("name", ["gaussian_5", "laplacian_of_gaussian_5", "gabor_vertical_5"])
+def test_every_weight_has_room_in_its_field_and_stays_exact(panel, photo, name):
+    panel.named.value = name
+    panel.fields[0, 0].value = "-0.000123456"
+    exact = kernels.named(name).astype(float)
+    exact[0, 0] = -0.000123456
+    panel.size.value = 3  # the panel writes the fields anew
+    panel.size.value = 5
+    assert max(len(field.value) for field in panel.fields.flat) <= 7
+    exact[[0, -1]] = exact[:, [0, -1]] = 0
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, exact))
 
 
 def test_what_is_typed_cannot_become_markup(panel):
@@ -449,8 +482,8 @@ def test_stored_outputs_of_panels_are_the_same_every_time():
 
 
 def test_pictures_have_words_for_those_who_cannot_see_them(panel):
-    assert "camera" in panel.pictures.words["photograph"]
+    assert "camera" in panel.page.words["photograph"]
     panel.photograph.value = "coffee"
-    assert "coffee" in panel.pictures.words["photograph"]
-    assert "Gain" in panel.pictures.words["gain"]
+    assert "coffee" in panel.page.words["photograph"]
+    assert "Gain" in panel.page.words["gain"]
     assert panel.fields[1, 2].tooltip == "Weight in row 1, column 2"

@@ -153,7 +153,7 @@ def test_an_interval_ends_within_the_picture(rows, last, said):
     compared = browser.compare(rows, "photo_patches", "large", "small")
     page = browser.page(rows, "photo_patches", "large", "small")
     left, right = (float(x) for x in re.search(r'class="interval" x1="([-\d.]+)" x2="([-\d.]+)"', page).groups())
-    assert browser._LEFT <= left < right <= browser._WIDE
+    assert browser._FRAME.left <= left < right <= browser._FRAME.wide
     assert (compared.low < 0 < compared.high) == (said == "Unresolved")
     assert f"<b>{said}</b>" in page
 

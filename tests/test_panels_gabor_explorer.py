@@ -25,7 +25,7 @@ def fresh(panel):
 
 def shown(panel):
     """What was sent to the browser: the places of the pixels of each canvas, and all texts."""
-    sent = panel.pictures.shown
+    sent = panel.page.shown
     pictures = {
         name: np.frombuffer(picture["levels"], np.uint8).reshape(picture["shape"])
         for name, picture in sent["pictures"].items()
@@ -147,7 +147,7 @@ def test_another_photograph_is_filtered(fresh):
     before = shown(fresh)[0]["photograph"]
     fresh.photograph.value = "brick"
     assert not np.array_equal(shown(fresh)[0]["photograph"], before)
-    assert "brick" in fresh.pictures.words["photograph"]
+    assert "brick" in fresh.page.words["photograph"]
     fresh.photograph.value = "coins"
     np.testing.assert_array_equal(shown(fresh)[0]["photograph"], before)
 

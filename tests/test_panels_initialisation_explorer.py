@@ -206,7 +206,7 @@ def test_the_stored_text_is_the_same_every_time():
         ({"scale": 0}, "scale must be a number from 0.1 to 10, got 0"),
         ({"scale": "1"}, "scale must be a number from 0.1 to 10, got '1'"),
         ({"depth": 1}, "depth must be at least 2, got 1"),
-        ({"depth": 31}, "depth must be from 2 to 30 to fit the screen, got 31"),
+        ({"depth": 31}, "depth must be from 2 to 30, got 31"),
         ({"width": 5}, "width must be one of 4, 8, 16, 32, got 5"),
         ({"activation": "sigmoid"}, "activation must be one of relu, none, tanh, got 'sigmoid'"),
     ],

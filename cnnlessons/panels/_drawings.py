@@ -1,13 +1,14 @@
-"""How panels draw: numbers as colours, pictures inside a page, and lines with words as SVG."""
+"""How panels draw numbers: as colours, as pictures inside a page, and what a kernel makes of a photograph."""
 
 import base64
 import io
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from cnnlessons import plots
+from cnnlessons import ops, plots, spectra
 
 # --------------------------------------------------------------------------- numbers as colours
 
@@ -50,9 +51,9 @@ def legend(scale, note):
     return f'<div><div class="legend">{ends[0]}{bar}{ends[1]}</div><div class="note">{note}</div></div>'
 
 
-def write_weight(weight):
-    """Write a weight in four digits, which a field has room for, with a true minus sign."""
-    return f"{weight + 0.0:.4g}".replace("-", "−")  # + 0.0 makes 0 of −0
+def write_weight(weight, digits=4):
+    """Write a weight in a few digits, with a true minus sign."""
+    return f"{weight + 0.0:.{digits}g}".replace("-", "−")  # + 0.0 makes 0 of −0
 
 
 # --------------------------------------------------------------------------- pictures
@@ -67,27 +68,40 @@ def as_bytes(picture):
 
 def data_uri(picture):
     """Return a picture, (H, W) or (H, W, 3), as what the attribute `src` of an image takes."""
+    picture = as_bytes(picture)
+    return _png(picture.tobytes(), picture.shape)
+
+
+@lru_cache(maxsize=64)  # most pictures stay while one of them changes
+def _png(pixels, shape):
     stored = io.BytesIO()
-    Image.fromarray(as_bytes(picture)).save(stored, format="png", compress_level=1)
+    Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape)).save(stored, format="png", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(stored.getvalue()).decode()}"
 
 
-# --------------------------------------------------------------------------- lines and words
+# --------------------------------------------------------------------------- what a kernel does
 
 
-def svg(width, height, words, inside):
-    """Return an SVG with room above for the highest label; `words` say what it shows."""
-    return f'<svg viewBox="0 -8 {width} {height + 8}" role="img" aria-label="{words}">{inside}</svg>'
+def filtered(photo, weights):
+    """Cross-correlate with zeros around: (H, W) with (KH, KW); (H, W) or (H, W, 3) with (KH, KW, C), channels added up.
+
+    A filter of one channel sees the mean of the colours, one of three sees gray three times.
+    """
+    if weights.ndim == 2:
+        return ops.cross_correlate(photo, weights, padding="same")
+    image, weights = np.atleast_3d(photo).astype(np.float32), weights.astype(np.float32)
+    if weights.shape[2] == 1:
+        image = image.mean(axis=2, keepdims=True)
+    channels = np.broadcast_to(image, (*image.shape[:2], weights.shape[2]))  # (H, W, C)
+    maps = [ops.cross_correlate(channels[:, :, c], weights[:, :, c], padding="same") for c in range(weights.shape[2])]
+    return np.sum(maps, axis=0)
 
 
-def svg_text(across, down, anchor, text):
-    """Return a text of an SVG; `anchor` is "start", "middle" or "end"."""
-    return f'<text x="{across:.1f}" y="{down:.1f}" text-anchor="{anchor}">{text}</text>'
+def gain(kernel):
+    """Return by how much the kernel multiplies each frequency, (64, 64), with zero frequency in the middle."""
+    return abs(spectra.frequency_response(kernel, size=64))
 
 
-def write_size(value):
-    """Write a positive number of any size with two digits, as HTML: 0.71, 3.2·10⁻⁸."""
-    if 0.01 <= value < 1000:
-        return f"{value:.2g}" if value < 100 else f"{value:.0f}"
-    digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits}·10<sup>{int(exponent)}</sup>".replace("-", "−")
+def words(description, channels=3):
+    """Return the words of a description; a filter of one channel has no colour."""
+    return str(description).removesuffix(", luminance") if channels == 1 else str(description)

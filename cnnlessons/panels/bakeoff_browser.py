@@ -6,12 +6,10 @@ Taught in lesson 11.
 import html
 from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 
-from cnnlessons import plots
-from cnnlessons.panels._drawings import svg, svg_text
-from cnnlessons.panels._parts import Panel
+from cnnlessons.panels._charts import Frame, svg_text
+from cnnlessons.panels._explorer import Button, Choice, Explorer
 
 MEASURES = {
     "test images": "accuracy",
@@ -42,31 +40,10 @@ class Compared(NamedTuple):
 
 
 def compare(rows, dataset, one, other, measure="test images"):
-    """Compare two contestants pair by pair.
+    """Compare two contestants pair by pair; `rows` as from `experiments.read`, and runs that failed are left out.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `experiments.run` or `experiments.read`; runs that failed are left out.
-    dataset, one, other : str
-        Values of the columns "dataset" and "setting".
-    measure : str
-        A key of `MEASURES`.
-
-    Returns
-    -------
-    Compared
-        Interval and verdict are those of `experiments.compare`, by Student's t and flipped signs. With fewer than six
-        pairs nothing is resolved, and the panel shows no interval.
-
-    Raises
-    ------
-    ValueError
-        If there is no such data set, contestant or measure.
-
-    Notes
-    -----
-    Taught in lesson 11.
+    Interval and verdict are those of `experiments.compare`, by Student's t and flipped signs. With fewer than six pairs
+    nothing is resolved, and the panel shows no interval.
     """
     from cnnlessons import experiments  # here, since it takes a second to load and the other panels need none of it
 
@@ -83,12 +60,12 @@ def compare(rows, dataset, one, other, measure="test images"):
 
 
 def datasets_in(rows):
-    """Return the data sets that have rows, in their order. Taught in lesson 11."""
+    """Return the data sets that have rows, in their order."""
     return tuple(dict.fromkeys(rows.dataset))
 
 
 def contestants(rows, dataset):
-    """Return the settings that have rows on a data set, in their order. Taught in lesson 11."""
+    """Return the settings that have rows on a data set, in their order."""
     return tuple(dict.fromkeys(rows[rows.dataset == dataset].setting))
 
 
@@ -125,23 +102,7 @@ def _checked(rows):
 
 
 def verdict(compared, one, other):
-    """Say in plain sentences what the pairs say.
-
-    Parameters
-    ----------
-    compared : Compared
-    one, other : str
-        What the contestants are called.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Notes
-    -----
-    Taught in lesson 11.
-    """
+    """Say in plain sentences, as HTML, what the pairs of the contestants called `one` and `other` say."""
     one, other, count = html.escape(one), html.escape(other), len(compared.seeds)
     if one == other:
         return "<p>This is the same contestant twice: choose another one.</p>"
@@ -170,26 +131,8 @@ def _minus(text):
 def facts(rows, dataset, setting, measure="test images"):
     """Return what a contestant costs and how well it does: name → text.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-    dataset, setting, measure : str
-        As in `compare`.
-
-    Returns
-    -------
-    dict of str to str
-        Contestants are built to be compared within one contest. Times, of a batch, are the least of all seeds; the
-        accuracy is the mean of all seeds.
-
-    Raises
-    ------
-    ValueError
-        If there is no such data set, contestant or measure.
-
-    Notes
-    -----
-    Taught in lesson 11.
+    Contestants are built to be compared within one contest. Times, of a batch, are the least of all seeds; the accuracy
+    is the mean of all seeds.
     """
     rows = _chosen(rows, dataset, measure, setting=setting)
     here = rows[(rows.dataset == dataset) & (rows.setting == setting)]
@@ -202,26 +145,11 @@ def facts(rows, dataset, setting, measure="test images"):
 
 # --------------------------------------------------------------------------- pictures
 
-_WIDE, _LEFT, _BELOW, _ROW = 460, 64, 44, 22  # of the chart, in units of the drawing
+_FRAME, _ROW = Frame(wide=460, left=64, below=44), 22
 
 
 def page(rows, dataset, one, other, measure="test images"):
-    """Draw what two contestants cost, every pair, the interval and the verdict.
-
-    Parameters
-    ----------
-    rows, dataset, one, other, measure
-        As in `compare`.
-
-    Returns
-    -------
-    str
-        HTML that fits the width it is given, in light and dark themes.
-
-    Notes
-    -----
-    Taught in lesson 11.
-    """
+    """Draw what two contestants cost, every pair, the interval and the verdict."""
     compared = compare(rows, dataset, one, other, measure)
     columns = [facts(rows, dataset, setting, measure) for setting in (one, other)]
     listed = "".join(
@@ -229,10 +157,10 @@ def page(rows, dataset, one, other, measure="test images"):
     )
     heads = "".join(f"<th>{html.escape(setting)}</th>" for setting in (one, other))
     return (
-        f'{_STYLE}<div class="around"><div class="bakeoff">'
-        f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{listed}</tbody></table>"
+        '<div class="pages bakeoff">'
+        f"<table><thead><tr><td></td>{heads}</tr></thead><tbody>{listed}</tbody></table>"
         f"<div>{_chart(compared, one, other)}"
-        f'<div class="verdict">{verdict(compared, one, other)}</div></div></div></div>'
+        f'<div class="verdict">{verdict(compared, one, other)}</div></div></div>'
     )
 
 
@@ -247,13 +175,13 @@ def _chart(compared, one, other):
     bottom = (len(differences) + 2) * _ROW
 
     def across(points):
-        return _LEFT + (1 + points / reach) * (_WIDE - _LEFT) / 2
+        return _FRAME.across((1 + points / reach) / 2)
 
-    parts = [f'<line x1="{across(0):.1f}" x2="{across(0):.1f}" y1="0" y2="{bottom}"/>']
+    parts = [f'<line x1="{across(0):.1f}" x2="{across(0):.1f}" y1="0" y2="{bottom}" class="zero"/>']
     for row, (seed, difference) in enumerate(zip(compared.seeds, differences, strict=True)):
         down = (row + 0.6) * _ROW
         said = f"<title>seed {seed}: {difference:+.2f}</title>"
-        parts.append(f'<circle cx="{across(difference):.1f}" cy="{down:.1f}" r="6">{said}</circle>')
+        parts.append(f'<circle cx="{across(difference):.1f}" cy="{down:.1f}" r="6" class="pair">{said}</circle>')
         parts.append(svg_text(2, down + 5, "start", f"seed {seed}"))
     if len(ends):
         left, right = (f"{across(value):.1f}" for value in ends)
@@ -263,80 +191,44 @@ def _chart(compared, one, other):
     for tick in np.arange(-np.floor(reach / step), np.floor(reach / step) + 1) * step:
         parts.append(svg_text(across(tick), bottom + 16, "middle", _minus(f"{tick:+g}") if tick else "0"))
     parts.append(svg_text(across(0), bottom + 36, "middle", "points more than the other"))
-    return svg(_WIDE, bottom + _BELOW, "The difference of every pair, and the interval of their mean", "".join(parts))
+    frame = _FRAME._replace(high=bottom + _FRAME.below)
+    return frame.svg("The difference of every pair, and the interval of their mean", *parts)
 
 
-_STYLE = f"""
-<style>
-.cnnlessons-panel .around {{ container-type: inline-size; width: 100%; }}
-.cnnlessons-panel .bakeoff {{
-  display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px 32px; padding-right: 4px;
-}}
-@container (max-width: 700px) {{ .cnnlessons-panel .bakeoff {{ grid-template-columns: minmax(0, 1fr); }} }}
-.cnnlessons-panel .bakeoff table {{ border-collapse: collapse; font-size: 15px; align-self: start; margin: 0; }}
-.cnnlessons-panel .bakeoff tr:nth-child(n) {{ background: none; }}
-.cnnlessons-panel .bakeoff th, .cnnlessons-panel .bakeoff td {{
-  padding: 4px 8px; text-align: right; border-bottom: 1px solid var(--jp-border-color2, #ccc);
-  font-variant-numeric: tabular-nums; vertical-align: top; white-space: normal;
-}}
-.cnnlessons-panel .bakeoff tbody th {{ text-align: left; font-weight: normal; }}
-.cnnlessons-panel .bakeoff svg {{ width: 100%; overflow: visible; }}
-.cnnlessons-panel .bakeoff text {{ font-size: 14px; fill: var(--jp-ui-font-color1, #222); }}
-.cnnlessons-panel .bakeoff line {{ stroke: var(--jp-border-color1, #999); }}
-.cnnlessons-panel .bakeoff line.interval {{ stroke: {plots.VERMILLION}; stroke-width: 6; }}
-.cnnlessons-panel .bakeoff circle {{ fill: {plots.BLUE}; fill-opacity: 0.75; }}
-.cnnlessons-panel .bakeoff .verdict p {{ font-size: 16px; margin: 12px 0 0; }}
-</style>
-"""
-
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
-class BakeoffBrowser(Panel):
+class BakeoffBrowser(Explorer):
     """The panel that `bakeoff_browser` makes; its controls are attributes and can be set from code."""
 
+    title, text = "Bake-off browser", "{one} against {other}, {measure} of {dataset}"
+    buttons, widths = (Button("swap", "Swap", "The other way round", "exchange"),), ("66px", "400px")
+
     def __init__(self, rows, dataset, one, other):
-        self.rows = rows
-        self.dataset = widgets.Dropdown(options=datasets_in(rows), value=dataset)
-        self.measure = widgets.Dropdown(options=tuple(MEASURES))
-        self.one, self.other = (widgets.Dropdown(options=contestants(rows, dataset)) for _ in range(2))
-        self.one.value, self.other.value = one, other
-        self.swap = widgets.Button(description="Swap", tooltip="The other way round")
-        self.page = widgets.HTML(layout={"width": "100%"})
-        super().__init__([self._controls(), self.page], "cnnlessons-bakeoff-browser")
-        self.on(self.dataset, self._change_dataset)
-        for control in (self.measure, self.one, self.other):
-            self.on(control)
-        self.on(self.swap, self._exchange)
-        self.act()
+        self.rows, offered = rows, contestants(rows, dataset)
+        controls = (
+            Choice("dataset", "Data set", datasets_in(rows), listed=True),
+            Choice("one", "One", offered, listed=True),
+            Choice("measure", "Right on", tuple(MEASURES), listed=True),
+            Choice("other", "Other", offered, listed=True),
+        )
+        super().__init__(dataset, one, "test images", other, controls=controls)
 
-    def __repr__(self):
-        where = f"{self.measure.value} of {self.dataset.value}"
-        return f"Bake-off browser: {self.one.value} against {self.other.value}, {where}"
-
-    def draw(self):
-        self.page.value = page(self.rows, self.dataset.value, self.one.value, self.other.value, self.measure.value)
-
-    def _change_dataset(self):
+    def fit(self):
         """Offer the contestants of the data set, and keep the chosen ones where it has them."""
         offered = contestants(self.rows, self.dataset.value)
         for place, control in enumerate((self.one, self.other)):
             kept = control.value
-            control.options = offered
-            control.value = kept if kept in offered else offered[min(place, len(offered) - 1)]
+            if control.options != offered:
+                control.options = offered
+                control.value = kept if kept in offered else offered[min(place, len(offered) - 1)]
 
-    def _exchange(self):
+    def show(self, dataset, one, measure, other):
+        return page(self.rows, dataset, one, other, measure)
+
+    def exchange(self):
+        """Compare the other way round."""
         self.one.value, self.other.value = self.other.value, self.one.value
-
-    def _controls(self):
-        for control, name in zip(
-            (self.dataset, self.one, self.measure, self.other), ("Data set", "One", "Right on", "Other"), strict=True
-        ):
-            control.description, control.style.description_width, control.layout.width = name, "66px", "400px"
-        self.swap.layout.width = "90px"
-        rows = [self.dataset, self.one, self.measure, self.other, self.swap]
-        return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(2, max-content)",
-                                             "grid_gap": "4px 28px", "margin": "4px 0 12px"})  # fmt: skip
 
 
 def bakeoff_browser(rows=None, dataset=None, one="3×3 twice, ReLU, 32 filters", other="7×7, 32 filters"):

@@ -6,13 +6,12 @@ Taught in lesson 06.
 from string import ascii_letters
 from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.panels._parts import Unusable, checked
-from cnnlessons.panels._tables import STYLE, factor, number, table
-from cnnlessons.panels._walk import Walk
+from cnnlessons.panels._explorer import Choice, Walk, check
+from cnnlessons.panels._panel import checked
+from cnnlessons.panels._tables import factor, number, table
 
 LARGEST_IMAGE, LARGEST_KERNEL, LARGEST_CHANNELS = 4, 3, 2
 KERNEL_SIZES, STRIDES, PADDINGS, DILATIONS, CHANNELS = (2, 3), (1, 2, 3), (0, 1), (1, 2), (1, 2)
@@ -37,27 +36,10 @@ class Columns(NamedTuple):
 
 
 def columns(image, kernel, stride=1, padding=0, dilation=1):
-    """Write the windows of an image as the rows of a matrix, and multiply it by the kernel as a column (im2col).
+    """Write the windows of an image (H, W, C) as the rows of a matrix, and the kernel (KH, KW, C) as a column: im2col.
 
-    Parameters
-    ----------
-    image : array_like, shape (H, W, C)
-    kernel : array_like, shape (KH, KW, C)
-    stride, padding, dilation : int
-
-    Returns
-    -------
-    Columns
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an array has not three axes, is not finite, is too large for the screen, or the kernel fits nowhere.
-
-    Notes
-    -----
-    Taught in lesson 06. K. Chellapilla, S. Puri and P. Simard, "High performance convolutional neural networks for
-    document processing" (2006).
+    K. Chellapilla, S. Puri and P. Simard, "High performance convolutional neural networks for document processing"
+    (2006).
     """
     image, kernel = _exact(image, "image", LARGEST_IMAGE), _exact(kernel, "kernel", LARGEST_KERNEL)
     if image.shape[2] != kernel.shape[2]:
@@ -105,29 +87,7 @@ def _exact(array, name, largest):
 
 
 def page(image, kernel, position=0, stride=1, padding=0, dilation=1):
-    """Draw a place: its window in the image, the matrix up to its row, the kernel as a column, the output so far.
-
-    Parameters
-    ----------
-    image, kernel, stride, padding, dilation
-        As in `columns`.
-    position : int
-        Which place, counted from 0 along the rows of the output.
-
-    Returns
-    -------
-    str
-        HTML that fits the width it is given, in light and dark themes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `columns`, or if there is no such place.
-
-    Notes
-    -----
-    Taught in lesson 06.
-    """
+    """Draw a place: its window in the image, the matrix up to its row, the kernel as a column, the output so far."""
     now = columns(image, kernel, stride, padding, dilation)
     if not 0 <= position < len(now.rows):
         raise ValueError(f"position must be from 0 to {len(now.rows) - 1}, the last place, got {position}")
@@ -138,20 +98,17 @@ def page(image, kernel, position=0, stride=1, padding=0, dilation=1):
     inputs = "".join(_channel(now, position, letters, channel) for channel in range(channels))
     outputs = _later(np.full((len(now.rows), 1), "", object), position)
     return (
-        f'{STYLE}{_STYLE}<div class="cnnlessons-page"><div class="columns" style="--across: {across}; --down: {down}">'
+        f'<div class="columns" style="--across: {across}; --down: {down}">'
         f"<div>{inputs}</div>"
         f'<div class="sign">→</div>{_matrix(now, position, letters)}<div class="sign">·</div>'
         f'{table("Kernel", now.column, tags=letters[:, np.newaxis])}<div class="sign">=</div>'
         f"{table('Output', now.output.reshape(-1, 1), outputs, frame=(position, 0, 1, 1))}</div>"
-        f"{_sum(now, position, letters)}{_counts(now, position)}</div>"
+        f"{_sum(now, position, letters)}{_counts(now, position)}"
     )
 
 
 def facts(now, position):
-    """Return what the copying costs, as a dict of names to texts: numbers in image and matrix, and bytes.
-
-    Taught in lesson 06.
-    """
+    """Return what the copying costs, name → text: numbers in image and matrix, and bytes."""
     own = now.within.sum() * now.padded.shape[2]
     so_far, in_the_end = copies(now, position + 1)[now.within], now.copies[now.within]
     places, weights = now.rows.shape
@@ -204,8 +161,8 @@ def _later(looks, position):
 
 
 def _counts(now, position):
-    entries = (f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts(now, position).items())
-    return f"<dl>{''.join(entries)}</dl>"
+    entries = "".join(f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in facts(now, position).items())
+    return f"<dl>{entries}</dl>".replace("<div", '<div class="position"', 1)
 
 
 def _sum(now, position, letters):
@@ -216,62 +173,40 @@ def _sum(now, position, letters):
     return f'<p class="sum">{terms} = <b>{number(now.output.flat[position])}</b></p>'
 
 
-_STYLE = """
-<style>
-.cnnlessons-page .columns {
-  --cell: min(44px, calc((100cqw - 220px) / var(--across) - 2px), calc(600px / var(--down) - 2px));
-  display: grid; grid-template-columns: repeat(7, max-content); align-items: center; gap: 2px 10px;
-}
-.cnnlessons-page .columns figure { min-width: 58px; }
-.cnnlessons-page .columns td small { font-size: min(11px, calc(var(--cell) * 0.36)); padding-left: 2px; }
-.cnnlessons-page .columns .sign { padding-top: 20px; }
-.cnnlessons-page .columns ~ p.sum { font-size: 18px; margin-top: 8px; }
-.cnnlessons-page .columns ~ dl {
-  display: flex; flex-wrap: wrap; gap: 6px 24px; margin: 8px 0 0;
-  font-size: 15px; line-height: 1.4; font-variant-numeric: tabular-nums;
-}
-.cnnlessons-page .columns ~ dl dt, .cnnlessons-page .columns ~ dl dd { float: none; width: auto; margin: 0; }
-.cnnlessons-page .columns ~ dl dd { font-weight: normal; }
-.cnnlessons-page rt { font-size: 13px; }
-</style>
-"""
-
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
 class ColumnsStepper(Walk):
     """The panel that `columns_stepper` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, image, kernel, kernel_size, stride, padding, dilation, channels):
-        self._arrays = np.asarray(image), np.asarray(kernel)
-        self.kernel_size = _choice("Kernel", [(f"{size}×{size}", size) for size in KERNEL_SIZES], kernel_size)
-        self.stride = _choice("Stride", [(str(stride), stride) for stride in STRIDES], stride)
-        self.padding = _choice("Padding", [(str(padding), padding) for padding in PADDINGS], padding)
-        self.dilation = _choice("Dilation", [(str(dilation), dilation) for dilation in DILATIONS], dilation)
-        self.channels = _choice("Channels", [(str(channels), channels) for channels in CHANNELS], channels)
-        choices = [self.kernel_size, self.stride, self.padding, self.dilation, self.channels]
-        super().__init__(choices, "cnnlessons-columns-stepper", interval=1500)
+    title = "Columns stepper"
+    text = "{image} image, {kernel} kernel, stride {stride}, padding {padding}, dilation {dilation}"
+    controls = (
+        Choice("kernel_size", "Kernel", {f"{size}×{size}": size for size in KERNEL_SIZES}),
+        Choice("stride", "Stride", STRIDES),
+        Choice("padding", "Padding", PADDINGS),
+        Choice("dilation", "Dilation", DILATIONS),
+        Choice("channels", "Channels", CHANNELS),
+    )
+    interval = 1500
 
-    def __repr__(self):
-        image, kernel = (_shape(array.shape) for array in self._chosen())
-        return (
-            f"Columns stepper: {image} image, {kernel} kernel, stride {self.stride.value}, "
-            f"padding {self.padding.value}, dilation {self.dilation.value}"
-        )
+    def __init__(self, image, kernel, *start):
+        self._arrays = image, kernel
+        super().__init__(*start)
 
-    def count(self):
-        image, kernel = (array.shape for array in self._chosen())
-        try:
-            return int(np.prod(_output_size(image, kernel, self.stride.value, self.padding.value, self.dilation.value)))
-        except ValueError as problem:
-            raise Unusable(problem) from None
+    def said(self):
+        image, kernel = self._chosen(self.kernel_size.value, self.channels.value)
+        return super().said() | {"image": _shape(image.shape), "kernel": _shape(kernel.shape)}
 
-    def show(self, position):
-        return page(*self._chosen(), position, self.stride.value, self.padding.value, self.dilation.value)
+    def count(self, kernel_size, stride, padding, dilation, channels):
+        image, kernel = self._chosen(kernel_size, channels)
+        return int(np.prod(_output_size(image.shape, kernel.shape, stride, padding, dilation)))
 
-    def _chosen(self):
+    def show(self, position, kernel_size, stride, padding, dilation, channels):
+        return page(*self._chosen(kernel_size, channels), position, stride, padding, dilation)
+
+    def _chosen(self, size, channels):
         image, kernel = self._arrays
-        size, channels = self.kernel_size.value, self.channels.value
         return image[:, :, :channels], kernel[:size, :size, :channels]
 
 
@@ -308,13 +243,8 @@ def columns_stepper(image=None, kernel=None, kernel_size=3, stride=1, padding=0,
     """
     image = _IMAGE if image is None else np.asarray(image)
     kernel = _KERNEL if kernel is None else np.asarray(kernel)
-    choices = (
-        ("kernel_size", kernel_size, KERNEL_SIZES), ("stride", stride, STRIDES), ("padding", padding, PADDINGS),
-        ("dilation", dilation, DILATIONS), ("channels", channels, CHANNELS),
-    )  # fmt: skip
-    for name, value, allowed in choices:
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))} to fit the screen, got {value!r}")
+    start = kernel_size, stride, padding, dilation, channels
+    check(ColumnsStepper.controls, start)
     for name, array, size in (("image", image, image.shape[:2]), ("kernel", kernel, (LARGEST_KERNEL,) * 2)):
         if array.shape != (*size, LARGEST_CHANNELS):
             raise ValueError(
@@ -322,7 +252,7 @@ def columns_stepper(image=None, kernel=None, kernel_size=3, stride=1, padding=0,
                 f"choose, got {array.shape}"
             )
     page(image[:, :, :channels], kernel[:kernel_size, :kernel_size, :channels], 0, stride, padding, dilation)
-    return ColumnsStepper(image, kernel, kernel_size, stride, padding, dilation, channels)
+    return ColumnsStepper(image, kernel, *start)
 
 
 _IMAGE = np.stack(
@@ -333,9 +263,3 @@ _IMAGE = np.stack(
     axis=-1,
 )
 _KERNEL = np.stack([[[1, 0, -1], [2, 1, 0], [0, 1, -2]], [[0, 1, 0], [1, -4, 1], [0, 1, 0]]], axis=-1)
-
-
-def _choice(description, options, value):
-    return widgets.ToggleButtons(
-        options=options, value=value, description=description, style={"description_width": "initial"}
-    )

@@ -6,13 +6,12 @@ Taught in lesson 03.
 from string import ascii_letters
 from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import ops, shapes
-from cnnlessons.panels._parts import Unusable, checked
-from cnnlessons.panels._tables import STYLE, factor, number, table
-from cnnlessons.panels._walk import Walk
+from cnnlessons.panels._explorer import Choice, Walk, check
+from cnnlessons.panels._panel import checked
+from cnnlessons.panels._tables import factor, number, table
 
 LARGEST_IMAGE, LARGEST_KERNEL, LARGEST_OUTPUT = 5, 3, 7
 STRIDES, PADDINGS = (1, 2), (0, 1)
@@ -41,30 +40,7 @@ class Forward(NamedTuple):
 
 
 def forward(image, kernel, grad_output, stride=1, padding=0):
-    """Cross-correlate and keep every product.
-
-    Parameters
-    ----------
-    image : array_like, shape (H, W)
-    kernel : array_like, shape (KH, KW)
-    grad_output : array_like, 2-D
-        Gradient of the loss with respect to the output; cut off where it is larger than the output, repeated where
-        it is smaller.
-    stride, padding : int
-
-    Returns
-    -------
-    Forward
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not two-dimensional, not finite, too large for the screen, or the kernel fits nowhere.
-
-    Notes
-    -----
-    Taught in lesson 03.
-    """
+    """Cross-correlate and keep every product; `grad_output` is cut off or repeated to the size of the output."""
     image, kernel = _exact(image, "image", LARGEST_IMAGE), _exact(kernel, "kernel", LARGEST_KERNEL)
     grad_output = _exact(grad_output, "grad_output", LARGEST_OUTPUT)
     output = ops.conv2d(image[None, :, :, None], kernel[:, :, None, None], stride=stride, padding=padding)[0, :, :, 0]
@@ -79,10 +55,7 @@ def forward(image, kernel, grad_output, stride=1, padding=0):
 
 
 def places(now, what):
-    """Return every (row, column) that can be picked: of an "output", a "pixel" of the image, or a "weight".
-
-    A pixel counts from the corner of the padding, which itself cannot be picked.
-    """
+    """Return every (row, column) that can be picked; a pixel counts from the corner of the padding."""
     if what not in PICKS:
         raise ValueError(f'what must be "output", "pixel" or "weight", got {what!r}')
     choosable = {"output": np.ones(now.output.shape), "pixel": now.within, "weight": np.ones(now.kernel.shape)}[what]
@@ -90,28 +63,14 @@ def places(now, what):
 
 
 def picked(now, what, place):
-    """Return the products in which the output, pixel or weight at `place` takes part. Taught in lesson 03."""
+    """Return the products in which the output, pixel or weight at `place` takes part."""
     return [product for product in now.products if getattr(product, what) == place]
 
 
 def gradients(now, products):
-    """Add up what some products send back to the image and to the kernel.
+    """Add up what some products send back to the padded image, (H, W), and to the kernel, (KH, KW).
 
-    Parameters
-    ----------
-    now : Forward
-    products : list of Product
-        ``now.products`` for the whole gradients.
-
-    Returns
-    -------
-    grad_image : ndarray, shape (H, W), with its padding
-    grad_kernel : ndarray, shape (KH, KW)
-
-    Notes
-    -----
-    Taught in lesson 03. Where ``output += weight * pixel``, the derivative by the pixel is the weight, and by the
-    weight the pixel.
+    Where ``output += weight * pixel``, the derivative by the pixel is the weight, and by the weight the pixel.
     """
     dtype = np.result_type(now.grad_output, now.image, now.kernel)
     grad_image, grad_kernel = np.zeros(now.image.shape, dtype), np.zeros(now.kernel.shape, dtype)
@@ -130,31 +89,7 @@ def _exact(array, name, largest):
 
 
 def page(image, kernel, grad_output, what="output", position=0, stride=1, padding=0):
-    """Draw image, kernel and output, below each its gradient so far, and the products of what is picked.
-
-    Parameters
-    ----------
-    image, kernel, grad_output, stride, padding
-        As in `forward`.
-    what : {"output", "pixel", "weight"}
-        What is picked.
-    position : int
-        Which one, counted from 0 along the rows.
-
-    Returns
-    -------
-    str
-        HTML that fits the width it is given, in light and dark themes.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `forward`, or if there is no such position.
-
-    Notes
-    -----
-    Taught in lesson 03.
-    """
+    """Draw image, kernel and output, below each its gradient so far, and the products of what is picked."""
     now = forward(image, kernel, grad_output, stride, padding)
     choices = places(now, what)
     if not 0 <= position < len(choices):
@@ -165,13 +100,12 @@ def page(image, kernel, grad_output, what="output", position=0, stride=1, paddin
     across = now.image.shape[1] + now.kernel.shape[1] + now.output.shape[1]
     row, column = np.subtract(place, padding) if what == "pixel" else place
     return (
-        f'{STYLE}{_STYLE}<div class="cnnlessons-page">'
         f'<div class="gradients" style="--across: {across}; --down: {2 * len(now.image)}">'
         f'{parts["image"]}<div class="sign">×</div>{parts["kernel"]}<div class="sign">→</div>{parts["output"]}'
         f'{parts["grad_image"]}<div></div>{parts["grad_kernel"]}<div class="sign">←</div>{parts["grad_output"]}'
-        f"<div><p>{_NAMES[what]} {position + 1} of {len(choices)}: row {row}, column {column}</p>"
+        f'<div><p class="position">{_NAMES[what]} {position + 1} of {len(choices)}: row {row}, column {column}</p>'
         f"<p>{rule(what, stride, padding)}</p></div></div>"
-        f"{_sums(now, what, place)}</div>"
+        f"{_sums(now, what, place)}"
     )
 
 
@@ -269,52 +203,36 @@ def _terms(pairs, between):
 
 _NAMES = {"output": "Output", "pixel": "Pixel", "weight": "Weight"}
 _GRADIENTS = {"pixel": "grad_image", "weight": "grad_kernel"}
-_STYLE = """
-<style>
-.cnnlessons-page .gradients {
-  --cell: min(48px, calc((100cqw - 350px) / var(--across) - 2px), calc(420px / var(--down) - 2px));
-  display: grid; grid-template-columns: repeat(5, max-content) 1fr; align-items: center; gap: 2px 14px;
-}
-.cnnlessons-page .gradients > :last-child { grid-area: 1 / 6 / 3 / 7; padding-left: 10px; }
-.cnnlessons-page .numbers td.received { box-shadow: inset 0 0 0 2px #009e73; }
-.cnnlessons-page .gradients ~ p.sum { font-size: 18px; margin-top: 4px; }
-.cnnlessons-page rt { font-size: 13px; }
-</style>
-"""
 
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
 class GradientStepper(Walk):
     """The panel that `gradient_stepper` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, image, kernel, grad_output, stride, padding):
-        self._arrays = np.asarray(image), np.asarray(kernel), np.asarray(grad_output)
-        self.pick = _choice("Pick", [("output pixel", "output"), ("input pixel", "pixel"), ("weight", "weight")])
-        self.stride = _choice("Stride", [(str(stride), stride) for stride in STRIDES], stride)
-        self.padding = _choice("Padding", [(str(padding), padding) for padding in PADDINGS], padding)
-        super().__init__([self.pick, self.stride, self.padding], "cnnlessons-gradient-stepper", interval=1500)
+    title, text = "Gradient stepper", "{image} image, {kernel} kernel, stride {stride}, padding {padding}"
+    controls = (
+        Choice("pick", "Pick", dict(zip(("output pixel", "input pixel", "weight"), PICKS, strict=True))),
+        Choice("stride", "Stride", STRIDES),
+        Choice("padding", "Padding", PADDINGS),
+    )
+    interval = 1500
 
-    def __repr__(self):
+    def __init__(self, arrays, *start):
+        self._arrays = [np.asarray(array) for array in arrays]
+        super().__init__(*start)
+
+    def said(self):
         image, kernel, _ = ("×".join(map(str, array.shape)) for array in self._arrays)
-        return (
-            f"Gradient stepper: {image} image, {kernel} kernel, "
-            f"stride {self.stride.value}, padding {self.padding.value}"
-        )
+        return super().said() | {"image": image, "kernel": kernel}
 
-    def count(self):
+    def count(self, pick, stride, padding):
         image, kernel, _ = (array.shape for array in self._arrays)
-        try:
-            sizes = [
-                shapes.output_size(size, kernel_size, self.stride.value, self.padding.value)
-                for size, kernel_size in zip(image, kernel, strict=True)
-            ]
-        except ValueError as problem:
-            raise Unusable(problem) from None
-        return int(np.prod({"output": sizes, "pixel": image, "weight": kernel}[self.pick.value]))
+        sizes = [shapes.output_size(*pair, stride, padding) for pair in zip(image, kernel, strict=True)]
+        return int(np.prod({"output": sizes, "pixel": image, "weight": kernel}[pick]))
 
-    def show(self, position):
-        return page(*self._arrays, self.pick.value, position, self.stride.value, self.padding.value)
+    def show(self, position, pick, stride, padding):
+        return page(*self._arrays, pick, position, stride, padding)
 
 
 def gradient_stepper(image=None, kernel=None, grad_output=None, stride=1, padding=0):
@@ -350,17 +268,6 @@ def gradient_stepper(image=None, kernel=None, grad_output=None, stride=1, paddin
     image = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]] if image is None else image
     kernel = [[1, 0, -1], [2, 1, 0], [0, 1, -2]] if kernel is None else kernel
     grad_output = [[1, 2, 0, 1], [-1, 3, 1, -2], [2, 0, 1, 1], [0, 1, -1, 2]] if grad_output is None else grad_output
-    for name, value, allowed in (("stride", stride, STRIDES), ("padding", padding, PADDINGS)):
-        if value not in allowed:
-            raise ValueError(f"{name} must be {allowed[0]} or {allowed[1]} to fit the screen, got {value!r}")
+    check(GradientStepper.controls[1:], (stride, padding))
     page(image, kernel, grad_output, stride=stride, padding=padding)  # what cannot be drawn is refused
-    return GradientStepper(image, kernel, grad_output, stride, padding)
-
-
-def _choice(description, options, value=None):
-    return widgets.ToggleButtons(
-        options=options,
-        value=options[0][1] if value is None else value,
-        description=description,
-        style={"description_width": "initial"},
-    )
+    return GradientStepper((image, kernel, grad_output), "output", stride, padding)

@@ -3,18 +3,16 @@
 Taught in lesson 05.
 """
 
-from numbers import Real
 from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 
-from cnnlessons import initializers, ops, plots, shapes
-from cnnlessons.panels._drawings import svg, svg_text, write_size
-from cnnlessons.panels._parts import Panel
+from cnnlessons import initializers, ops, shapes
+from cnnlessons.panels._charts import DOT, SQUARE, Frame, decade, legend, svg, svg_text, write_size
+from cnnlessons.panels._explorer import Choice, Explorer, Number, Whole, check
 
 INITIALIZERS = tuple(name for name in initializers.names() if name != "edge_biased")  # that one is lesson 09's
-WIDTHS, DEPTHS, SCALES = (4, 8, 16, 32), (2, 30), (0.1, 10.0)
+DEPTHS, SCALES = (2, 30), (0.1, 10.0)
 IMAGES, SIDE, KERNEL_SIZE = 4, 8, 3
 
 # Each activation: forward, backward, and the share of the mean square that it lets through, if there is one.
@@ -24,6 +22,13 @@ _ACTIVATIONS = {
     "tanh": (np.tanh, lambda grad_output, sums: grad_output * (1 - np.tanh(sums) ** 2), None),
 }
 ACTIVATIONS = tuple(_ACTIVATIONS)
+CONTROLS = (
+    Choice("initializer", "Weights", INITIALIZERS, listed=True),
+    Number("scale", "times", *SCALES, 0.02, ".2f", log=True),
+    Whole("depth", "Depth", *DEPTHS),
+    Choice("width", "Width", (4, 8, 16, 32)),
+    Choice("activation", "Activation", ACTIVATIONS),
+)
 
 # --------------------------------------------------------------------------- numbers
 
@@ -40,37 +45,10 @@ class Sizes(NamedTuple):
 def sizes_by_depth(initializer="he_normal", scale=1.0, depth=16, width=16, activation="relu", seed=0):
     """Send noise forward through convolutions that were just started, and noise back, and measure it on its way.
 
-    Every layer has `width` kernels of 3×3 over `width` channels. Images and gradient maps go on at the opposite side
-    where they end, so that no layer loses anything to zeros at the border.
-
-    Parameters
-    ----------
-    initializer : str
-        One of `INITIALIZERS`.
-    scale : float, 0.1 to 10
-        What the starting weights are multiplied by.
-    depth : int, 2 to 30
-        Layers.
-    width : {4, 8, 16, 32}
-        Channels of every layer.
-    activation : {"relu", "none", "tanh"}
-    seed : int
-        Of the weights and of the noise.
-
-    Returns
-    -------
-    Sizes
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is out of its range.
-
-    Notes
-    -----
-    Taught in lesson 05.
+    Every layer has `width` kernels of 3×3 over `width` channels, `scale` times as large as `initializer` draws them.
+    Images and gradient maps go on at the opposite side where they end, so that no layer loses anything at the border.
     """
-    _check(initializer, scale, depth, width, activation)
+    check(CONTROLS, (initializer, scale, depth, width, activation))
     rng = np.random.default_rng(shapes.whole_number(seed, "seed", 0))
     shape = (KERNEL_SIZE, KERNEL_SIZE, width, width)
     kernels = [scale * initializers.draw(initializer, shape, rng) for _ in range(depth)]
@@ -91,10 +69,7 @@ def sizes_by_depth(initializer="he_normal", scale=1.0, depth=16, width=16, activ
 
 
 def factors(sizes):
-    """Return by what a layer multiplies the size on average, forward and backward; 0 where nothing arrives.
-
-    Taught in lesson 05.
-    """
+    """Return by what a layer multiplies the size on average, forward and backward; 0 where nothing arrives."""
     depth = len(sizes.forward)
     return float(sizes.forward[-1]) ** (1 / depth), float(sizes.backward[0]) ** (1 / (depth - 1))
 
@@ -113,39 +88,11 @@ def _size(array):
     return largest * np.sqrt(np.mean(np.square(array / largest))) if largest else 0.0  # no square underflows
 
 
-def _check(initializer, scale, depth, width, activation):
-    for name, value, known in (
-        ("initializer", initializer, INITIALIZERS),
-        ("width", width, WIDTHS),
-        ("activation", activation, ACTIVATIONS),
-    ):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
-    if not isinstance(scale, Real) or not SCALES[0] <= scale <= SCALES[1]:
-        raise ValueError(f"scale must be a number from {SCALES[0]:g} to {SCALES[1]:g}, got {scale!r}")
-    if shapes.whole_number(depth, "depth", DEPTHS[0]) > DEPTHS[1]:
-        raise ValueError(f"depth must be from {DEPTHS[0]} to {DEPTHS[1]} to fit the screen, got {depth}")
-
-
 # --------------------------------------------------------------------------- words
 
 
 def verdict(sizes):
-    """Say in plain sentences what becomes of the size on the way forward and on the way back.
-
-    Parameters
-    ----------
-    sizes : Sizes
-
-    Returns
-    -------
-    str
-        HTML. "Level" is a factor from 0.8 to 1.25 a layer.
-
-    Notes
-    -----
-    Taught in lesson 05.
-    """
+    """Say what becomes of the size on either way, as HTML; "level" is a factor from 0.8 to 1.25 a layer."""
     forward, backward = factors(sizes)
     last, first = sizes.forward[-1], sizes.backward[0]
     said = [_sentence("Forward", forward, last, "the last layer"), _sentence("Backward", backward, first, "layer 1")]
@@ -171,57 +118,32 @@ def _factor(value):
 
 
 def page(initializer="he_normal", scale=1.0, depth=16, width=16, activation="relu", seed=0):
-    """Draw the sizes by layer over a logarithmic axis, the last layer's outputs as a histogram, and the verdict.
-
-    Parameters are those of `sizes_by_depth`.
-
-    Returns
-    -------
-    str
-        HTML with two drawings that fit the width they are given, in light and dark themes.
-
-    Notes
-    -----
-    Taught in lesson 05.
-    """
+    """Draw the sizes by layer over a logarithmic axis, the last layer's outputs as a histogram, and the verdict."""
     sizes = sizes_by_depth(initializer, scale, depth, width, activation, seed)
     return (
-        f'{_STYLE}<div class="sizes"><figure><figcaption>Size by layer (root mean square)</figcaption>{_chart(sizes)}'
+        f'<div class="sizes"><figure><figcaption>Size by layer (root mean square)</figcaption>{_chart(sizes)}'
         f"</figure><figure><figcaption>Outputs of the last layer</figcaption>{_histogram(sizes.last)}</figure>"
         f'<div class="verdict">{verdict(sizes)}</div></div>'
     )
 
 
-_WIDE, _HIGH, _LEFT, _BELOW = 520, 270, 56, 40  # of the chart, in units of the drawing
+_FRAME = Frame(520, 270, 56, 40)
 
 
 def _chart(sizes):
     """Draw both curves; what is 0 has no logarithm and is left out."""
     low, high = _decades(sizes)
-    depth = len(sizes.forward)
-
-    def place(layer, size):
-        across = _LEFT + (layer - 0.5) * (_WIDE - _LEFT) / depth
-        return across, (high - np.log10(size)) / (high - low) * (_HIGH - _BELOW)
-
-    step = -(-(high - low) // 6)  # at most seven numbers beside the axis
-    decades = [_decade(power, place(1, 10.0**power)[1]) for power in range(-(-low // step) * step, high + 1, step)]
-    layers = [
-        svg_text(place(layer, 1)[0], _HIGH - 22, "middle", layer) for layer in range(1, depth + 1, -(-depth // 10))
-    ]
-    curves = [
-        _curve([place(layer, size) for layer, size in enumerate(values, start=1) if size], name)
-        for name, values in (("forward", sizes.forward), ("backward", sizes.backward))
-    ]
-    inside = "".join([*decades, *layers, svg_text((_WIDE + _LEFT) / 2, _HIGH - 2, "middle", "layer"), *curves])
-    return svg(_WIDE, _HIGH, "Sizes of outputs and gradients by layer, on a logarithmic axis", inside) + _LEGEND
-
-
-def _decade(power, down):
-    exponent = str(power).replace("-", "−")
-    number = "1" if power == 0 else f'10<tspan dy="-6" font-size="11">{exponent}</tspan>'
-    line = f'<line class="{"decade" if power else "one"}" x1="{_LEFT}" x2="{_WIDE}" y1="{down:.1f}" y2="{down:.1f}"/>'
-    return line + svg_text(_LEFT - 8, down + 5, "end", number)
+    depth, step = len(sizes.forward), -(-(high - low) // 6)  # at most seven numbers beside the axis
+    ticks = [((power - low) / (high - low), decade(power)) for power in range(-(-low // step) * step, high + 1, step)]
+    layers = [((layer - 0.5) / depth, "middle", layer) for layer in range(1, depth + 1, -(-depth // 10))]
+    parts = [_FRAME.ruled(ticks), f'<g class="one">{_FRAME.ruled([(-low / (high - low), "1")])}</g>']
+    parts += [_FRAME.beneath(layers, up=22), _FRAME.beneath([(0.5, "middle", "layer")], up=2)]
+    for number, (values, dash, mark) in enumerate([(sizes.forward, "solid", DOT), (sizes.backward, "dashed", SQUARE)]):
+        arrives = np.flatnonzero(values)
+        up = (np.log10(values[arrives]) - low) / (high - low)
+        parts.append(_FRAME.curve((arrives + 0.5) / depth, up, number, dash, mark))
+    drawing = _FRAME.svg("Sizes of outputs and gradients by layer, on a logarithmic axis", *parts)
+    return f'{drawing}<p class="note">{legend(["● outputs, forward", "■ gradients, backward"])}</p>'
 
 
 def _decades(sizes):
@@ -231,35 +153,8 @@ def _decades(sizes):
     return min(-1, int(np.floor(powers.min(initial=0)))), max(1, int(np.ceil(powers.max(initial=0))))
 
 
-def _curve(places, name):
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    mark = '<circle cx="{:.1f}" cy="{:.1f}" r="4"/>' if name == "forward" else _SQUARE
-    marks = "".join(mark.format(x, y) for x, y in places)
-    return f'<g class="{name}"><polyline points="{line}"/>{marks}</g>'
-
-
-_SQUARE = '<rect x="{:.1f}" y="{:.1f}" width="8" height="8" transform="translate(-4 -4)"/>'
-
-
 def histogram(values, bins=31):
-    """Return the share of values in each of `bins` bins around zero, and where the bins end.
-
-    Parameters
-    ----------
-    values : ndarray
-    bins : int
-        An odd number, so that zero lies in the middle of a bin.
-
-    Returns
-    -------
-    shares : ndarray, shape (bins,)
-    reach : float
-        The largest absolute value, 1 if all are 0; the bins go from -reach to reach.
-
-    Notes
-    -----
-    Taught in lesson 05.
-    """
+    """Return the share of values in each of `bins` (odd) around zero, and where they end: at ± the largest."""
     reach = float(np.abs(values).max()) or 1.0
     shares = np.histogram(values / reach, bins, (-1, 1))[0] / values.size
     return shares, reach
@@ -280,97 +175,23 @@ def _histogram(values):
     )
     zero = np.mean(values == 0)
     note = f"from −{write_size(reach)} to {write_size(reach)}; {zero:.0%} are exactly 0"
-    return f'{svg(260, 226, "Histogram of the last outputs", f"<g>{bars}</g>{ends}")}<p class="note">{note}</p>'
+    inside = f'<g class="bars">{bars}</g>{ends}'
+    return f'{svg(260, 226, "Histogram of the last outputs", inside, "chart")}<p class="note">{note}</p>'
 
 
-_LEGEND = (
-    '<p class="note"><span class="forward">● outputs, forward</span>&emsp;'
-    '<span class="backward">■ gradients, backward</span></p>'
-)
-_STYLE = f"""
-<style>
-.cnnlessons-panel .sizes {{ display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 4px 28px; }}
-.cnnlessons-panel .sizes figure {{ margin: 0; }}
-.cnnlessons-panel .sizes figcaption {{ font-size: 16px; margin-bottom: 4px; }}
-.cnnlessons-panel .sizes svg {{ width: 100%; overflow: visible; }}
-.cnnlessons-panel .sizes text {{ font-size: 14px; fill: var(--jp-ui-font-color1, #222); }}
-.cnnlessons-panel .sizes line.decade {{ stroke: var(--jp-border-color2, #ccc); }}
-.cnnlessons-panel .sizes line.one {{ stroke: var(--jp-ui-font-color1, #222); stroke-width: 1.5; }}
-.cnnlessons-panel .sizes polyline {{ fill: none; stroke-width: 2.5; }}
-.cnnlessons-panel .sizes g.forward {{ stroke: {plots.BLUE}; fill: {plots.BLUE}; }}
-.cnnlessons-panel .sizes g.backward {{ stroke: {plots.VERMILLION}; fill: {plots.VERMILLION}; }}
-.cnnlessons-panel .sizes g.backward polyline {{ stroke-dasharray: 8 5; }}
-.cnnlessons-panel .sizes g > rect {{ fill: {plots.BLUE}; }}
-.cnnlessons-panel .sizes g.backward > rect {{ fill: {plots.VERMILLION}; }}
-.cnnlessons-panel .sizes p {{ margin: 4px 0; font-size: 15px; }}
-.cnnlessons-panel .sizes span.forward {{ border-bottom: 3px solid {plots.BLUE}; }}
-.cnnlessons-panel .sizes span.backward {{ border-bottom: 3px dashed {plots.VERMILLION}; }}
-.cnnlessons-panel .sizes .verdict {{ grid-column: 1 / 3; }}
-.cnnlessons-panel .sizes .verdict p {{ font-size: 16px; }}
-</style>
-"""
-
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
-class InitialisationExplorer(Panel):
+class InitialisationExplorer(Explorer):
     """The panel that `initialisation_explorer` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, initializer, scale, depth, width, activation):
-        self._start = initializer, scale, depth, width, activation
-        self._seed = 0
-        self.initializer = widgets.Dropdown(options=INITIALIZERS, value=initializer, description="Weights")
-        low, high = np.log10(SCALES)
-        self.scale = widgets.FloatLogSlider(
-            scale, min=low, max=high, step=0.02, description="times", readout_format=".2f"
-        )
-        self.depth = widgets.IntSlider(depth, *DEPTHS, description="Depth")
-        self.width = widgets.ToggleButtons(options=WIDTHS, value=width, description="Width")
-        self.activation = widgets.ToggleButtons(options=ACTIVATIONS, value=activation, description="Activation")
-        self.draw_again = widgets.Button(description="Draw again", tooltip="Other starting weights, the same rule")
-        self.again = widgets.Button(description="Reset", tooltip="Back to the first settings")
-        self.page = widgets.HTML(layout={"width": "100%"})
-        super().__init__([self._controls(), self.page], "cnnlessons-initialisation-explorer")
-        for control in (self.initializer, self.scale, self.depth, self.width, self.activation):
-            self.on(control)
-        self.on(self.draw_again, self._next_seed)
-        self.on(self.again, self._reset)
-        self.act()
+    title = "Initialisation explorer"
+    text = "{initializer} times {scale:.3g}, {depth} layers of width {width}, activation {activation}"
+    controls, draws_again = CONTROLS, "Other starting weights, the same rule"
+    columns, place, widths = 3, 2, ("76px", "330px")
 
-    def __repr__(self):
-        initializer, scale, depth, width, activation = self._chosen()
-        return (
-            f"Initialisation explorer: {initializer} times {scale:.3g}, {depth} layers of width {width}, "
-            f"activation {activation}"
-        )
-
-    def draw(self):
-        self.page.value = page(*self._chosen(), self._seed)
-
-    def _chosen(self):
-        # The slider's ends are powers of ten, which come out a little beyond 0.1 and 10.
-        scale = float(np.clip(self.scale.value, *SCALES))
-        return self.initializer.value, scale, self.depth.value, self.width.value, self.activation.value
-
-    def _next_seed(self):
-        self._seed += 1
-
-    def _reset(self):
-        self._seed = 0
-        controls = self.initializer, self.scale, self.depth, self.width, self.activation
-        for control, value in zip(controls, self._start, strict=True):
-            control.value = value
-
-    def _controls(self):
-        for control in (self.initializer, self.scale, self.depth):
-            control.layout.width, control.style.description_width = "330px", "76px"
-        for control in (self.width, self.activation):
-            control.style.description_width = "76px"
-        self.draw_again.layout.width, self.again.layout.width = "120px", "90px"
-        buttons = widgets.HBox([self.draw_again, self.again])
-        rows = [self.initializer, self.scale, buttons, self.depth, self.width, self.activation]
-        return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(3, max-content)",
-                                             "grid_gap": "4px 20px", "margin": "4px 0 12px"})  # fmt: skip
+    def show(self, *values):
+        return page(*values)
 
 
 def initialisation_explorer(initializer="he_normal", scale=1.0, depth=16, width=16, activation="relu"):
@@ -403,5 +224,4 @@ def initialisation_explorer(initializer="he_normal", scale=1.0, depth=16, width=
     Taught in lesson 05. What the panel shows is made by `sizes_by_depth`, `verdict` and `page` of
     ``cnnlessons.panels.initialisation_explorer``.
     """
-    _check(initializer, scale, depth, width, activation)
-    return InitialisationExplorer(initializer, float(scale), depth, width, activation)
+    return InitialisationExplorer(initializer, scale, depth, width, activation)

@@ -4,15 +4,26 @@ Taught in lesson 08.
 """
 
 import html
+from functools import cache
 from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
 
-from cnnlessons import datasets, ops, plots, recorded, spectra
-from cnnlessons.panels._drawings import Scale, coloured, data_uri, legend, levels, scale_from_zero, signed_scale
-from cnnlessons.panels._parts import Panel
-from cnnlessons.panels.kernel_editor import gain
+from cnnlessons import datasets, plots, recorded, spectra
+from cnnlessons.panels._drawings import (
+    Scale,
+    coloured,
+    data_uri,
+    filtered,
+    gain,
+    legend,
+    levels,
+    scale_from_zero,
+    signed_scale,
+    words,
+)
+from cnnlessons.panels._explorer import Button, Choice, Explorer, Whole
 
 SIDE = 192  # of a photograph, in pixels: 11×11 weights in three colours take a tenth of a second
 LARGEST_PHOTO = 512
@@ -42,53 +53,11 @@ def along_colour(description):
     return description.pattern * description.norm * np.sqrt(description.colour_share)
 
 
-def filtered(photo, weights):
-    """Cross-correlate a photograph with one filter, with zeros around it, and add the channels up.
-
-    Parameters
-    ----------
-    photo : ndarray, shape (H, W) or (H, W, 3)
-        Brightness from 0 to 1. A filter of one channel sees the mean of the colours, one of three sees gray three
-        times.
-    weights : ndarray, shape (KH, KW, C), with C 1 or 3
-
-    Returns
-    -------
-    ndarray of float32, shape (H, W)
-
-    Notes
-    -----
-    Taught in lesson 08.
-    """
-    image = np.atleast_3d(photo).astype(np.float32)
-    if weights.shape[2] == 1:
-        image = image.mean(axis=2, keepdims=True)
-    channels = np.broadcast_to(image, (*image.shape[:2], weights.shape[2]))  # (H, W, C)
-    kernel = weights.astype(np.float32)
-    maps = [ops.cross_correlate(channels[:, :, c], kernel[:, :, c], padding="same") for c in range(weights.shape[2])]
-    return np.sum(maps, axis=0)
-
-
 def mosaic(kernel, gap=1):
-    """Draw all filters of a layer as tiles with one scale: signed colours of one channel, or red, green and blue.
+    """Draw all filters of a layer, (KH, KW, C, filters), as tiles with one scale, a pixel a weight; say how many a row.
 
-    Parameters
-    ----------
-    kernel : ndarray, shape (KH, KW, C, filters), with C 1 or 3
-    gap : int
-        White pixels around each tile.
-
-    Returns
-    -------
-    tiles : ndarray of uint8, shape (H, W, 3)
-        A pixel a weight. One channel: red positive, white 0, blue negative. Three channels: as a screen mixes them,
-        0 in the middle of each, so that a filter of zeros is gray.
-    columns : int
-        Tiles in a row: about as many as there are rows.
-
-    Notes
-    -----
-    Taught in lesson 08.
+    One channel: red positive, white 0, blue negative. Three channels: as a screen mixes them, 0 in the middle of each,
+    so that a filter of zeros is gray.
     """
     height, width, channels, filters = kernel.shape
     scale = signed_scale(kernel)
@@ -107,28 +76,8 @@ def mosaic(kernel, gap=1):
 # --------------------------------------------------------------------------- words
 
 
-def words(description, channels=3):
-    """Return the words of a description; a filter of one channel has no colour."""
-    return str(description).removesuffix(", luminance") if channels == 1 else str(description)
-
-
 def facts(description, channels=3):
-    """Return what there is to say about a filter as (term, value) pairs, in the words that a table has room for.
-
-    Parameters
-    ----------
-    description : spectra.KernelDescription
-    channels : int
-        Of the filter: with one there is nothing to say of colours.
-
-    Returns
-    -------
-    list of (str, str)
-
-    Notes
-    -----
-    Taught in lesson 08.
-    """
+    """Return what there is to say about a filter as (term, value) pairs; one with one channel has no colours."""
     if description.kind == "zero":
         return [("norm", "0")]
     pairs = [
@@ -178,27 +127,7 @@ def _adjusted(share):
 def page(kernel, index, photo):
     """Draw a layer's filters, one of them with all that is said of it, and a photograph filtered by it.
 
-    Parameters
-    ----------
-    kernel : ndarray, shape (KH, KW, C, filters), with C 1 or 3
-    index : int
-        Which filter.
-    photo : ndarray, shape (H, W) or (H, W, 3)
-        Brightness from 0 to 1.
-
-    Returns
-    -------
-    str
-        HTML that fits the width it is given, in light and dark themes.
-
-    Raises
-    ------
-    ValueError
-        If there is no such filter.
-
-    Notes
-    -----
-    Taught in lesson 08. Signed numbers have one map everywhere: red positive, white 0, blue negative.
+    Signed numbers have one map everywhere: red positive, white 0, blue negative.
     """
     filters = kernel.shape[3]
     if not 0 <= index < filters:
@@ -215,7 +144,7 @@ def page(kernel, index, photo):
         _figure("In numbers", _table(facts(description, weights.shape[2]))),
     ]
     said = html.escape(words(description, weights.shape[2]))
-    return f'{_STYLE}<p class="said">Filter <b>{index}</b>: {said}</p><div class="reader">{"".join(figures)}</div>'
+    return f'<p class="said">Filter <b>{index}</b>: {said}</p><div class="reader">{"".join(figures)}</div>'
 
 
 def _weights_and_fits(weights, description):
@@ -235,23 +164,7 @@ def _weights_and_fits(weights, description):
 
 
 def cells(values, reach):
-    """Draw weights as squares, red positive, white 0, blue negative, with their numbers where there is room.
-
-    Parameters
-    ----------
-    values : ndarray, shape (KH, KW)
-    reach : float
-        The absolute value that gets the darkest colour.
-
-    Returns
-    -------
-    str
-        SVG.
-
-    Notes
-    -----
-    Taught in lesson 08.
-    """
+    """Draw weights as squares, red positive, white 0, blue negative, with their numbers where there is room."""
     height, width = values.shape
     numbered = _numbered(values)
     pale = 1.6 if numbered else 1  # pale enough for black digits
@@ -334,107 +247,66 @@ def _png(picture, shown):
     return f'<img src="{data_uri(picture)}" alt="{html.escape(shown)}">'
 
 
-_STYLE = f"""
-<style>
-.cnnlessons-panel .said {{ font-size: 18px; margin: 4px 0 12px; }}
-.cnnlessons-panel .reader {{ display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 16px 22px; }}
-.cnnlessons-panel .reader {{ max-width: 1000px; padding-right: 10px; }}
-.cnnlessons-panel .reader figure {{ margin: 0; }}
-.cnnlessons-panel .reader figcaption {{ font-size: 15px; margin-bottom: 4px; }}
-.cnnlessons-panel .reader svg, .cnnlessons-panel .reader img {{ width: 100%; display: block; }}
-.cnnlessons-panel .reader svg, .cnnlessons-panel .reader img {{ image-rendering: pixelated; }}
-.cnnlessons-panel .reader svg, .cnnlessons-panel .reader img {{ box-sizing: border-box; border: 1px solid #6b6b6b; }}
-.cnnlessons-panel .reader .chosen {{ fill: none; stroke: {plots.VERMILLION}; stroke-width: 5px; }}
-.cnnlessons-panel .reader .chosen {{ vector-effect: non-scaling-stroke; }}
-.cnnlessons-panel .reader .below {{ font-size: 14px; margin-top: 6px; }}
-.cnnlessons-panel .reader .legend {{ display: flex; align-items: center; gap: 6px; }}
-.cnnlessons-panel .reader .bar {{ flex: 1; height: 12px; border-radius: 2px; }}
-.cnnlessons-panel .reader .channels {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; }}
-.cnnlessons-panel .reader .channels {{ margin-top: 6px; }}
-.cnnlessons-panel .reader .channels figcaption {{ font-size: 13px; text-align: center; margin: 0; }}
-.cnnlessons-panel .reader table {{ font-size: 14px; border-collapse: collapse; width: 100%; margin: 0; }}
-.cnnlessons-panel .reader th {{ text-align: left; font-weight: normal; padding: 2px 6px 2px 0; }}
-.cnnlessons-panel .reader td {{ text-align: right; font-weight: bold; padding: 2px 0; white-space: nowrap; }}
-</style>
-"""
-
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
-class KernelReader(Panel):
+class KernelReader(Explorer):
     """The panel that `kernel_reader` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, names, find, photo):
-        self._find = find
-        photographs = [*([] if photo is None else [OWN]), *datasets.photographs()]
-        self._own = photo
-        self.network = widgets.Dropdown(options=names, description="Network")
-        self.state = widgets.ToggleButtons(options=[TRAINED], description="Weights")
-        self.seed = widgets.IntSlider(0, 0, 0, description="Seed")
-        self.filter = widgets.IntSlider(0, 0, 0, description="Filter")
-        self.next = widgets.Button(description="Next filter", tooltip="One filter forward")
-        self.photograph = widgets.Dropdown(options=photographs, description="Photo")
-        if photo is None:
-            self.photograph.value = "astronaut"
-        self.about, self.page = widgets.HTML(), widgets.HTML(layout={"width": "100%"})
-        super().__init__([self._controls(), self.about, self.page], "cnnlessons-kernel-reader")
-        self.on(self.network, self._load)
-        for control in (self.state, self.seed, self.filter):
-            self.on(control)
-        self.on(self.next, self._forward)
-        self.on(self.photograph, self._look)
-        self.act(lambda: (self._load(), self._look()))
+    title, text = "Kernel reader", "{network}, {state}, seed {seed}, filter {filter}: {words}"
+    buttons = (Button("next", "Next filter", "One filter forward", "forward"),)
+    columns, widths = 3, ("66px", "300px")
 
-    def __repr__(self):
-        weights = self.kernel[..., self.filter.value]
-        return (
-            f"Kernel reader: {self.network.value}, {self.state.value}, seed {self.seed.value}, "
-            f"filter {self.filter.value}: {words(spectra.describe(weights), weights.shape[2])}"
+    def __init__(self, names, find, own, photograph):
+        self._find, self._own, self.about = cache(find), own, widgets.HTML()
+        photographs = (*(() if own is None else (OWN,)), *datasets.photographs())
+        controls = (
+            Choice("network", "Network", names, listed=True),
+            Choice("state", "Weights", (TRAINED,)),
+            Choice("photograph", "Photo", photographs, listed=True),
+            Whole("seed", "Seed", 0, 0),
+            Whole("filter", "Filter", 0, 0),
         )
+        super().__init__(names[0], TRAINED, photograph, 0, 0, controls=controls)
+
+    def said(self):
+        weights = self.kernel[..., self.filter.value]
+        return super().said() | {"words": words(spectra.describe(weights), weights.shape[2])}
 
     @property
     def kernel(self):
         """The layer that is shown, (KH, KW, C, filters)."""
-        return (self._layer.untrained if self.state.value == UNTRAINED else self._layer.trained)[self.seed.value]
+        layer = self._find(self.network.value)
+        return (layer.untrained if self.state.value == UNTRAINED else layer.trained)[self.seed.value]
 
-    def draw(self):
-        self.about.value = self._about()
-        self.page.value = page(self.kernel, self.filter.value, self._photo)
+    def above(self):
+        return [*super().above(), self.about]
 
-    def _about(self):
+    def show(self, network, state, photograph, seed, number):
         height, width, channels, filters = self.kernel.shape
         said = (
             f"First layer: {filters} filters of {height}×{width} weights and {channels} channel{'s' * (channels > 1)}."
         )
-        if self._layer.accuracies and self.state.value == TRAINED:
-            said += f" The network is right on {self._layer.accuracies[self.seed.value]:.1%} of the test images."
-        return said
+        if state == TRAINED and (accuracies := self._find(network).accuracies):
+            said += f" The network is right on {accuracies[seed]:.1%} of the test images."
+        self.about.value = said
+        photo = self._own if photograph == OWN else datasets.photograph(photograph, size=SIDE)
+        return page(self.kernel, number, photo)
 
-    def _load(self):
-        self._layer = self._find(self.network.value)
-        self.seed.max = len(self._layer.trained) - 1
-        self.seed.disabled = not self.seed.max
-        states = (TRAINED, UNTRAINED) if self._layer.untrained else (TRAINED,)
+    def fit(self):
+        """Offer the states, seeds and filters of the network."""
+        layer = self._find(self.network.value)
+        states = (TRAINED, UNTRAINED) if layer.untrained else (TRAINED,)
         if self.state.options != states:
             self.state.options = states
-        last = self._layer.trained[0].shape[3] - 1
-        self.filter.value = min(self.filter.value, last)
-        self.filter.max = last
+        for control, count in ((self.seed, len(layer.trained)), (self.filter, layer.trained[0].shape[3])):
+            control.value = min(control.value, count - 1)
+            control.max = count - 1
+        self.seed.disabled = not self.seed.max
 
-    def _look(self):
-        own = self.photograph.value == OWN
-        self._photo = self._own if own else datasets.photograph(self.photograph.value, size=SIDE)
-
-    def _forward(self):
+    def forward(self):
+        """Go to the next filter, and from the last to the first."""
         self.filter.value = (self.filter.value + 1) % (self.filter.max + 1)
-
-    def _controls(self):
-        for control in (self.network, self.photograph, self.seed, self.filter):
-            control.layout.width, control.style.description_width = "300px", "66px"
-        self.state.style.description_width = "66px"
-        rows = [self.network, self.state, self.photograph, self.seed, self.filter, self.next]
-        return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(3, max-content)",
-                                             "grid_gap": "4px 20px", "margin": "4px 0 8px"})  # fmt: skip
 
 
 def kernel_reader(networks=None, photo=None):
@@ -473,11 +345,11 @@ def kernel_reader(networks=None, photo=None):
             raise TypeError(f"networks must be a dict from name to kernel, with at least one, got {networks!r:.80}")
         given = {str(name): Layer([_checked_kernel(name, kernel)], [], []) for name, kernel in networks.items()}
         names, find = tuple(given), given.__getitem__
-    panel = KernelReader(names, find, None if photo is None or isinstance(photo, str) else _checked_photo(photo))
-    if isinstance(photo, str):
-        datasets.photograph_source(photo)  # an unknown name is refused with those there are
-        panel.photograph.value = photo
-    return panel
+    own = None if photo is None or isinstance(photo, str) else _checked_photo(photo)
+    photograph = (photo or "astronaut") if own is None else OWN
+    if own is None:
+        datasets.photograph_source(photograph)  # an unknown name is refused with those there are
+    return KernelReader(names, find, own, photograph)
 
 
 def _checked_kernel(name, kernel):

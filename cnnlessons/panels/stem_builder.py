@@ -6,12 +6,13 @@ Taught in lesson 09.
 from functools import lru_cache
 from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 
-from cnnlessons import datasets, shapes
+from cnnlessons import datasets
+from cnnlessons.panels._charts import PERCENT, chart, up_to
 from cnnlessons.panels._drawings import data_uri
-from cnnlessons.panels._training import PERCENT, STYLE, TrainingPanel, chart, choice, up_to
+from cnnlessons.panels._explorer import Choice, Whole
+from cnnlessons.panels._training import TrainingPanel
 
 BANKS = ("derivatives", "lines+curves", "gabor", "dct", "random")
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -35,7 +36,7 @@ class Setting(NamedTuple):
 
 @lru_cache(maxsize=2)
 def images_of(seed):
-    """Return standardised crops, 16×16, and labels for training, then for testing: four arrays. Taught in lesson 09."""
+    """Return standardised crops, 16×16, and labels for training, then for testing: four arrays."""
     data = datasets.load("photo_patches", per_class=25, test_per_class=50, size=16, seed=seed)
     mean, scale = data.train_images.mean(axis=(0, 1, 2)), data.train_images.std()
     images, test_images = ((part - mean) / scale for part in (data.train_images, data.test_images))
@@ -43,22 +44,7 @@ def images_of(seed):
 
 
 def build(setting):
-    """Return the classifier of a setting, not compiled, and those of its stem's convolutions that hold the bank.
-
-    Parameters
-    ----------
-    setting : Setting
-
-    Returns
-    -------
-    model : keras.Model
-    given : list of keras.layers.Conv2D
-        Empty if no filter comes from the bank.
-
-    Notes
-    -----
-    Taught in lesson 09.
-    """
+    """Return the classifier of a setting, not compiled, and those of its stem's convolutions that hold the bank."""
     from cnnlessons import models, stems  # here, since Keras takes seconds to load and the other panels need none
 
     bank, share, _, seed = setting
@@ -73,22 +59,8 @@ def build(setting):
 class Run:
     """Two trainings side by side, step by step, of the same batches; it knows of no widgets.
 
-    Parameters
-    ----------
-    setting : Setting
-
-    Attributes
-    ----------
-    models : dict of str to keras.Model
-        "built", and "learned" from the same seed with no filter from a bank.
-    steps : int
-        Made so far.
-    tests, drifts : list of dict of str to float
-        After each epoch: the accuracy on the test images; how far the filters have moved.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    `models` are "built", and "learned" from the same seed with no filter from a bank; `tests` and `drifts` hold, after
+    each epoch, the accuracy on the test images, and how far the filters have moved.
     """
 
     def __init__(self, setting):
@@ -165,21 +137,9 @@ class Run:
 
 
 def tiles(kernel):
-    """Arrange filters as a picture, each at its own scale: gray is 0.
+    """Arrange filters, (KH, KW, 3, filters), as a picture, each at its own scale: gray is 0.
 
-    Parameters
-    ----------
-    kernel : ndarray, shape (KH, KW, 3, filters)
-        `filters` is even.
-
-    Returns
-    -------
-    ndarray (2 * (KH + 1) - 1, filters / 2 * (KW + 1) - 1, 4) of uint8
-        Two rows, with gaps that are transparent.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    There are two rows, with gaps that are transparent; `filters` is even.
     """
     height, width, _, filters = kernel.shape
     largest = np.abs(kernel).max(axis=(0, 1, 2))
@@ -191,7 +151,7 @@ def tiles(kernel):
 
 
 def status(run):
-    """Say in a line where the two trainings stand. Taught in lesson 09."""
+    """Say in a line where the two trainings stand."""
     if not run.steps:
         return "Not trained yet: the filters are as they were drawn."
     state = "the bank's filters are <b>frozen</b>" if run.frozen else "all filters are free"
@@ -203,23 +163,7 @@ def status(run):
 
 
 def page(run, note=""):
-    """Draw everything that a stem builder shows.
-
-    Parameters
-    ----------
-    run : Run
-    note : str
-        Shown at the end of the status line.
-
-    Returns
-    -------
-    str
-        HTML that fits the width it is given, in light and dark themes.
-
-    Notes
-    -----
-    Taught in lesson 09.
-    """
+    """Draw everything that a stem builder shows; the note ends the status line."""
     count = round(FILTERS * run.setting.share)
     begun = {0: "all random", FILTERS: f"all from {run.setting.bank}"}
     beginning = begun.get(count, f"the first {count} from {run.setting.bank}")
@@ -237,7 +181,7 @@ def page(run, note=""):
     figures = "".join(f"<figure><figcaption>{title}</figcaption>{drawn}</figure>" for title, drawn in drawings.items())
     warning = "One seed says little: try others." if run.tests else ""
     return (
-        f'{STYLE}{_PICTURES}<div class="training builder"><p class="status">{status(run)} {note}</p>'
+        f'<div class="training"><p class="status">{status(run)} {note}</p>'
         f'{figures}<p class="status">{warning}</p></div>'
     )
 
@@ -246,32 +190,20 @@ def _picture(kernel):
     return f'<img alt="{kernel.shape[-1]} filters" src="{data_uri(tiles(kernel))}">'
 
 
-_PICTURES = """
-<style>
-.cnnlessons-panel .builder img { width: 100%; max-width: none; image-rendering: pixelated; display: block; }
-</style>
-"""
-
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
 class StemBuilder(TrainingPanel):
     """The panel that `stem_builder` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, setting):
-        self.bank = choice("Bank", BANKS, setting.bank)
-        self.share = choice(
-            "From the bank", list(zip(("none", "1/4", "1/2", "3/4", "all"), SHARES, strict=True)), setting.share
-        )
-        self.frozen = choice(
-            "Frozen", list(zip(("never", "3 epochs", "6 epochs", "always"), FROZEN, strict=True)), setting.frozen
-        )
-        self.seed = widgets.IntSlider(setting.seed, *SEEDS, description="Seed", continuous_update=False)
-        super().__init__("cnnlessons-stem-builder")
-        self.again.tooltip = "Back to the untrained networks; the settings stay"
-        for control in (self.bank, self.share, self.frozen, self.seed):
-            self.on(control, self._reset)
-        self.act(self._reset)
+    title = "Stem builder"
+    controls = (
+        Choice("bank", "Bank", BANKS),
+        Choice("share", "From the bank", dict(zip(("none", "1/4", "1/2", "3/4", "all"), SHARES, strict=True))),
+        Choice("frozen", "Frozen", dict(zip(("never", "3 epochs", "6 epochs", "always"), FROZEN, strict=True))),
+        Whole("seed", "Seed", *SEEDS, live=False),
+    )
+    columns = 1
 
     def __repr__(self):
         bank, share, frozen, seed = self.setting
@@ -281,24 +213,22 @@ class StemBuilder(TrainingPanel):
     @property
     def setting(self):
         """What the controls say, as a `Setting`."""
-        return Setting(self.bank.value, self.share.value, self.frozen.value, self.seed.value)
+        return Setting(*self.values)
 
-    def draw(self):
-        self.page.value = page(self.run)
-        super().draw()
+    def show(self, *_):
+        return page(self.run)
 
-    def _reset(self):
-        self._pause()
+    def changed(self, name):
+        self.begin()
+
+    def begin(self):
+        super().begin()
         self.run = Run(self.setting)
 
-    def _advance(self, steps=1):
+    def advance(self, steps=1):
         if self.run.slow:
             self.page.value = page(self.run, "Keras compiles the next step, which takes some seconds …")
-        self.run.advance(steps)
-
-    def _controls(self):
-        rows = [self.buttons, self.bank, self.share, self.frozen, self.seed]
-        return widgets.VBox(rows, layout={"grid_gap": "4px", "margin": "4px 0 12px"})
+        super().advance(steps)
 
 
 def stem_builder(bank="gabor", share=0.5, frozen=6, seed=0):
@@ -329,9 +259,4 @@ def stem_builder(bank="gabor", share=0.5, frozen=6, seed=0):
     -----
     Taught in lesson 09. What the panel shows is made by `Run` and `page` of ``cnnlessons.panels.stem_builder``.
     """
-    for name, value, known in (("bank", bank, BANKS), ("share", share, SHARES), ("frozen", frozen, FROZEN)):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
-    if shapes.whole_number(seed, "seed", SEEDS[0]) > SEEDS[1]:
-        raise ValueError(f"seed must be from {SEEDS[0]} to {SEEDS[1]}, got {seed}")
-    return StemBuilder(Setting(bank, float(share), frozen, seed))
+    return StemBuilder(bank, float(share), frozen, seed)

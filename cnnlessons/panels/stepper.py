@@ -5,13 +5,12 @@ Taught in lesson 01.
 
 from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import ops, shapes
-from cnnlessons.panels._parts import checked
-from cnnlessons.panels._tables import STYLE, factor, number, table
-from cnnlessons.panels._walk import Walk
+from cnnlessons.panels._explorer import Choice, Flag, Walk
+from cnnlessons.panels._panel import checked
+from cnnlessons.panels._tables import factor, number, table
 
 LARGEST_IMAGE, LARGEST_KERNEL = 8, 5
 
@@ -28,36 +27,7 @@ class Step(NamedTuple):
 
 
 def step(image, kernel, row, column, flip=False, padding="valid"):
-    """Return what happens where the kernel makes the output at (`row`, `column`).
-
-    Parameters
-    ----------
-    image : array_like, shape (H, W)
-    kernel : array_like, shape (KH, KW)
-    row, column : int
-        Position in the output, counted from 0.
-    flip : bool
-        Turn the kernel by 180° first: convolution instead of cross-correlation.
-    padding : {"valid", "same"}
-
-    Returns
-    -------
-    Step
-
-    Raises
-    ------
-    ValueError
-        If the output has no such position, or the sum of whole numbers could pass 2**53.
-
-    Notes
-    -----
-    Taught in lesson 01.
-
-    Examples
-    --------
-    >>> int(step([[1, 2], [3, 4]], [[1, 0], [0, -1]], row=0, column=0).total)
-    -3
-    """
+    """Return what happens where the kernel, turned first if `flip`, makes the output at (`row`, `column`)."""
     image, kernel = _exact(image), _exact(kernel)
     padded = np.pad(image, _padding(image, kernel, padding))
     rows, columns = output_shape(image, kernel, padding)
@@ -92,24 +62,7 @@ def _exact(array):
 
 
 def page(image, kernel, position=0, flip=False, padding="valid"):
-    """Draw one step: image, kernel, products, the output so far, and the sum written out.
-
-    Parameters
-    ----------
-    image, kernel, flip, padding
-        As in `step`.
-    position : int
-        Which output, counted from 0 along the rows.
-
-    Returns
-    -------
-    str
-        HTML that fits the width it is given, in light and dark themes.
-
-    Notes
-    -----
-    Taught in lesson 01.
-    """
+    """Draw one step: image, kernel, products, the output so far, and the sum written out."""
     image, kernel = _exact(image), _exact(kernel)
     _, columns = output_shape(image, kernel, padding)
     row, column = divmod(position, columns)
@@ -127,9 +80,9 @@ def page(image, kernel, position=0, flip=False, padding="valid"):
         "output": table("Output so far", output, known, frame=(row, column, 1, 1)),
     }
     return (
-        f'{STYLE}{_STYLE}<div class="cnnlessons-page">{_equation(parts, pixels.shape[1], kernel.shape[1], columns)}'
+        f"{_equation(parts, pixels.shape[1], kernel.shape[1], columns)}"
         f'<p class="sum">{_sum(now)}</p>'
-        f"<p>Position {position + 1} of {output.size}: output row {row}, column {column}</p></div>"
+        f'<p class="position">Position {position + 1} of {output.size}: output row {row}, column {column}</p>'
     )
 
 
@@ -155,44 +108,36 @@ def _sum(now):
     return f"{' + '.join(terms)} = <b>{number(now.total)}</b>"
 
 
-_STYLE = """
-<style>
-.cnnlessons-page .equation {
-  --cell: min(68px, calc((100cqw - 170px) / var(--across) - 2px));
-}
-.cnnlessons-page .equation, .cnnlessons-page .middle { display: flex; align-items: center; gap: 10px; }
-.cnnlessons-page .stacked { flex-direction: column; gap: 0; }
-.cnnlessons-page .stacked .sign { padding: 0; line-height: 1; }
-</style>
-"""
-
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
 class Stepper(Walk):
     """The panel that `stepper` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, image, kernel, flip, padding):
+    title, text = "Stepper", "{image} image, {kernel} kernel"
+    controls = (
+        Choice(
+            "padding",
+            "Padding",
+            ("valid", "same"),
+            tooltips=("only where the kernel fits", "with zeros around, as many outputs as pixels"),
+        ),
+        Flag("flip", "flip (convolution)"),
+    )
+
+    def __init__(self, image, kernel, *start):
         self._image, self._kernel = checked(image, "image", LARGEST_IMAGE), checked(kernel, "kernel", LARGEST_KERNEL)
-        self.flip = widgets.Checkbox(flip, description="flip (convolution)", indent=False)
-        self.padding = widgets.ToggleButtons(
-            options=["valid", "same"],
-            value=padding,
-            description="Padding",
-            style={"description_width": "initial"},
-            tooltips=["only where the kernel fits", "with zeros around, as many outputs as pixels"],
-        )
-        super().__init__([self.padding, self.flip], "cnnlessons-stepper", interval=900)
+        output_shape(self._image, self._kernel, start[0])  # a kernel that fits nowhere is refused
+        super().__init__(*start)
 
-    def __repr__(self):
-        image, kernel = ("×".join(map(str, array.shape)) for array in (self._image, self._kernel))
-        return f"Stepper: {image} image, {kernel} kernel"
+    def said(self):
+        return {name: "×".join(map(str, getattr(self, f"_{name}").shape)) for name in ("image", "kernel")}
 
-    def count(self):
-        return int(np.prod(output_shape(self._image, self._kernel, self.padding.value)))
+    def count(self, padding, flip):
+        return int(np.prod(output_shape(self._image, self._kernel, padding)))
 
-    def show(self, position):
-        return page(self._image, self._kernel, position, self.flip.value, self.padding.value)
+    def show(self, position, padding, flip):
+        return page(self._image, self._kernel, position, flip, padding)
 
 
 def stepper(image=None, kernel=None, flip=False, padding="valid"):
@@ -224,4 +169,4 @@ def stepper(image=None, kernel=None, flip=False, padding="valid"):
     """
     image = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]] if image is None else image
     kernel = [[1, 0, -1], [2, 1, 0], [0, 1, -2]] if kernel is None else kernel
-    return Stepper(image, kernel, flip, padding)
+    return Stepper(image, kernel, padding, flip)

@@ -6,20 +6,21 @@ Taught in lesson 04.
 from dataclasses import dataclass, field
 from functools import cache
 
-import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import datasets, shapes
 from cnnlessons.layers import Conv2D, Dense, Flatten, GlobalAveragePool2D, MaxPool2D, ReLU
 from cnnlessons.network import Sequential
 from cnnlessons.optimizers import SGD, Adam
-from cnnlessons.panels._drawings import coloured, signed_scale, svg
-from cnnlessons.panels._parts import Unusable
-from cnnlessons.panels._training import PERCENT, STYLE, TrainingPanel, chart, choice, up_to
+from cnnlessons.panels._charts import PERCENT, chart, svg, up_to
+from cnnlessons.panels._drawings import coloured, signed_scale
+from cnnlessons.panels._explorer import Choice, Number
+from cnnlessons.panels._panel import Unusable
+from cnnlessons.panels._training import TrainingPanel
 
 OPTIMIZERS = ("SGD", "momentum", "Adam")
-LEARNING_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 BATCH_SIZES = (8, 32, 128)
+PACES = {"slow": 1, "normal": 5, "fast": 10**6}  # steps for a picture, of which there are at most ten a second
 
 # --------------------------------------------------------------------------- what is trained
 
@@ -64,26 +65,7 @@ class Record:
 class Run:
     """A training that goes on as long as it is asked to; it knows of no widgets.
 
-    Parameters
-    ----------
-    data : {"digits", "lines"}
-    optimizer : {"SGD", "momentum", "Adam"}
-        Momentum is SGD's, 0.9.
-    learning_rate : float
-    batch_size : int
-    seed : int
-        Of the starting weights and of the order of the images.
-
-    Attributes
-    ----------
-    network : Sequential
-    record : Record
-    epochs : float
-        Passes through the training images so far.
-
-    Notes
-    -----
-    Taught in lesson 04.
+    `epochs` are the passes through the training images so far, `record` is what was seen; momentum is SGD's, 0.9.
     """
 
     def __init__(self, data="digits", optimizer="Adam", learning_rate=0.003, batch_size=32, seed=0):
@@ -105,13 +87,7 @@ class Run:
         self._kind, self._learning_rate = (optimizer, batch_size), learning_rate
 
     def advance(self, steps=1):
-        """Make some steps and write them down.
-
-        Raises
-        ------
-        FloatingPointError
-            If the training diverges.
-        """
+        """Make some steps and write them down, or raise FloatingPointError if the training diverges."""
         for _ in range(steps):
             step, before = self._step(), int(self.epochs)
             self._seen += step.images
@@ -156,23 +132,7 @@ MOST_POINTS = 120
 
 
 def thinned(values, most=MOST_POINTS):
-    """Replace many numbers by the means of equally long runs of them.
-
-    Parameters
-    ----------
-    values : sequence of float
-        One for each step, the first step's first.
-    most : int
-
-    Returns
-    -------
-    steps, means : ndarray, shape (P,), with P at most `most`
-        The last step of each run, and the mean over it. The last run may be shorter.
-
-    Notes
-    -----
-    Taught in lesson 04.
-    """
+    """Return at most `most` steps and the means of the values up to each since the one before."""
     length = -(-len(values) // most) or 1
     starts = range(0, len(values), length)
     means = [np.mean(values[start : start + length]) for start in starts]
@@ -180,21 +140,7 @@ def thinned(values, most=MOST_POINTS):
 
 
 def page(run):
-    """Draw everything that a dashboard shows of a training.
-
-    Parameters
-    ----------
-    run : Run
-
-    Returns
-    -------
-    str
-        HTML with four drawings that fit the width they are given, in light and dark themes.
-
-    Notes
-    -----
-    Taught in lesson 04.
-    """
+    """Draw everything that a dashboard shows of a training."""
     record = run.record
     losses, accuracies = thinned(record.losses), thinned(record.accuracies)
     tests = np.array(list(record.tests)), np.array(list(record.tests.values()))
@@ -209,7 +155,7 @@ def page(run):
     figures = "".join(
         f"<figure><figcaption>{title}</figcaption>{drawing}</figure>" for title, drawing in drawings.items()
     )
-    return f'{STYLE}<div class="training"><p class="status">{status(run)}</p>{figures}</div>'
+    return f'<div class="training"><p class="status">{status(run)}</p>{figures}</div>'
 
 
 def status(run):
@@ -230,17 +176,7 @@ def status(run):
 
 
 def kernels_picture(kernel):
-    """Draw the kernels of a layer with one scale, white at zero, as SVG.
-
-    Parameters
-    ----------
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-        Of several channels the first is drawn.
-
-    Returns
-    -------
-    str
-    """
+    """Draw the kernels of a layer, of several channels the first, with one scale, white at zero, as SVG."""
     kernel = np.nan_to_num(kernel[:, :, 0], nan=0.0, posinf=0.0, neginf=0.0)  # (KH, KW, C_out); it may have diverged
     height, width, filters = kernel.shape
     scale = signed_scale(kernel)
@@ -275,59 +211,50 @@ def _decades(gradients):
 _SMALLEST = 1e-8  # what is smaller, 0 above all, is drawn as this: 0 has no logarithm
 
 
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
 class TrainingDashboard(TrainingPanel):
     """The panel that `training_dashboard` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, data, optimizer, learning_rate, batch_size, seed):
-        self._seed = seed
-        self.data = choice("Data", DATA, data)
-        self.optimizer = choice("Optimiser", OPTIMIZERS, optimizer)
-        self.batch_size = choice("Batch size", BATCH_SIZES, batch_size)
-        self.learning_rate = widgets.SelectionSlider(
-            options=[(f"{rate:g}", rate) for rate in LEARNING_RATES], value=learning_rate, description="Learning rate"
-        )
-        self.learning_rate.style.description_width = "initial"
-        super().__init__("cnnlessons-training-dashboard")
-        for control in (self.optimizer, self.learning_rate, self.batch_size):
-            self.on(control, self._use)
-        self.on(self.data, self._reset)
-        self.act(self._reset)
+    title = "Training dashboard"
+    text = "{data}, {optimizer}, learning rate {learning_rate:g}, batches of {batch_size}"
+    controls = (
+        Number("learning_rate", "Learning rate", 0.0001, 1.0, 0.01, ".2g", log=True),
+        Choice("data", "Data", DATA),
+        Choice("optimizer", "Optimiser", OPTIMIZERS),
+        Choice("batch_size", "Batch size", BATCH_SIZES),
+        Choice("pace", "Pace", PACES),
+    )
 
-    def __repr__(self):
-        optimizer, rate, batch_size = self._settings()
-        return f"Training dashboard: {self.data.value}, {optimizer}, learning rate {rate:g}, batches of {batch_size}"
+    def show(self, *_):
+        return page(self.run)
 
-    def draw(self):
-        self.page.value = page(self.run)
-        super().draw()
+    @property
+    def steps_a_picture(self):
+        return self.pace.value
 
-    # ----- what it does
+    def changed(self, name):
+        if name == "data":
+            self.begin()
+        elif name != "pace":
+            self.run.use(*self._settings())
 
-    def _use(self):
-        self.run.use(*self._settings())
-
-    def _reset(self):
-        self._pause()
+    def begin(self):
+        super().begin()
         self.run = Run(self.data.value, *self._settings(), self._seed)
 
     def _settings(self):
-        return self.optimizer.value, self.learning_rate.value, self.batch_size.value
+        rate, _, optimizer, batch_size, _ = self.values
+        return optimizer, rate, batch_size
 
-    def _advance(self, steps=1):
+    def advance(self, steps=1):
         try:
-            self.run.advance(steps)
+            super().advance(steps)
         except FloatingPointError as diverged:
             self._pause()
             self.draw()
             raise Unusable(f"Diverged: {diverged}. Choose a lower rate and press Reset.") from None
-
-    def _controls(self):
-        rows = [self.buttons, self.learning_rate, self.data, self.optimizer, self.batch_size]
-        return widgets.GridBox(rows, layout={"grid_template_columns": "repeat(2, max-content)",
-                                             "grid_gap": "4px 28px", "margin": "4px 0 12px"})  # fmt: skip
 
 
 def training_dashboard(data="digits", optimizer="Adam", learning_rate=0.003, batch_size=32, seed=0):
@@ -337,8 +264,7 @@ def training_dashboard(data="digits", optimizer="Adam", learning_rate=0.003, bat
     ----------
     data : {"digits", "lines"}
     optimizer : {"SGD", "momentum", "Adam"}
-    learning_rate : float
-        One of 0.0001, 0.0003, 0.001, … 1.
+    learning_rate : float, 0.0001 to 1
     batch_size : {8, 32, 128}
     seed : int
         Of the starting weights and of the order of the images.
@@ -357,12 +283,5 @@ def training_dashboard(data="digits", optimizer="Adam", learning_rate=0.003, bat
     -----
     Taught in lesson 04. What the panel shows is made by `Run` and `page` of ``cnnlessons.panels.training_dashboard``.
     """
-    for name, value, known in (
-        ("data", data, DATA),
-        ("optimizer", optimizer, OPTIMIZERS),
-        ("learning_rate", learning_rate, LEARNING_RATES),
-        ("batch_size", batch_size, BATCH_SIZES),
-    ):
-        if value not in known:
-            raise ValueError(f"{name} must be one of {', '.join(map(str, known))}, got {value!r}")
-    return TrainingDashboard(data, optimizer, learning_rate, batch_size, shapes.whole_number(seed, "seed", 0))
+    seed = shapes.whole_number(seed, "seed", 0)
+    return TrainingDashboard(learning_rate, data, optimizer, batch_size, PACES["normal"], seed=seed)

@@ -5,29 +5,17 @@ Taught in lesson 07.
 
 import html
 
-import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import gradcheck, plots
 from cnnlessons.panels._drawings import Scale, coloured, signed_scale
-from cnnlessons.panels._parts import Panel
+from cnnlessons.panels._explorer import Button, Choice, Explorer, Whole
 
 # --------------------------------------------------------------------------- numbers and pictures
 
 
 def map_of(activations, channel):
-    """Return one channel of a layer's output for one image as a 2-D map.
-
-    Parameters
-    ----------
-    activations : ndarray, shape (1, H, W, C) or (1, D)
-        The D outputs of a dense layer are one map of a single row.
-    channel : int
-
-    Returns
-    -------
-    ndarray, shape (H, W) or (1, D)
-    """
+    """Return one channel of a layer's output for one image as a 2-D map; the outputs of a dense layer are one row."""
     return activations[0, :, :, channel] if activations.ndim == 4 else activations
 
 
@@ -39,29 +27,7 @@ def channels(activations):
 def page(image, left, right, layer, channel=0, names=("NumPy", "Keras")):
     """Draw an image, one map of each network in colours, and say how far the whole layer's outputs are apart.
 
-    Parameters
-    ----------
-    image : ndarray, shape (H, W, C)
-    left, right : dict of str to ndarray
-        Each network's activations for that image alone, by the name of the layer.
-    layer : str
-    channel : int
-    names : (str, str)
-        What the networks are called.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Raises
-    ------
-    ValueError
-        If a network has no such layer or channel, or their outputs differ in shape.
-
-    Notes
-    -----
-    Taught in lesson 07.
+    `left` and `right` are each network's activations for that image alone, by the name of the layer.
     """
     pair = [_layer(activations, layer, name) for activations, name in zip((left, right), names, strict=True)]
     if pair[0].shape != pair[1].shape:
@@ -73,13 +39,13 @@ def page(image, left, right, layer, channel=0, names=("NumPy", "Keras")):
     drawn = "".join(_figure(title, _cells(values, scale)) for title, values in zip(names, maps, strict=True))
     gray = np.asarray(image, float).mean(axis=-1)
     return (
-        f'{_STYLE}<div class="two">{_figure("the image", _cells(gray, Scale(0.0, 1.0, plots.PHOTOGRAPH)))}{drawn}</div>'
-        f'<p class="said">{html.escape(sentence(*pair, layer))}</p>'
+        f'<div class="two">{_figure("the image", _cells(gray, Scale(0.0, 1.0, plots.PHOTOGRAPH)))}{drawn}</div>'
+        f"<p>{html.escape(sentence(*pair, layer))}</p>"
     )
 
 
 def sentence(left, right, layer):
-    """Say how far two outputs of one layer are apart. Taught in lesson 07."""
+    """Say how far two outputs of one layer are apart."""
     error = gradcheck.relative_error(left, right)
     if error == 0:
         return f"{layer}: all {left.size:,} numbers are equal to the last bit."
@@ -106,58 +72,48 @@ def _figure(title, cells):
     return f"<figure>{cells}<figcaption>{html.escape(title)}</figcaption></figure>"
 
 
-_STYLE = """
-<style>
-.cnnlessons-panel .two { display: flex; gap: 24px; align-items: end; }
-.cnnlessons-panel .two figure { margin: 0; width: 240px; text-align: center; font-size: 15px; }
-.cnnlessons-panel .two .cells { display: grid; border: 1px solid #6b6b6b; }
-.cnnlessons-panel .two .cells i { aspect-ratio: 1; }
-.cnnlessons-panel .said { font-size: 15px; margin: 10px 0; }
-</style>
-"""
-
-# --------------------------------------------------------------------------- widgets
+# --------------------------------------------------------------------------- the panel
 
 
-class TwoNetworks(Panel):
+class TwoNetworks(Explorer):
     """The panel that `two_networks` makes; its controls are attributes and can be set from code."""
 
-    def __init__(self, networks, images):
-        self._networks, self._images = networks, images
-        self._run(0)
-        layer_names = [name for name in self._left if name in self._right]
-        self.image = widgets.IntSlider(0, 0, len(images) - 1, description="Image", continuous_update=False)
-        self.layer = widgets.Dropdown(options=layer_names, description="Layer")
-        self.channel = widgets.IntSlider(0, 0, channels(self._left[layer_names[0]]) - 1, description="Map")
-        self.next = widgets.Button(description="Next image", tooltip="One step forward")
-        self.page = widgets.HTML()
-        controls = widgets.HBox([self.image, self.next, self.layer, self.channel], layout={"flex_flow": "row wrap"})
-        super().__init__([controls, self.page], "cnnlessons-two-networks")
-        self.on(self.image, lambda: self._run(self.image.value))
-        self.on(self.next, self._next)
-        self.on(self.layer, self._fit_channel)
-        self.on(self.channel)
-        self.act()
+    title, text = "Two networks", "{names}, layer {layer}, map {channel}"
+    buttons = (Button("next", "Next image", "One step forward", "next_image"),)
+    columns, place, widths = 3, 1, ("60px", "300px")
 
-    def __repr__(self):
-        return f"Two networks: {' and '.join(self._networks)}, layer {self.layer.value}, map {self.channel.value}"
+    def __init__(self, networks, images):
+        self._networks, self._images, self._ran = networks, images, None
+        self._run(0)
+        layer_names = tuple(name for name in self._left if name in self._right)
+        controls = (
+            Whole("image", "Image", 0, len(images) - 1, live=False),
+            Choice("layer", "Layer", layer_names, listed=True),
+            Whole("channel", "Map", 0, channels(self._left[layer_names[0]]) - 1),
+        )
+        super().__init__(0, layer_names[0], 0, controls=controls)
+
+    def said(self):
+        return super().said() | {"names": " and ".join(self._networks)}
 
     def _run(self, index):
-        one = self._images[index : index + 1]
-        self._left, self._right = (network(one) for network in self._networks.values())
+        if index != self._ran:
+            self._left, self._right = (network(self._images[index : index + 1]) for network in self._networks.values())
+            self._ran = index
 
-    def _next(self):
+    def next_image(self):
+        """Go one image forward, and from the last to the first."""
         self.image.value = (self.image.value + 1) % len(self._images)
-        self._run(self.image.value)
 
-    def _fit_channel(self):
+    def fit(self):
+        """Offer as many maps as the layer has."""
+        self._run(self.image.value)
         last = channels(self._left[self.layer.value]) - 1
         self.channel.value = min(self.channel.value, last)
         self.channel.max = last
 
-    def draw(self):
-        image, names = self._images[self.image.value], tuple(self._networks)
-        self.page.value = page(image, self._left, self._right, self.layer.value, self.channel.value, names)
+    def show(self, image, layer, channel):
+        return page(self._images[image], self._left, self._right, layer, channel, tuple(self._networks))
 
 
 def two_networks(networks, images):

@@ -1,12 +1,13 @@
-"""From a slider's move to the new picture: the kernel editor in JupyterLab, in a real Chromium.
+"""From a slider's move to the new picture: the panels in JupyterLab, in a real Chromium.
 
-Run it with ``python tests/benchmarks/slider.py``. A slider that changes one ``ipywidgets.Image`` is measured in the
-same minute, because the numbers are those of a machine and of what else it has to do.
+Run it with ``python tests/benchmarks/slider.py``, and the names of panels if not all are to be measured. A slider that
+changes one ``ipywidgets.Image`` is measured in the same minute, because the numbers are those of a machine and of what
+else it has to do.
 """
 
 import contextlib
+import itertools
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -22,7 +23,7 @@ sys.path.append(str(Path(__file__).parents[1] / "browser"))
 
 import lab
 
-EDITOR = "from cnnlessons import panels\n\npanels.kernel_editor()"
+PANEL = "from cnnlessons import panels\n\npanels.{}"
 BARE = """
 import io
 
@@ -32,7 +33,7 @@ from PIL import Image
 from cnnlessons import datasets
 
 photo = Image.fromarray((255 * datasets.photograph("camera", size=256, gray=True)).astype("uint8"))
-slider = widgets.FloatSlider(max=1.0, step=0.005)
+slider = widgets.FloatSlider(max=1.0, step=0.005, description="of the brightness")
 picture = widgets.Image(layout={"width": "290px", "height": "290px"})
 
 
@@ -46,9 +47,18 @@ slider.observe(draw, "value")
 slider.value = 0.5
 widgets.VBox([slider, picture])
 """
-NOTEBOOKS = {  # name: its cell, where its slider is and where its picture
-    "kernel editor": (EDITOR, ".cnnlessons-slider", "canvas[data-name='photograph']"),
-    "bare slider and Image": (BARE, ".widget-slider", ".widget-image"),
+NOTEBOOKS = {  # name: its cell, the label of its slider
+    "bare slider and Image": (BARE, "of the brightness"),
+    "kernel editor": (PANEL.format("kernel_editor()"), "Weight"),
+    "stepper": (PANEL.format("stepper(padding='same')"), "Position"),
+    "shape explorer": (PANEL.format("shape_explorer()"), "Image size"),
+    "gradient stepper": (PANEL.format("gradient_stepper(padding=1)"), "Position"),
+    "columns stepper": (PANEL.format("columns_stepper(padding=1)"), "Position"),
+    "training dashboard": (PANEL.format("training_dashboard()"), "Learning rate"),
+    "initialisation explorer": (PANEL.format("initialisation_explorer()"), "times"),
+    "kernel reader": (PANEL.format("kernel_reader()"), "Filter"),
+    "Gabor explorer": (PANEL.format("gabor_explorer()"), "Orientation"),
+    "stem explorer": (PANEL.format("stem_explorer()"), "Filters"),
 }
 MOVES_PER_SECOND = 60  # a browser hands a page one move for each frame of the screen
 
@@ -70,65 +80,54 @@ def mouse(page, port):
         connection.close()
 
 
-def record(page, picture):
-    """From now on note the time, in ms, of every move of the mouse and of every frame with a new picture."""
+def record(page):
+    """From now on note the time, in ms, of every frame with a new picture: a painted one, or a page that changed."""
     page.wait_for_timeout(1000)  # pictures of an earlier drag may still be under way
-    picture.evaluate(
-        """image => {
+    page.evaluate(
+        """() => {
             window.recording?.abort();
             window.recording = new AbortController();
-            const signal = window.recording.signal;
-            window.moves = [];
             window.pictures = [];
             const note = frame => { if (frame !== pictures.at(-1)) pictures.push(frame); };
-            window.addEventListener("pointermove", () => moves.push(performance.now()), {capture: true, signal});
-            image.addEventListener("load", () => requestAnimationFrame(note), {signal});
+            const drawn = () => requestAnimationFrame(note);
+            const output = document.querySelector(".jp-OutputArea-output:has(.widget-slider)");
+            output.addEventListener("load", drawn, {capture: true, signal: window.recording.signal});
+            const observer = new MutationObserver(changes => {
+                if (changes.some(({target}) => target.closest(".widget-html-content, .cnnlessons-page"))) drawn();
+            });
+            observer.observe(output, {childList: true, subtree: true});
+            window.recording.signal.addEventListener("abort", () => observer.disconnect());
         }"""
     )
 
 
-def pictures_per_second(page, slider, picture, port, seconds=5.0):
-    """How many new pictures a second the browser shows while `slider` is dragged to and fro."""
-    record(page, picture)
+def pictures_per_second(page, slider, port, seconds=5.0):
+    """How many new pictures a second the browser shows while `slider` is dragged, each move to another place."""
+    record(page)
     slider.locator(".noUi-handle").hover()
     page.mouse.down()
     rail = slider.locator(".noUi-base").bounding_box()
     with mouse(page, port) as move:
-        start = time.monotonic()
-        while (passed := time.monotonic() - start) < seconds:
-            move(rail["x"] + abs(1 - passed % 2) * rail["width"], rail["y"] + rail["height"] / 2)
+        end = time.monotonic() + seconds
+        for number in itertools.takewhile(lambda _: time.monotonic() < end, itertools.count()):
+            move(rail["x"] + number * 0.382 % 1 * rail["width"], rail["y"] + rail["height"] / 2)
             time.sleep(1 / MOVES_PER_SECOND)
     page.mouse.up()
     times = page.evaluate("() => window.pictures")
     return 1000 * (len(times) - 1) / (times[-1] - times[0])
 
 
-def one_by_one(page, moves):
-    """The places of a drag in single moves, each made when the picture of the one before has come."""
-    for move in range(moves):
-        yield (move + 1) / moves
-        page.wait_for_function("count => window.pictures.length > count", arg=move)
-
-
-def seconds_to_picture(page, slider, picture, moves=20):
-    """The seconds from single moves of `slider` until the browser has the new picture, one number a move."""
-    record(page, picture)
-    lab.drag(page, slider, one_by_one(page, moves))
-    moved, shown = page.evaluate("() => [window.moves, window.pictures]")
-    return [(new - max(move for move in moved if move < new)) / 1000 for new in shown]
-
-
-def measure(browser, port, address, slider, picture):
-    """Pictures a second during drags, and the seconds from single moves to their pictures."""
+def measure(browser, port, address, label):
+    """Pictures a second during three drags of the slider called `label`."""
     with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
         lab.open_notebook(page, address)
         lab.restart_and_run_all(page)
-        parts = page.locator(slider).first, page.locator(picture)
-        pictures_per_second(page, *parts, port, seconds=1)  # warm up
-        return [pictures_per_second(page, *parts, port) for _ in range(3)], seconds_to_picture(page, *parts)
+        slider = page.locator(".widget-slider").filter(has=page.get_by_text(label, exact=True)).first
+        pictures_per_second(page, slider, port, seconds=1)  # warm up
+        return [pictures_per_second(page, slider, port) for _ in range(3)]
 
 
-def main():
+def main(names):
     if lab.chromium_path() is None:
         print("slider: no Chromium found, not measured")
         return
@@ -138,13 +137,13 @@ def main():
         lab.running_lab(root) as address,
         lab.chromium(f"--remote-debugging-port={port}") as browser,
     ):
-        for number, (name, (cell, *places)) in enumerate(NOTEBOOKS.items()):
+        for number, name in enumerate(names or NOTEBOOKS):
+            cell, label = NOTEBOOKS[name]
             notebook = new_notebook(cells=[new_code_cell(cell)], metadata=METADATA)
             nbformat.write(notebook, Path(root, f"{number}.ipynb"))
-            rates, delays = measure(browser, port, address(f"{number}.ipynb"), *places)
-            print(f"{name}, 256 × 256: {', '.join(f'{rate:.0f}' for rate in rates)} pictures a second when dragged;")
-            print(f"    one move of the slider to the new picture: {1000 * statistics.median(delays):.0f} ms (median)")
+            rates = measure(browser, port, address(f"{number}.ipynb"), label)
+            print(f"{name}: {', '.join(f'{rate:.0f}' for rate in rates)} pictures a second when dragged", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

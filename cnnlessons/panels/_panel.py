@@ -1,0 +1,157 @@
+"""What the panels share: the panel itself, the page on which it draws, checks, and what went wrong."""
+
+import html
+import re
+import threading
+from pathlib import Path
+
+import anywidget
+import ipywidgets as widgets
+import numpy as np
+from traitlets import CFloat, CInt, Dict, Unicode
+
+from cnnlessons.layers import one_matrix_thread
+
+
+class Unusable(ValueError):
+    """The reader typed or asked for something that cannot be used. The message tells the reader what to do."""
+
+
+class Page(anywidget.AnyWidget):
+    """What a panel shows: HTML, and in it pictures and texts that one message to the browser redraws.
+
+    Its script also looks after the controls around it, and its style sheet is that of all panels. An element of the
+    HTML with an attribute ``data-name`` is one that `paint` fills. Of a picture only the places of its pixels in a
+    table of 256 colours travel: the browser has the tables already.
+    """
+
+    value = Unicode().tag(sync=True)
+    colours = Dict().tag(sync=True)  # bytes by name, 256 times red, green, blue, opacity
+    words = Dict().tag(sync=True)  # say what a picture shows; a widget without `description` breaks with a `tooltip`
+    shown = Dict({"pictures": {}, "texts": {}}).tag(sync=True)
+    focused = Unicode().tag(sync=True)  # the tooltip of the text field that the reader chose last
+
+    _esm = Path(__file__).with_name("panel.js")
+    _css = Path(__file__).with_name("panel.css")
+
+    def __init__(self, value="", colours=()):
+        tables = {name: np.insert(table, 3, 255, axis=1).tobytes() for name, table in dict(colours).items()}
+        super().__init__(value=value, colours=tables)
+        self.add_class("cnnlessons-page")
+
+    def paint(self, pictures, texts):
+        """Send pictures, name → (uint8 places in a table, name of the table), and texts, name → HTML."""
+        sent = {
+            name: {"levels": levels.tobytes(), "shape": list(levels.shape), "colours": colours}
+            for name, (levels, colours) in pictures.items()
+        }
+        self.shown = {"pictures": sent, "texts": texts}
+
+
+class Panel(widgets.VBox):
+    """A column of widgets that is drawn once for every change, and a line below it that says what went wrong.
+
+    A subclass registers its controls with `on` and draws everything in `draw`; that may return what the reader has to
+    mend although the rest could be drawn.
+    """
+
+    title, text = "", ""  # what it is called, and what it shows in words: with `said` put in
+
+    def __init__(self, children):
+        self.problem = widgets.HTML()
+        self._acting = False
+        self._one_at_a_time = threading.RLock()  # JupyterLab may deliver two clicks in two threads
+        super().__init__([*children, self.problem])
+        self.add_class("cnnlessons-panel")
+        self.add_class("cnnlessons" + re.sub("([A-Z])", r"-\1", type(self).__name__).lower())
+
+    def __repr__(self):
+        return f"{self.title}: {self.text.format(**self.said())}"
+
+    def said(self):
+        """Return what is put into `text`, by name."""
+        return {}
+
+    def on(self, control, action=lambda: None):
+        """Run `action`, then draw, when the reader presses or changes `control`."""
+
+        def handle(_):
+            self.act(action)
+
+        if isinstance(control, widgets.Button):
+            control.on_click(handle)
+        else:
+            control.observe(handle, "value")
+
+    def act(self, action=lambda: None):
+        """Run `action`, however many controls it moves, then draw once. What goes wrong is said, and raised."""
+        with self._one_at_a_time:
+            if not self._acting:  # else the panel itself moved this control
+                self._act(action)
+
+    def _act(self, action):
+        self._acting = True
+        try:
+            with one_matrix_thread:  # the work is small, and on a busy machine threads wait for each other
+                action()
+                problem = self.draw()
+            self.problem.value = sentence(problem) if problem else ""
+        except Unusable as problem:
+            self.problem.value = sentence(problem)  # the reader's to mend, so there is nothing to raise
+        except Exception as error:
+            self.problem.value = sentence(f"The panel could not draw this ({type(error).__name__}): {error}")
+            raise
+        finally:
+            self._acting = False
+
+    def draw(self):
+        """Show the present state of the controls."""
+        raise NotImplementedError
+
+
+# A slider's moves are not sent back to the browser: one message fewer for every picture. The echo would keep several
+# browsers on one kernel in step; here everything that a move changes is sent anyway.
+
+
+class Slider(widgets.FloatSlider):
+    """A slider of numbers, without echo."""
+
+    value = CFloat(0.0).tag(sync=True, echo_update=False)
+
+
+class LogSlider(widgets.FloatLogSlider):
+    """A slider of numbers over a logarithmic scale, without echo."""
+
+    value = CFloat(1.0).tag(sync=True, echo_update=False)
+
+
+class WholeSlider(widgets.IntSlider):
+    """A slider of whole numbers, without echo."""
+
+    value = CInt(0).tag(sync=True, echo_update=False)
+
+
+def classed(name, widget):
+    """Return a widget with a class of the style sheet."""
+    widget.add_class(f"cnnlessons-{name}")
+    return widget
+
+
+def checked(array, name, largest):
+    """Return a two-dimensional array of finite numbers that fits the screen, or say what is wrong with it."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
+    if array.ndim != 2 or not 1 <= min(array.shape) <= max(array.shape) <= largest:
+        raise ValueError(
+            f"{name} must be two-dimensional with 1 to {largest} rows and columns to fit the screen, "
+            f"got shape {array.shape}; cut a part out with {name}[:{largest}, :{largest}]"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must hold finite numbers only, got NaN or infinity; replace them first")
+    return array
+
+
+def sentence(message):
+    """Return what went wrong as HTML, announced by screen readers."""
+    return f'<div class="cnnlessons-problem" role="alert">{html.escape(str(message))}</div>'

@@ -1,0 +1,116 @@
+// The page of a panel: it shows HTML, paints pictures, and looks after the controls of the panel around it.
+
+const CONTROLS = "button, input, select, textarea, [contenteditable], .noUi-handle";
+const WHAT_PLAY_DOES = { "fa-play": "Play", "fa-pause": "Pause", "fa-stop": "Stop", "fa-retweet": "Repeat" };
+
+function bytes(view) {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function paint(canvas, levels, [height, width], table) {
+  const colours = new Uint32Array(bytes(table).slice().buffer);  // a copy begins where 32 bits may begin
+  const pixels = new Uint32Array(height * width);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = colours[levels[i]];
+  if (canvas.width !== width) canvas.width = width;  // to set it clears the canvas
+  if (canvas.height !== height) canvas.height = height;
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
+  canvas.dispatchEvent(new Event("load"));
+}
+
+function mark(element, marks) {
+  for (const [name, text] of Object.entries(marks)) {
+    if (text && element.getAttribute(name) !== text) element.setAttribute(name, text);
+  }
+}
+
+function labelOf(widget) {
+  return widget.querySelector(".widget-label")?.textContent || widget.title;
+}
+
+function nameSlider(panel, slider) {
+  const name = labelOf(slider);
+  const readout = slider.querySelector(".widget-readout");
+  const seen = readout && readout.style.display !== "none";
+  const shown = panel.querySelector(".cnnlessons-chosen input, .position");  // what a slider without a number moves
+  const said = seen ? readout.textContent : shown?.value ?? shown?.textContent;
+  mark(slider.querySelector(".noUi-handle"), { "aria-label": name, "aria-valuetext": said });
+  if (seen) mark(readout, { role: "textbox", "aria-label": `${name}, number` });
+}
+
+function nameToggles(toggles) {
+  mark(toggles, { role: "group", "aria-label": labelOf(toggles) });
+  for (const button of toggles.querySelectorAll("button")) {
+    mark(button, { "aria-pressed": String(button.classList.contains("mod-active")) });
+  }
+}
+
+function namePlay(button) {
+  const icon = Object.keys(WHAT_PLAY_DOES).find((name) => button.querySelector(`.${name}`));
+  mark(button, { "aria-label": WHAT_PLAY_DOES[icon], title: WHAT_PLAY_DOES[icon] });
+}
+
+// ipywidgets gives no names to sliders and icons and no state to toggles, and JupyterLab takes a letter or an arrow that
+// is pressed on a control for a command of its own unless the control itself says otherwise.
+function tend(panel) {
+  for (const control of panel.querySelectorAll(CONTROLS)) mark(control, { "data-lm-suppress-shortcuts": "true" });
+  for (const slider of panel.querySelectorAll(".widget-slider:has(.noUi-handle)")) nameSlider(panel, slider);
+  for (const toggles of panel.querySelectorAll(".widget-toggle-buttons")) nameToggles(toggles);
+  for (const button of panel.querySelectorAll(".widget-play button")) namePlay(button);
+  for (const button of panel.querySelectorAll(".widget-button[title]")) {
+    if (!button.textContent.trim()) mark(button, { "aria-label": button.title });
+  }
+  for (const text of panel.querySelectorAll(".widget-text")) mark(text.querySelector("input"), { "aria-label": labelOf(text) });
+}
+
+function lookAfter(panel, model) {
+  const observer = new MutationObserver(() => tend(panel));
+  const attributeFilter = ["class", "style", "title", "aria-valuetext"];
+  observer.observe(panel, { childList: true, subtree: true, attributes: true, attributeFilter });
+  panel.addEventListener("focusin", ({ target }) => {
+    const text = target.closest(".widget-text");
+    if (!text) return;
+    model.set("focused", labelOf(text));
+    model.save_changes();
+  });
+  tend(panel);
+}
+
+function render({ model, el }) {
+  const part = (name) => el.querySelector(`[data-name="${name}"]`);
+  let waiting = 0;
+
+  function wait() {  // ipywidgets puts the page into its panel some time after it has been rendered
+    const panel = el.closest(".cnnlessons-panel");
+    if (panel) lookAfter(panel, model);
+    else waiting = requestAnimationFrame(wait);
+  }
+
+  function say() {
+    for (const [name, words] of Object.entries(model.get("words"))) {
+      mark(part(name), { role: "img", "aria-label": words, title: words });
+    }
+  }
+
+  function draw() {
+    const { pictures, texts } = model.get("shown");
+    for (const [name, text] of Object.entries(texts)) part(name).innerHTML = text;
+    for (const [name, { levels, shape, colours }] of Object.entries(pictures)) {
+      paint(part(name), bytes(levels), shape, model.get("colours")[colours]);
+    }
+  }
+
+  function show() {
+    el.innerHTML = model.get("value");
+    say();
+    draw();
+  }
+
+  model.on("change:value", show);
+  model.on("change:words", say);
+  model.on("change:shown", draw);
+  show();
+  wait();
+  return () => cancelAnimationFrame(waiting);
+}
+
+export default { render };
