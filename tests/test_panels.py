@@ -409,7 +409,7 @@ def test_the_weight_whose_field_is_clicked_is_the_one_that_the_slider_moves(pane
     assert (panel.row.value, panel.column.value) == (0, 2)
 
 
-@pytest.mark.parametrize("name", ["gaussian_5", "laplacian_of_gaussian_5", "gabor_vertical_5"])
+@pytest.mark.parametrize("name", ["gaussian_5", "laplacian_of_gaussian_5", "gabor_vertical_edge_5"])
 def test_every_weight_has_room_in_its_field_and_stays_exact(panel, photo, name):
     panel.named.value = name
     panel.fields[0, 0].value = "-0.000123456"

@@ -1,6 +1,5 @@
 """Panels whose controls are described as data: what can be chosen, and a page that the choices determine."""
 
-from numbers import Real
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -61,8 +60,8 @@ class Number(NamedTuple):
     log: bool = False
 
     def check(self, value):
-        if not isinstance(value, Real) or not self.low <= value <= self.high:
-            raise ValueError(f"{self.name} must be a number from {self.low:g} to {self.high:g}, got {value!r}")
+        rule = f"a number from {self.low:g} to {self.high:g}"
+        shapes.number(value, self.name, rule, lambda number: self.low <= number <= self.high)
 
     def widget(self, value):
         low, high = np.log10([self.low, self.high]) if self.log else (self.low, self.high)

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 from traitlets import CFloat, CInt, Dict, Unicode
 
-from cnnlessons.layers import one_matrix_thread
+from cnnlessons.threads import one_a_product
 
 
 class Unusable(ValueError):
@@ -92,7 +92,7 @@ class Panel(widgets.VBox):
     def _act(self, action):
         self._acting = True
         try:
-            with one_matrix_thread:  # the work is small, and on a busy machine threads wait for each other
+            with one_a_product:  # the work is small, and on a busy machine threads wait for each other
                 action()
                 problem = self.draw()
             self.problem.value = sentence(problem) if problem else ""
