@@ -143,7 +143,7 @@ _PAGE = f"""
 <div class="said" data-name="said"></div>
 <div class="gabor">{_canvas("Kernel", "kernel")}{_canvas("Gain at each frequency", "gain")}
 {_canvas("Filtered photograph", "photograph")}</div>
-<div class="names" data-name="names"></div>
+<div class="names" data-name="names" tabindex="0" role="region" aria-label="Names of Gabor functions"></div>
 """
 # --------------------------------------------------------------------------- the panel
 

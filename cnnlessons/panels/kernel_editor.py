@@ -104,7 +104,7 @@ def caption(kernel, output, scale, scale_of_gain):
     total = 0.0 if _sums_to_zero(kernel) else kernel.sum()
     return (
         f'<div class="caption">{legend(scale, _NOTES[scale.colours])}'
-        f"{legend(scale_of_gain, 'zero frequency in the middle')}"
+        f"{legend(scale_of_gain, 'gain, zero frequency in the middle')}"
         f"<div>Sum of the weights <b>{write_weight(total)}</b> · output from "
         f"<b>{write_weight(output.min())}</b> to <b>{write_weight(output.max())}</b></div></div>"
     )

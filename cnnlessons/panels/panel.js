@@ -1,6 +1,7 @@
 // The page of a panel: it shows HTML, paints pictures, and looks after the controls of the panel around it.
 
-const CONTROLS = "button, input, select, textarea, [contenteditable], .noUi-handle";
+const CONTROLS = "button, input, select, textarea, [contenteditable], [tabindex]";
+const ENDS = ["restarting", "autorestarting", "terminating", "dead"];  // of a kernel
 const WHAT_PLAY_DOES = { "fa-play": "Play", "fa-pause": "Pause", "fa-stop": "Stop", "fa-retweet": "Repeat" };
 
 function bytes(view) {
@@ -24,7 +25,7 @@ function mark(element, marks) {
 }
 
 function labelOf(widget) {
-  return widget.querySelector(".widget-label")?.textContent || widget.title;
+  return widget.querySelector(".widget-label")?.textContent || widget.title || widget.querySelector("[title]")?.title;
 }
 
 function nameSlider(panel, slider) {
@@ -73,15 +74,29 @@ function lookAfter(panel, model) {
     model.save_changes();
   });
   tend(panel);
+  return () => observer.disconnect();
+}
+
+// Where the kernel has gone, the panel says so; ipywidgets itself knows only of a restart that the reader asked for.
+function watch(panel, session) {
+  const goes = () => panel.classList.add("jupyter-widgets-disconnected");
+  const hears = (_, status) => ENDS.includes(status) && goes();
+  session?.statusChanged.connect(hears);
+  session?.kernelChanged.connect(goes);
+  return () => {
+    session?.statusChanged.disconnect(hears);
+    session?.kernelChanged.disconnect(goes);
+  };
 }
 
 function render({ model, el }) {
   const part = (name) => el.querySelector(`[data-name="${name}"]`);
   let waiting = 0;
+  const undo = [() => cancelAnimationFrame(waiting)];
 
   function wait() {  // ipywidgets puts the page into its panel some time after it has been rendered
     const panel = el.closest(".cnnlessons-panel");
-    if (panel) lookAfter(panel, model);
+    if (panel) undo.push(lookAfter(panel, model), watch(panel, model.widget_manager?.context?.sessionContext));
     else waiting = requestAnimationFrame(wait);
   }
 
@@ -110,7 +125,7 @@ function render({ model, el }) {
   model.on("change:shown", draw);
   show();
   wait();
-  return () => cancelAnimationFrame(waiting);
+  return () => undo.forEach((each) => each());
 }
 
 export default { render };

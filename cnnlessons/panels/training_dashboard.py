@@ -220,7 +220,7 @@ class TrainingDashboard(TrainingPanel):
     title = "Training dashboard"
     text = "{data}, {optimizer}, learning rate {learning_rate:g}, batches of {batch_size}"
     controls = (
-        Number("learning_rate", "Learning rate", 0.0001, 1.0, 0.01, ".2g", log=True),
+        Number("learning_rate", "Learning rate", 0.0001, 1.0, 0.001, ".2g", log=True),
         Choice("data", "Data", DATA),
         Choice("optimizer", "Optimiser", OPTIMIZERS),
         Choice("batch_size", "Batch size", BATCH_SIZES),

@@ -122,6 +122,21 @@ def restart_and_run_all(page):
     return page.evaluate("() => jupyterapp.shell.currentWidget.model.toJSON()")
 
 
+def ask(page, code):
+    """Run code in the kernel of the notebook in sight, and return what it printed."""
+    return page.evaluate(
+        """async code => {
+            const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const future = kernel.requestExecute({ code });
+            let printed = "";
+            future.onIOPub = ({ content }) => { printed += content.text ?? ""; };
+            await future.done;
+            return printed;
+        }""",
+        code,
+    )
+
+
 def drag(page, slider, places, steps=1):
     """Take the handle of `slider` with the mouse and drag it to one place after the other, in `steps` moves each.
 
