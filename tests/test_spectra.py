@@ -7,13 +7,14 @@ import itertools
 import numpy as np
 import pytest
 import scipy.ndimage
+import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.signal import correlate2d
 
 from cnnlessons import kernels, spectra
-from cnnlessons.spectra import names
+from cnnlessons.spectra import names, templates
 
 SIZE = 16
 KERNELS = arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=st.integers(-9, 9))
@@ -215,6 +216,7 @@ ROUND = ("low-pass", "constant", "identity", "centre-surround")
 ORIENTED = ("edge", "line", "saddle", "gabor")
 ORDERS = {"low-pass": 0, "constant": 0, "identity": 0, "edge": 1, "line": 2, "centre-surround": 2, "saddle": 2}
 KINDS = (*ROUND, *ORIENTED, "noise")
+ANSWERS = (*KINDS, "unnamed")
 COLOURS = {  # direction: name
     (1.0,): "luminance",
     (1, 1, 1): "luminance",
@@ -345,7 +347,7 @@ def known_set(draws, seed, noise=0.0):
 
 def confusion_table(said):
     """Return (truth, answer) pairs as a table of counts, a row for each truth."""
-    answers = sorted({answer for _, answer in said}, key=KINDS.index)
+    answers = sorted({answer for _, answer in said}, key=ANSWERS.index)
     rows = [[f"{'truth':16}", *(f"{answer:>16}" for answer in answers)]]
     for truth in KINDS:
         rows.append([f"{truth:16}", *(f"{sum(pair == (truth, answer) for pair in said):16}" for answer in answers)])
@@ -429,7 +431,8 @@ def test_about_one_noise_kernel_in_20_is_below_the_limit(size):
         ("line_backslash", "bright line at 135° (second derivative), luminance"),
         ("line_slash", "bright line at 45° (second derivative), luminance"),
         ("gabor_vertical_line_5", "bright line at 90° (second derivative), luminance"),
-        ("curve_open_left", "noise (no simple description), luminance"),
+        ("curve_open_left", "unnamed (regular, but no simple description), luminance"),
+        ("corner_upper_left", "unnamed (regular, but no simple description), luminance"),
     ],
 )
 def test_named_kernels_are_described_as_the_textbook_does(name, words):
@@ -442,6 +445,36 @@ def test_describe_and_signal_terms_agree_on_bands_and_named_edges_are_positive(n
     assert description.band == spectra.signal_terms(kernels.named(name)).band
     if kernels.about(name).family in ("differences", "edges"):
         assert (description.kind, description.order, description.sign) == ("edge", 1, 1)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        (-1) ** np.indices((3, 3)).sum(axis=0),  # checkerboards
+        (-1) ** np.indices((5, 5)).sum(axis=0),
+        [[5, 5, 5], [-3, 0, -3], [-3, -3, -3]],  # Kirsch's compass
+        [[-3, 5, 5], [-3, 0, 5], [-3, -3, -3]],
+    ],
+)
+def test_what_is_regular_but_has_no_name_is_not_called_noise(kernel):
+    rng = np.random.default_rng(9)
+    description = spectra.describe(kernel)
+    assert (description.kind, description.order, description.sign, description.explained) == ("unnamed", None, None, 0)
+    assert spectra.describe(kernel + rng.normal(size=np.shape(kernel))).kind != "unnamed"
+
+
+@pytest.mark.parametrize("angle", [0, 0.3, 0.5, 1.2])
+def test_a_single_cycle_of_a_wave_is_a_line_and_nothing_round(angle):
+    description = spectra.describe(kernels.gabor(11, wavelength=9, angle=angle, sigma=9 / 4))
+    assert (description.kind, description.sign) == ("line", 1)
+    assert turn_between(description.orientation, 90 - np.degrees(angle)) < 1
+
+
+@pytest.mark.parametrize(("size", "block"), [(3, 1), (3, 2), (5, 2), (6, 2), (7, 3), (9, 4)])
+def test_a_corner_is_no_centre_with_a_surround(size, block):
+    corner = np.zeros((size, size))
+    corner[:block, :block] = 1
+    assert spectra.describe(corner - corner.mean()).kind != "centre-surround"
 
 
 def test_a_line_kernel_answers_most_to_a_line_of_its_orientation():
@@ -717,3 +750,37 @@ def test_zeros_are_called_so(shape):
 def test_what_is_no_filter_is_refused_with_the_reason(kernel, error, words):
     with pytest.raises(error, match=words):
         spectra.describe(kernel)
+
+
+# --------------------------------------------------------------------------- describe: its fits
+
+
+def left_by_scipy(pattern, template, start):
+    """What SciPy's least squares, which takes its slopes from differences, leaves of a pattern from a start."""
+    shape, which = pattern.shape, np.array([template])
+    free = templates.FREE[template] & templates._can_vary(shape)
+
+    def left(values):
+        parameters = start.copy()
+        parameters[free] = values
+        return templates._evaluate(which, parameters[np.newaxis], pattern.ravel(), shape).left[0]
+
+    lowest, highest = (limit[0, free] for limit in templates._limits(which, shape))
+    return 2 * scipy.optimize.least_squares(left, np.clip(start[free], lowest, highest), bounds=(lowest, highest)).cost
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 7])
+def test_no_fit_stops_before_it_has_arrived(size):
+    """Of noise much is left, so that slopes alone tell little of the curvature and plain steps crawl."""
+    pattern = spectra.describe(np.random.default_rng(size).normal(size=(size, size))).pattern
+    fits = templates.fit_templates(pattern)
+    further = [left_by_scipy(pattern, *fit) for fit in enumerate(fits.parameters)]
+    np.testing.assert_allclose(fits.residuals, further, rtol=0, atol=1e-3)
+
+
+def test_no_start_leads_scipy_to_a_better_fit():
+    pattern = spectra.describe(np.random.default_rng(1).normal(size=(5, 5))).pattern
+    fits = templates.fit_templates(pattern)
+    for template in (5, templates.GABOR):  # the freest edge and the wave
+        starts = templates._best_starts(template, pattern.shape, pattern.ravel())
+        assert fits.residuals[template] < min(left_by_scipy(pattern, template, start) for start in starts) + 1e-3

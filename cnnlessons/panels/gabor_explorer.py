@@ -73,8 +73,8 @@ def said(wave):
 
 
 def _reason(description):
-    if description.kind == "noise":
-        return "Both leave so much, or need so many numbers for it, that noise would look no different."
+    if description.kind in ("noise", "unnamed"):
+        return "Both leave so much, or need so many numbers for it, that of noise they would leave no more."
     if description.kind == "gabor":
         return "No derivative explains it as well."
     if description.gabor.cycles <= 1:

@@ -29,13 +29,14 @@ class KernelDescription:
         gabor            a wave in a window that shows more than one cycle (with less it has the form of a blob or an
                          edge), where no derivative explains the kernel as well
         noise            none of these explains more than it would of 1 in 20 kernels whose weights are drawn at random
+        unnamed          as little explained, but regular: a mirror or a turn changes no more than the sign
         zero             all weights are 0
         ===============  ===========================================================================================
     band : str
         As in `SignalTerms`, but learned weights never sum to exactly 0: "-boost" where the gain of a flat image
         exceeds 1/20 of the largest (a Laplacian that sharpens, 5 among −1, has 1/9). "none" of zeros.
     order : int or None
-        Of the derivative of a Gaussian that the kernel is: 0, 1 or 2; None of a Gabor, of noise and of zeros.
+        Of the derivative of a Gaussian that the kernel is: 0, 1 or 2; None of a Gabor and of what has no name.
     orientation : float or None
         Degrees from 0 up to 180 of the edge, line or stripes that the kernel answers to: 0 is horizontal, and it
         grows counter-clockwise as seen on the screen (rows count downwards), so "/" is 45 and "\\" 135. Of a saddle,
@@ -51,13 +52,14 @@ class KernelDescription:
         is a perfectly straight edge or line, 0 no straighter than noise; None without an orientation.
     sign : int or None
         1 if the centre is bright; of an edge, if the right side is (of a horizontal one, the lower); of a saddle, if
-        the quadrants 45° counter-clockwise from `orientation` are; -1 if dark; None of gabor (see its phase) and noise.
+        the quadrants 45° counter-clockwise from `orientation` are; -1 if dark; None of gabor (see its phase)
+        and of what has no name.
     flat_gain : float
         Gain of a flat image as a share of the largest gain: 0 of a derivative, 1 of a low-pass.
     norm : float
         Euclidean norm of all weights: the only thing that scaling the kernel changes.
     explained : float
-        Share of the energy of all weights that the named kind explains, in one colour direction; 0 of noise.
+        Share of the energy of all weights that the named kind explains, in one colour direction; 0 without a name.
         A name says that independent weights would hardly look so, this share how much of the kernel it covers: random
         weights that are smooth get names too, of a large kernel for a small share.
     colour : str or None
@@ -129,6 +131,7 @@ class KernelDescription:
             "saddle": f"saddle{angle} (mixed second derivative)",
             "gabor": f"Gabor{angle}, wavelength {self.gabor.wavelength if self.gabor else 0:.1f}",
             "noise": "noise (no simple description)",
+            "unnamed": "unnamed (regular, but no simple description)",
             "zero": "zero (all weights are 0)",
         }[self.kind]
 
@@ -170,13 +173,14 @@ def describe(kernel):
 
     Notes
     -----
-    Taught in lesson 08. Every template (`templates.TEMPLATES`) is fitted by least squares, beginning at the best of a
-    coarse grid; its amplitudes are solved for at every step. Templates compete by adjusted residual, and what leaves
-    less than a hundredth counts as perfect, so that no parameter is spent on the last percent. Whether a round
-    template is called low-pass, identity or centre-surround, the band of the kernel decides. Noise is what leaves as
-    much as 19 of 20 kernels of the same size whose weights are normally distributed (`names.NOISE_LIMITS`). The simple
-    templates (centred, round window) are there for 3×3, where the others have nearly as many parameters as there are
-    weights.
+    Taught in lesson 08. Every template (`templates.TEMPLATES`) is fitted by least squares, beginning at several of the
+    best of a coarse grid, until no step promises more; its amplitudes are solved for at every step. Templates compete
+    by adjusted residual, and what leaves less than a hundredth counts as perfect, so that no parameter is spent on the
+    last percent. Whether a round template is called low-pass, identity or centre-surround, the band of the kernel
+    decides. Noise is what leaves as much as 19 of 20 kernels of the same size whose weights are normally distributed
+    (`names.NOISE_LIMITS`). The simple templates (centred, round window) are there for 3×3, where the others have
+    nearly as many parameters as there are weights. Weights count to nine digits of the largest, and what ties but for
+    rounding goes to the first, so that the same kernel, stronger, gets the same words and numbers.
 
     Examples
     --------
@@ -198,7 +202,7 @@ def describe(kernel):
     return KernelDescription(
         kind=kind,
         band=band,
-        order=None if kind in ("gabor", "noise") else derivative.order,
+        order=None if kind in ("gabor", "noise", "unnamed") else derivative.order,
         orientation=orientation,
         anisotropy=anisotropy,
         straightness=None if orientation is None else _straightness(pattern, orientation),

@@ -90,25 +90,43 @@ def orientation_of(angle, turn=180):
 
 # Names: the template with the lowest adjusted residual, if that is below what noise reaches.
 
+_OBLONG = np.flatnonzero((templates.KINDS == "low-pass") & templates.FREE[:, 2])
 _PERFECT = 0.01  # no parameter is spent on less than that share of the energy
 
 # What 19 of 20 noise kernels of 3×3, 4×4, … 11×11 stay above:
 # [np.quantile(noise_scores((size, size), draws=1000, seed=0), 0.05) for size in range(3, 12)]
-NOISE_LIMITS = (0.264, 0.511, 0.651, 0.755, 0.792, 0.834, 0.873, 0.895, 0.910)
+NOISE_LIMITS = (0.244, 0.498, 0.641, 0.731, 0.776, 0.825, 0.862, 0.884, 0.898)
 
 
 def kind_and_residual(pattern, fits, band):
-    """Return the kind and the residual of what explains a pattern best; noise explains nothing."""
+    """Return the kind and the residual of what explains a pattern best; what has no name explains nothing."""
     kinds, residuals, scores = _scores(pattern, fits)
+    if band != "low-pass":  # then what an oblong blob fits is a line or a wave, no round centre
+        scores[_OBLONG] = np.inf
     best = response.first_largest(-scores)
     kind, residual = kinds[best], float(residuals[best])
-    if scores[best] > noise_limit(pattern.size):
-        return "noise", 1.0
     if kind != "identity" and band == "low-pass":  # if it fits a line or an edge, then only one side of that
-        return ("constant" if kind == "constant" else "low-pass"), residual
-    if kind in ("low-pass", "constant", "centre-surround"):  # round, and not low-pass
-        return ("identity" if band == "all-pass" else "centre-surround"), residual
+        kind = "constant" if kind == "constant" else "low-pass"
+    elif kind in ("low-pass", "constant", "centre-surround"):  # round, and not low-pass
+        kind = "identity" if band == "all-pass" else "centre-surround"
+    cut_off = kind == "centre-surround" and best < len(fits.residuals) and not _surrounded(fits, best)
+    if scores[best] > noise_limit(pattern.size) or cut_off:
+        return ("unnamed" if _regular(pattern) else "noise"), 1.0
     return kind, residual
+
+
+def _surrounded(fits, template):
+    """Say whether a window's centre lies its standard deviation or more inside the kernel: nearer, it is a corner."""
+    inside = np.array(fits.patterns[0].shape) / 2 - abs(fits.parameters[template, :2])
+    return bool(inside.min() >= np.exp(fits.parameters[template, 3]))
+
+
+def _regular(pattern):
+    """Say whether a mirror, a half turn or a transposition changes no more than the sign, as it would of no noise."""
+    changed = [pattern[::-1], pattern[:, ::-1], pattern[::-1, ::-1]]
+    if pattern.shape[0] == pattern.shape[1]:
+        changed += [pattern.T, pattern[::-1, ::-1].T]
+    return any(abs((pattern * other).sum()) > 0.998 for other in changed)
 
 
 def _scores(pattern, fits):
@@ -204,7 +222,7 @@ def orientation(kind, derivative, gabor, preferred):
 
 def sign(kind, pattern, fits):
     """Return 1 or -1 as `KernelDescription.sign` counts, or None."""
-    if kind in ("gabor", "noise"):
+    if kind in ("gabor", "noise", "unnamed"):
         return None
     best = _best_template(fits, kind)
     (first, second), angle = fits.amplitudes[best], fits.parameters[best, 2]

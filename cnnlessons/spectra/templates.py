@@ -4,6 +4,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 # Templates: (profile of u and v) · exp(-(u² + v²) / 2); u runs across the orientation, v along, in standard deviations.
 
@@ -43,6 +44,10 @@ SECONDS = np.array([template.second for template in TEMPLATES])
 GABOR = len(TEMPLATES) - 1
 ORDERS = {"low-pass": 0, "edge": 1, "line": 2, "centre-surround": 2, "saddle": 2}
 
+_TRIAL, _KEPT = 10, 7
+_STEPS, _NOTHING = 60, 1e-9  # at most so many steps; the last promises no more than that of the energy
+_EDGES = ("nearest", "nearest", "wrap", "nearest", "nearest", "nearest")  # of a grid: angles go round
+
 
 class Fits(NamedTuple):
     parameters: np.ndarray  # (templates, 6)
@@ -57,15 +62,22 @@ def fit_templates(pattern):
     shape, pattern = pattern.shape, pattern.ravel()
     starts = [_best_starts(template, shape, pattern) for template in range(len(TEMPLATES))]
     which, parameters = np.repeat(np.arange(len(starts)), [len(some) for some in starts]), np.concatenate(starts)
-    free = FREE & _can_vary(shape)
-    parameters, energy_left = _refine(which, parameters, free[which], shape, pattern, steps=5)
-    order = np.lexsort([np.round(energy_left, 9), which])
-    first = order[np.unique(which[order], return_index=True)[1]]  # of each template, the best start so far
-    which, parameters = which[first], parameters[first]
-    parameters, residuals = _refine(which, parameters, free, shape, pattern, steps=10)
-    amplitudes, left = _solve(_columns(which, parameters, shape), pattern)
-    counts = free.sum(axis=1) + np.where(SECONDS == "", 1, 2)
-    return Fits(parameters, amplitudes, residuals, counts, (pattern - left).reshape(-1, *shape))
+    parameters, state = _refine(which, parameters, pattern, shape, _TRIAL)
+    kept = _best(which, (state.left**2).sum(axis=1), _KEPT)
+    which = which[kept]
+    parameters, state = _refine(which, parameters[kept], pattern, shape, _STEPS)
+    residuals = (state.left**2).sum(axis=1)
+    best = _best(which, residuals, 1)
+    counts = (FREE & _can_vary(shape)).sum(axis=1) + np.where(SECONDS == "", 1, 2)
+    patterns = (pattern - state.left[best]).reshape(-1, *shape)
+    return Fits(parameters[best], state.amplitudes[best], residuals[best], counts, patterns)
+
+
+def _best(which, residuals, count):
+    """Return the indices of each template's best starts; of those that leave the same, the first come first."""
+    order = np.lexsort([np.round(residuals, 7), which])
+    rank = np.arange(len(which)) - np.searchsorted(which, which)  # of an ordered template's starts: 0, 1, 2, ...
+    return np.sort(order[rank < count])
 
 
 def _can_vary(shape):
@@ -81,54 +93,109 @@ def turned(shape, row, column, angle):
     return columns * cosine + rows * sine, rows * cosine - columns * sine
 
 
-def _columns(which, parameters, shape):
-    """Return the two functions that each template adds up: parameters (T, ..., 6) to (2, T, ..., n)."""
-    row, column, angle, across, along, wavelength = np.moveaxis(parameters[..., np.newaxis], -2, 0)
-    distance, v = turned(shape, row, column, angle)
-    broadcast = (-1, *[1] * (v.ndim - 1))
-    u = distance * np.exp(-across)
-    v *= np.exp(-np.where(FREE[which, 4].reshape(broadcast), along, across))
-    window = np.exp(-(u * u + v * v) / 2)
-    one, first, second, third, mixed = _PROFILES[which].T.reshape(5, *broadcast)
-    columns = np.zeros((2, *window.shape))
-    columns[0] = (one + u * (first + second * u + mixed * v) + third * v * v) * window
-    double, wave = SECONDS[which] == "window", SECONDS[which] == "wave"
-    columns[1, double] = window[double]
-    phase = 2 * np.pi * distance[wave] * np.exp(-wavelength[wave])
-    columns[0, wave], columns[1, wave] = np.cos(phase) * window[wave], np.sin(phase) * window[wave]
-    return columns
+class _Place(NamedTuple):
+    """Where the pixels lie in the windows of T templates: arrays (T, n), or (T, 1) of the templates' own."""
+
+    angle: np.ndarray
+    distance: np.ndarray  # across, in pixels
+    beside: np.ndarray  # along, in pixels
+    narrow: np.ndarray  # a pixel across, in standard deviations
+    thin: np.ndarray  # a pixel along, in standard deviations
+    frequency: np.ndarray  # radians a pixel, 0 without a wave
+    window: np.ndarray
 
 
-def _solve(columns, pattern):
-    """Return the amplitudes (..., 2) that leave the least of a pattern, and what they leave (..., n)."""
-    first, second = columns
-    energies = (first * first).sum(axis=-1), (second * second).sum(axis=-1)
-    of_first, of_second = (energy * (1 + 1e-9) + 1e-14 for energy in energies)  # one may be nothing, or both the same
-    both, by_first, by_second = (first * second).sum(axis=-1), first @ pattern, second @ pattern
-    determinant = of_first * of_second - both * both
-    amplitudes = np.stack([by_first * of_second - by_second * both, by_second * of_first - by_first * both], axis=-1)
-    amplitudes /= determinant[..., np.newaxis]
-    return amplitudes, pattern - amplitudes[..., :1] * first - amplitudes[..., 1:] * second
+def _place(which, parameters, shape):
+    row, column, angle, across, along, wavelength = parameters.T[:, :, np.newaxis]
+    distance, beside = turned(shape, row, column, angle)
+    narrow, thin = np.exp(-across), np.exp(-np.where(FREE[which, 4:5], along, across))
+    frequency = np.where((SECONDS[which] == "wave")[:, np.newaxis], 2 * np.pi * np.exp(-wavelength), 0)
+    window = np.exp(-((distance * narrow) ** 2 + (beside * thin) ** 2) / 2)
+    return _Place(angle, distance, beside, narrow, thin, frequency, window)
+
+
+def _columns(which, place):
+    """Return the two functions that each template adds up (T, 2, n)."""
+    u, v = place.distance * place.narrow, place.beside * place.thin
+    one, first, second, third, mixed = _PROFILES[which].T[:, :, np.newaxis]
+    columns = np.zeros((len(which), 2, u.shape[1]))
+    columns[:, 0] = one + u * (first + second * u + mixed * v) + third * v * v
+    columns[SECONDS[which] == "window", 1] = 1
+    wave = SECONDS[which] == "wave"
+    phase = (place.distance * place.frequency)[wave]
+    columns[wave, 0], columns[wave, 1] = np.cos(phase), np.sin(phase)
+    return columns * place.window[:, np.newaxis]
+
+
+class _State(NamedTuple):
+    amplitudes: np.ndarray  # (T, 2)
+    left: np.ndarray  # (T, n): what the templates leave of the pattern
+    gradient: np.ndarray  # (T, 6): of minus half the energy left, by the parameters; 0 if fixed
+    curvature: np.ndarray  # (T, 6, 6): of half the energy left, as far as slopes tell
+
+
+def _evaluate(which, parameters, pattern, shape):
+    """Return the `_State` of templates, with the amplitudes that leave the least of a pattern."""
+    place = _place(which, parameters, shape)
+    columns = _columns(which, place)
+    energies = columns @ columns.swapaxes(1, 2)
+    energies += np.eye(2) * (1e-9 * energies + 1e-14)  # one may be nothing, or both the same
+    inverse = np.linalg.inv(energies)
+    amplitudes = (inverse @ (columns @ pattern)[:, :, np.newaxis])[:, :, 0]
+    model = (amplitudes[:, np.newaxis] @ columns)[:, 0]
+    left, slopes = pattern - model, _slopes(which, place, columns, amplitudes, model)
+    shared = slopes @ columns.swapaxes(1, 2)  # what amplitudes follow: variable projection (L. Kaufman, BIT 15, 1975)
+    curvature = slopes @ slopes.swapaxes(1, 2) - shared @ inverse @ shared.swapaxes(1, 2)
+    gradient = (slopes @ left[:, :, np.newaxis])[:, :, 0]
+    free = FREE[which] & _can_vary(shape)
+    return _State(amplitudes, left, gradient * free, curvature * (free[:, :, np.newaxis] & free[:, np.newaxis]))
+
+
+def _slopes(which, place, columns, amplitudes, model):
+    """Return the derivatives (T, 6, n) of templates by their parameters, with amplitudes that do not move."""
+    u, v, cosine, sine = (
+        place.distance * place.narrow,
+        place.beside * place.thin,
+        np.cos(place.angle),
+        np.sin(place.angle),
+    )
+    _, first, second, third, mixed = _PROFILES[which].T[:, :, np.newaxis]
+    one, other = amplitudes.T[:, :, np.newaxis]
+    by_u = one * (first + 2 * second * u + mixed * v) * place.window - u * model
+    by_v = one * (2 * third * v + mixed * u) * place.window - v * model
+    by_phase = (other * columns[:, 0] - one * columns[:, 1]) * place.frequency
+    across, along = by_u * place.narrow + by_phase, by_v * place.thin  # by pixels
+    row, column = -sine * across - cosine * along, sine * along - cosine * across
+    by_width, by_length = -u * by_u, -v * by_v
+    by_width += np.where(FREE[which, 4:5], 0, by_length)  # a round window grows both ways
+    angle = place.beside * across - place.distance * along
+    return np.stack([row, column, angle, by_width, by_length, -place.distance * by_phase], axis=1)
 
 
 def _best_starts(template, shape, pattern):
-    """Return the best parameters of a coarse grid; with more than two to fit, the best at each of three angles.
+    """Return parameters (S, 6): of a coarse grid the 12 best peaks, and the best at each of the 6 best angles.
 
-    A round template has no angle: the best of three widths.
+    A round template has widths in the place of angles. With no more than two parameters, the best alone.
     """
-    parameters, columns = _starts(template, shape)
-    order = np.argsort(-np.round(((columns @ pattern) ** 2).sum(axis=0), 9), kind="stable")  # symmetric ones tie
+    parameters, columns, lengths = _starts(template, shape)
+    explained = np.round(((columns @ pattern.astype(np.float32)) ** 2).sum(axis=0), 5)
+    order = np.argsort(-explained, kind="stable")
+    if FREE[template].sum() <= 2:
+        return parameters[order[:1]]
+    around = maximum_filter(explained.reshape(lengths), np.minimum(3, lengths), mode=_EDGES)
+    peaks = order[(explained == around.ravel())[order]]
+    peaks = peaks[np.unique(-explained[peaks], return_index=True)[1][:12]]  # of those that symmetry makes alike, one
     angles_or_widths = parameters[order, 2 if FREE[template, 2] else 3]
-    best_of_each = np.sort(np.unique(angles_or_widths, return_index=True)[1])
-    return parameters[order[best_of_each[: 3 if FREE[template].sum() > 2 else 1]]]
+    best_of_each = np.sort(np.unique(angles_or_widths, return_index=True)[1])[:6]
+    return parameters[np.union1d(peaks, order[best_of_each])]
 
 
 @functools.lru_cache(maxsize=8 * len(TEMPLATES))
 def _starts(template, shape):
-    """Return a coarse grid of a template's parameters (S, 6), and orthonormal functions for each (1 or 2, S, n)."""
+    """Return a coarse grid's parameters (S, 6), orthonormal functions for each (1 or 2, S, n), and its lengths (6)."""
     free, largest = dict(zip(PARAMETERS, FREE[template] & _can_vary(shape), strict=True)), max(shape)
     wave = "wavelength" in TEMPLATES[template].free
-    places = np.zeros(1) if wave else np.linspace(-0.2, 0.2, 5)
+    places = np.linspace(-0.2, 0.2, 3 if wave else 5)
     axes = [
         places * (shape[0] - 1) if free["row"] else [0],
         places * (shape[1] - 1) if free["column"] else [0],
@@ -139,11 +206,13 @@ def _starts(template, shape):
     ]
     parameters = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(PARAMETERS))
     parameters[:, 4] += parameters[:, 3]  # so far it was how many times longer than wide
-    first, second = _columns(np.array([template]), parameters[np.newaxis], shape)[:, 0]
-    first = first / (np.linalg.norm(first, axis=1, keepdims=True) + 1e-12)
-    second = second - (first * second).sum(axis=1, keepdims=True) * first
-    columns = np.stack([first, second / (np.linalg.norm(second, axis=1, keepdims=True) + 1e-12)])
-    return parameters, columns if SECONDS[template] else columns[:1]
+    which = np.full(len(parameters), template)
+    columns = _columns(which, _place(which, parameters, shape)).swapaxes(0, 1)
+    first, second = columns / (np.linalg.norm(columns, axis=2, keepdims=True) + 1e-12)
+    second -= (first * second).sum(axis=1, keepdims=True) * first
+    second /= np.linalg.norm(second, axis=1, keepdims=True) + 1e-12
+    functions = np.stack([first, second]) if SECONDS[template] else first[np.newaxis]
+    return parameters, functions.astype(np.float32), [len(axis) for axis in axes]
 
 
 def _limits(which, shape):
@@ -151,36 +220,56 @@ def _limits(which, shape):
     (tall, wide), largest = (np.array(shape) - 1) / 2, max(shape)
     lowest = np.tile([-tall, -wide, -np.inf, 0, np.log(0.4), np.log(2)], (len(which), 1))
     lowest[:, 3] = np.log([TEMPLATES[template].narrowest for template in which])
-    return lowest, np.array([tall, wide, np.inf, np.log(2 * largest), np.log(4 * largest), np.log(4 * largest)])
+    highest = [tall, wide, np.inf, np.log(2 * largest), np.log(4 * largest), np.log(4 * largest)]
+    return lowest, np.tile(highest, (len(which), 1))
 
 
-def _refine(which, parameters, free, shape, pattern, steps):
-    """Move the free parameters to the least squares, all templates at once (Levenberg and Marquardt's method).
+def _refine(which, parameters, pattern, shape, steps):
+    """Move parameters (T, 6) to the least squares, all at once (Levenberg and Marquardt's method).
 
-    Returns the parameters (T, 6) and the energy that they leave (T,).
+    Returns them and their `_State`. Where a template leaves much, slopes tell little of the curvature; the rest is
+    learned on the way: J. E. Dennis, D. M. Gay & R. E. Welsch, ACM Transactions on Mathematical Software 7, 1981.
     """
-
-    def left_by(which, parameters):
-        return _solve(_columns(which, parameters, shape), pattern)[1]
-
     lowest, highest = _limits(which, shape)
     parameters = np.clip(parameters, lowest, highest)
-    left, damping = left_by(which, parameters), np.full((len(which), 1), 1e-2)
-    template, moved = np.nonzero(free)
-    nudges = 1e-5 * np.eye(len(PARAMETERS))[moved]
-    slopes = np.zeros((*free.shape, pattern.size))  # (T, 6, n), 0 where a parameter is not free
+    state = _evaluate(which, parameters, pattern, shape)
+    rest = np.zeros_like(state.curvature)
+    damping, moving = np.full(len(which), 0.1), np.arange(len(which))
     for _ in range(steps):
-        slopes[free] = (left_by(which[template], parameters[template] + nudges) - left[template]) / 1e-5
-        tried = np.clip(parameters - _step(slopes, left, damping), lowest, highest)
-        left_then = left_by(which, tried)
-        better = ((left_then**2).sum(axis=1) < (left**2).sum(axis=1))[:, np.newaxis]
-        parameters, left = np.where(better, tried, parameters), np.where(better, left_then, left)
-        damping = np.where(better, (damping / 5).clip(min=1e-7), damping * 5)
-    return parameters, (left**2).sum(axis=1)
+        low, high, now, old = lowest[moving], highest[moving], parameters[moving], [kept[moving] for kept in state]
+        step, promised = _step(*old[2:], rest[moving], damping[moving], now <= low, now >= high)
+        tried = np.clip(now + step, low, high)
+        then = _evaluate(which[moving], tried, pattern, shape)
+        better = (then.left**2).sum(axis=1) < (old[1] ** 2).sum(axis=1)
+        won = moving[better]
+        rest[won] = _learned(rest[moving], tried - now, old[2] - then.gradient, then.curvature)[better]
+        for kept, new in zip((parameters, *state), (tried, *then), strict=True):
+            kept[won] = new[better]
+        damping[moving] = np.where(better, (damping[moving] / 5).clip(min=1e-9), damping[moving] * 4)
+        moving = moving[abs(promised) > _NOTHING]
+        if not moving.size:
+            break
+    return parameters, state
 
 
-def _step(slopes, left, damping):
-    curvature = slopes @ slopes.swapaxes(1, 2)
+def _step(gradient, curvature, rest, damping, lowest, highest):
+    """Return steps (T, 6), none across a limit that a parameter stands at, and the energy that they promise (T,)."""
     own = np.einsum("tpp->tp", curvature)
-    curvature += np.eye(len(PARAMETERS)) * (damping * own + np.where(own > 0, 1e-9, 1))[:, np.newaxis]
-    return np.linalg.solve(curvature, slopes @ left[:, :, np.newaxis])[:, :, 0]
+    fixed = (own == 0) | (lowest & (gradient < 0)) | (highest & (gradient > 0))
+    curvature = np.where(fixed[:, :, np.newaxis] | fixed[:, np.newaxis], 0, curvature + rest)
+    curvature += np.eye(len(PARAMETERS)) * np.where(fixed, 1, damping[:, np.newaxis] * own + 1e-12)[:, np.newaxis]
+    gradient = np.where(fixed, 0, gradient)
+    step = np.linalg.solve(curvature, gradient[:, :, np.newaxis])[:, :, 0]
+    return step, (step * gradient).sum(axis=1)
+
+
+def _learned(rest, step, change, curvature):
+    """Return the rest of the curvature (T, 6, 6) with which a step explains how the gradient changed (T, 6)."""
+    found, wanted = np.einsum("tpq,tq->tp", rest, step), change - np.einsum("tpq,tq->tp", curvature, step)
+    told, asked, along = ((step * vector).sum(axis=1) for vector in (found, wanted, change))
+    size = np.minimum(1, abs(asked) / np.maximum(abs(told), 1e-30))
+    missing = wanted - size[:, np.newaxis] * found
+    scaled = change * np.where(along > 1e-30, 1 / np.maximum(along, 1e-30), 0)[:, np.newaxis]
+    mixed = missing[:, :, np.newaxis] * scaled[:, np.newaxis]
+    both = (step * missing).sum(axis=1)[:, np.newaxis, np.newaxis] * scaled[:, :, np.newaxis] * scaled[:, np.newaxis]
+    return size[:, np.newaxis, np.newaxis] * rest + mixed + mixed.swapaxes(1, 2) - both
