@@ -827,7 +827,9 @@ def test_what_a_student_wrote_cannot_become_markup():
 
 
 def test_a_mistake_that_gives_no_value_matches_nothing():
-    exercise = dataclasses.replace(lesson_00.WINDOW_SUM, mistakes={"raises everywhere": (lambda: 0, "…")})
+    exercise = dataclasses.replace(
+        lesson_00.WINDOW_SUM, wrong={"raises everywhere": lambda: 0}, said="raises everywhere: …"
+    )
     assert exercise.check(lambda image, row, column: -1, seconds=5).diagnosis == "values"
 
 

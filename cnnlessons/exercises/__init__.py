@@ -9,7 +9,8 @@ A lesson that adds an exercise writes in its module, here for a lesson 02::
         name="02.padded",
         solution=padded,
         probes=((np.array([[1, 2, 3], [4, 5, 6]]), 1), (np.array([[7]]), 2)),
-        mistakes={"one side": (lambda image, margin: np.pad(image, (margin, 0)), "There is no border …"), …},
+        wrong={"one side": lambda image, margin: np.pad(image, (margin, 0)), …},
+        said="one side: There is no border on the other side …",
         hints=("How many rows does the result have?", …),
         verified="border of one and two pixels, non-square images",
     )

@@ -6,9 +6,11 @@ tried on the same probes: the one that gives the student's values tells what the
 """
 
 import inspect
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,16 +47,26 @@ ADVICE = {
 class Exercise:
     """What both kinds of exercise share; `examine` gives (diagnosis, message) of what is wrong, or None.
 
-    `mistakes` are wrong answers that teachers know, by name. Last comes what to say to whoever hands one in; first, for
-    a function, the answer itself, or several; for an array, an example, and what tells whether an array shows it.
-    A function shows a mistake if it does on every probe what the wrong answer does; where that raises, anything goes.
+    `wrong` holds the wrong answers that teachers know, by name: for a function, the answer itself, or several; for an
+    array, an example, and what tells whether an array shows it. A function shows a mistake if it does on every probe
+    what the wrong answer does; where that raises, anything goes. `said` is what to say to whoever hands one in: a
+    paragraph for each, which begins with "name: " and goes on in indented lines.
     """
 
     name: str
     solution: Callable
-    mistakes: dict[str, tuple]
+    wrong: dict[str, Callable | tuple]
+    said: str
     hints: tuple[str, ...]  # from a nudge to nearly the answer
     verified: str  # what a passed check has shown
+
+    @cached_property
+    def mistakes(self):
+        """What `wrong` holds and then what is said of it, by name."""
+        paragraphs = re.split(r"\n(?! )", inspect.cleandoc(self.said))
+        said = dict(" ".join(paragraph.split()).split(": ", 1) for paragraph in paragraphs)
+        wrong = {name: answer if isinstance(answer, tuple) else (answer,) for name, answer in self.wrong.items()}
+        return {name: (*wrong[name], said[name]) for name in [*wrong, *said]}  # a KeyError if one lacks the other
 
     def check(self, answer, seconds: float) -> Result:
         if answer is None or answer is ...:

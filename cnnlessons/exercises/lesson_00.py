@@ -24,31 +24,24 @@ WINDOW_SUM = FunctionExercise(
         (np.array([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8], [9, 7, 9, 3, 2, 3], [8, 4, 6, 2, 6, 4]]), 1, 2),
         (np.array([[90, 80, 70, 60], [50, 40, 30, 20], [95, 85, 75, 65], [55, 45, 35, 25]]), 1, 0),
     ),
-    mistakes={
-        "window centred": (
-            _centred,
-            "Your window has (row, column) in its centre. Here (row, column) is its top-left corner, so the window "
-            "goes down and to the right from there.",
-        ),
-        "window too small": (
-            lambda image, row, column: image[row : row + 2, column : column + 2].sum(),
-            "Your window is 2×2. A slice stops before its end: `image[row : row + 2]` holds the rows row and row + 1.",
-        ),
-        "end not moved": (
-            lambda image, row, column: image[row:3, column:3].sum(),
-            "Your window always ends before row 3 and column 3. The number after the colon is where the slice stops, "
-            "not how long it is: it has to move along with row and column.",
-        ),
-        "row and column swapped": (
-            lambda image, row, column: image[column : column + 3, row : row + 3].sum(),
-            "Row and column have changed places. An array is indexed by row first, `image[row, column]`: down, then "
-            "right.",
-        ),
-        "mean": (
-            lambda image, row, column: image[row : row + 3, column : column + 3].mean(),
-            "This is the mean of the window. The sum is asked: nine times as much.",
-        ),
+    wrong={
+        "window centred": _centred,
+        "window too small": lambda image, row, column: image[row : row + 2, column : column + 2].sum(),
+        "end not moved": lambda image, row, column: image[row:3, column:3].sum(),
+        "row and column swapped": lambda image, row, column: image[column : column + 3, row : row + 3].sum(),
+        "mean": lambda image, row, column: image[row : row + 3, column : column + 3].mean(),
     },
+    said="""
+        window centred: Your window has (row, column) in its centre. Here (row, column) is its top-left corner, so the
+            window goes down and to the right from there.
+        window too small: Your window is 2×2. A slice stops before its end: `image[row : row + 2]` holds the rows row
+            and row + 1.
+        end not moved: Your window always ends before row 3 and column 3. The number after the colon is where the slice
+            stops, not how long it is: it has to move along with row and column.
+        row and column swapped: Row and column have changed places. An array is indexed by row first, `image[row,
+            column]`: down, then right.
+        mean: This is the mean of the window. The sum is asked: nine times as much.
+    """,
     hints=(
         "Take a 4×4 image on paper and draw the window for row 0 and column 1. Which rows does it hold, and which "
         "columns?",

@@ -93,106 +93,72 @@ CROSS_CORRELATE = FunctionExercise(
         (SMALL, np.array([[0.25, -0.5], [0, 1.125]])),
         (TALL, np.array([[1, 2], [0, -3], [4, 1]])),
     ),
-    mistakes={
-        "kernel flipped": (
-            lambda image, kernel: ops.cross_correlate(image, kernel[::-1, ::-1]),
-            "These are the numbers of convolution: your kernel is turned by 180°. Cross-correlation lays it on the "
-            "image as it is, so that `kernel[0, 0]` meets the pixel in the top-left corner of the window.",
+    wrong={
+        "kernel flipped": lambda image, kernel: ops.cross_correlate(image, kernel[::-1, ::-1]),
+        "last row and column missing": lambda image, kernel: ops.cross_correlate(image, kernel)[:-1, :-1],
+        "last row and column zero": _last_left_zero,
+        "first row and column zero": _first_left_zero,
+        "result transposed": lambda image, kernel: ops.cross_correlate(image, kernel).T,
+        "kernel transposed": _transposed_kernel,
+        "image transposed": _transposed_image,
+        "border of zeros": _same_size,
+        "mean": lambda image, kernel: ops.cross_correlate(image, kernel) / kernel.size,
+        "square images only": _square_only,
+        "product of sums": lambda image, kernel: sliding_window_view(image, kernel.shape).sum((2, 3)) * kernel.sum(),
+        "matrix product": _matrix_product,
+        "sum carried over": lambda image, kernel: np.cumsum(ops.cross_correlate(image, kernel)).reshape(
+            ops.cross_correlate(image, kernel).shape
         ),
-        "last row and column missing": (
-            lambda image, kernel: ops.cross_correlate(image, kernel)[:-1, :-1],
-            "The values are right, but the last row and the last column are missing. A kernel of 3 rows fits into an "
-            "image of 3 rows once, not 3 - 3 = 0 times: there are H - KH + 1 positions.",
+        "last product only": lambda image, kernel: (
+            kernel[-1, -1] * image[kernel.shape[0] - 1 :, kernel.shape[1] - 1 :].astype(float)
         ),
-        "last row and column zero": (
-            _last_left_zero,
-            "The last row and the last column of your result are still 0: the loops end one position early. "
-            "`range(n)` stops before n, so let it count all H - KH + 1 rows and W - KW + 1 columns.",
-        ),
-        "first row and column zero": (
-            _first_left_zero,
-            "The first row and the first column of your result are still 0: the loops begin at 1. `range(n)` begins "
-            "at 0, which is the first place.",
-        ),
-        "result transposed": (
-            lambda image, kernel: ops.cross_correlate(image, kernel).T,
-            "The values are right, but rows and columns of your result have changed places. Write to `out[row, "
-            "column]`, and let `out` have H - KH + 1 rows and W - KW + 1 columns.",
-        ),
-        "kernel transposed": (
-            _transposed_kernel,
-            "Row and column of the kernel have changed places. The weight `kernel[i, j]` belongs to the pixel i rows "
-            "below and j columns to the right of the window's corner: `image[row + i, column + j]`.",
-        ),
-        "image transposed": (
-            _transposed_image,
-            "Row and column of the image have changed places; where the image is not square, the index even leaves "
-            "it. An array is indexed by row first, `image[row + i, column + j]`: down, then right.",
-        ),
-        "border of zeros": (
-            _same_size,
-            'Your result is as large as the image, with zeros assumed around it: this is padding "same". Here the '
-            "kernel stays inside the image, so the result is smaller: H - KH + 1 rows, W - KW + 1 columns.",
-        ),
-        "mean": (
-            lambda image, kernel: ops.cross_correlate(image, kernel) / kernel.size,
-            "You take the mean of the products; their sum is asked. Every value is too small by the number of weights "
-            "in the kernel. Whoever wants a mean puts it into the weights.",
-        ),
-        "square images only": (
-            _square_only,
-            "This only works for square images: you count rows and columns by the same side. Rows go with "
-            "`image.shape[0]`, columns with `image.shape[1]`.",
-        ),
-        "product of sums": (
-            lambda image, kernel: sliding_window_view(image, kernel.shape).sum((2, 3)) * kernel.sum(),
-            "You multiply the sum of the window by the sum of the kernel. Each pixel has its own weight: multiply "
-            "first, pair by pair, then add the products.",
-        ),
-        "matrix product": (
-            _matrix_product,
-            "`window @ kernel`, or `np.dot`, is the product of matrices: rows times columns. Here each weight meets "
-            "the one pixel that lies under it: `window * kernel`.",
-        ),
-        "sum carried over": (
-            lambda image, kernel: np.cumsum(ops.cross_correlate(image, kernel)).reshape(
-                ops.cross_correlate(image, kernel).shape
-            ),
-            "The first value is right, and then each holds all the values before it: the sum is never set back to 0. "
-            "Start it inside the loop over the columns.",
-        ),
-        "last product only": (
-            lambda image, kernel: kernel[-1, -1] * image[kernel.shape[0] - 1 :, kernel.shape[1] - 1 :].astype(float),
-            "Only the last product of each window is left: every product overwrites the one before it. Add them up, "
-            "with `+=` in the place of `=`.",
-        ),
-        "sum in uint8": (
-            lambda image, kernel: ops.cross_correlate(image, kernel).astype(image.dtype),
-            "Small numbers come out right, but a photograph's do not: the result has the type of the image. uint8 "
-            "ends at 255 and goes on at 0, so that 300 becomes 44. Let `out` hold floats, as `np.zeros((rows, "
-            "columns))` does.",
-        ),
-        "integers only": (
-            lambda image, kernel: np.trunc(ops.cross_correlate(image, kernel)),
-            "What stands behind the point is lost: your result is an array of integers. Let `out` hold floats, as "
-            "`np.zeros((rows, columns))` does.",
-        ),
-        "integers at every step": (
-            _integer_steps,
-            "What stands behind the point is lost at every addition: you add into an array of integers. Let `out` "
-            "hold floats, as `np.zeros((rows, columns))` does.",
-        ),
-        "clipped": (
-            lambda image, kernel: np.clip(ops.cross_correlate(image, kernel), 0, 255),
-            "Your values are cut off at 0 and at 255, as on a screen. A feature map is no picture yet: its negative "
-            "values say that there is the opposite of the kernel, and have to stay.",
-        ),
-        "writes into the image": (
-            _writes_into_image,
-            "The values are right, but they have been written into the image, which is lost for whoever called you. "
-            "Make a new array for the result.",
-        ),
+        "sum in uint8": lambda image, kernel: ops.cross_correlate(image, kernel).astype(image.dtype),
+        "integers only": lambda image, kernel: np.trunc(ops.cross_correlate(image, kernel)),
+        "integers at every step": _integer_steps,
+        "clipped": lambda image, kernel: np.clip(ops.cross_correlate(image, kernel), 0, 255),
+        "writes into the image": _writes_into_image,
     },
+    said="""
+        kernel flipped: These are the numbers of convolution: your kernel is turned by 180°. Cross-correlation lays it
+            on the image as it is, so that `kernel[0, 0]` meets the pixel in the top-left corner of the window.
+        last row and column missing: The values are right, but the last row and the last column are missing. A kernel of
+            3 rows fits into an image of 3 rows once, not 3 - 3 = 0 times: there are H - KH + 1 positions.
+        last row and column zero: The last row and the last column of your result are still 0: the loops end one
+            position early. `range(n)` stops before n, so let it count all H - KH + 1 rows and W - KW + 1 columns.
+        first row and column zero: The first row and the first column of your result are still 0: the loops begin at 1.
+            `range(n)` begins at 0, which is the first place.
+        result transposed: The values are right, but rows and columns of your result have changed places. Write to
+            `out[row, column]`, and let `out` have H - KH + 1 rows and W - KW + 1 columns.
+        kernel transposed: Row and column of the kernel have changed places. The weight `kernel[i, j]` belongs to the
+            pixel i rows below and j columns to the right of the window's corner: `image[row + i, column + j]`.
+        image transposed: Row and column of the image have changed places; where the image is not square, the index even
+            leaves it. An array is indexed by row first, `image[row + i, column + j]`: down, then right.
+        border of zeros: Your result is as large as the image, with zeros assumed around it: this is padding "same".
+            Here the kernel stays inside the image, so the result is smaller: H - KH + 1 rows, W - KW + 1 columns.
+        mean: You take the mean of the products; their sum is asked. Every value is too small by the number of weights
+            in the kernel. Whoever wants a mean puts it into the weights.
+        square images only: This only works for square images: you count rows and columns by the same side. Rows go with
+            `image.shape[0]`, columns with `image.shape[1]`.
+        product of sums: You multiply the sum of the window by the sum of the kernel. Each pixel has its own weight:
+            multiply first, pair by pair, then add the products.
+        matrix product: `window @ kernel`, or `np.dot`, is the product of matrices: rows times columns. Here each weight
+            meets the one pixel that lies under it: `window * kernel`.
+        sum carried over: The first value is right, and then each holds all the values before it: the sum is never set
+            back to 0. Start it inside the loop over the columns.
+        last product only: Only the last product of each window is left: every product overwrites the one before it. Add
+            them up, with `+=` in the place of `=`.
+        sum in uint8: Small numbers come out right, but a photograph's do not: the result has the type of the image.
+            uint8 ends at 255 and goes on at 0, so that 300 becomes 44. Let `out` hold floats, as `np.zeros((rows,
+            columns))` does.
+        integers only: What stands behind the point is lost: your result is an array of integers. Let `out` hold floats,
+            as `np.zeros((rows, columns))` does.
+        integers at every step: What stands behind the point is lost at every addition: you add into an array of
+            integers. Let `out` hold floats, as `np.zeros((rows, columns))` does.
+        clipped: Your values are cut off at 0 and at 255, as on a screen. A feature map is no picture yet: its negative
+            values say that there is the opposite of the kernel, and have to stay.
+        writes into the image: The values are right, but they have been written into the image, which is lost for
+            whoever called you. Make a new array for the result.
+    """,
     hints=(
         "Put a 2×2 kernel on a 3×4 image on paper. How many positions does it have downwards, and how many to the "
         "right?",
@@ -222,48 +188,36 @@ CONVOLVE = FunctionExercise(
         (SIGNED, np.array([[1, 0, -1], [2, 5, -2], [0.5, 0, 3]])),
         (np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), np.array([[1, 2], [3, 4]])),
     ),
-    mistakes={
-        "not flipped": (
-            ops.cross_correlate,
-            "These are the numbers of cross-correlation: the kernel lies on the image as it is. Convolution turns it "
-            "by 180° first.",
-        ),
-        "rows flipped only": (
-            lambda image, kernel: ops.cross_correlate(image, kernel[::-1]),
-            "Only the order of the kernel's rows is reversed: `kernel[::-1]` turns it upside down, a mirror image. A "
-            "turn by 180° reverses the columns, too.",
-        ),
-        "columns flipped only": (
-            lambda image, kernel: ops.cross_correlate(image, kernel[:, ::-1]),
-            "Only the order of the kernel's columns is reversed: left and right have changed places, a mirror image. "
-            "A turn by 180° reverses the rows, too.",
-        ),
-        "transposed": (
-            lambda image, kernel: ops.cross_correlate(image, kernel.T),
-            "Your kernel is transposed: `kernel.T` mirrors it in its diagonal, and a 2×3 kernel becomes 3×2. A turn "
-            "by 180° keeps the shape and puts the first weight last.",
-        ),
+    wrong={
+        "not flipped": ops.cross_correlate,
+        "rows flipped only": lambda image, kernel: ops.cross_correlate(image, kernel[::-1]),
+        "columns flipped only": lambda image, kernel: ops.cross_correlate(image, kernel[:, ::-1]),
+        "transposed": lambda image, kernel: ops.cross_correlate(image, kernel.T),
         "turned by 90°": (
             lambda image, kernel: ops.cross_correlate(image, np.rot90(kernel)),
             lambda image, kernel: ops.cross_correlate(image, np.rot90(kernel, -1)),
-            "Your kernel is turned by 90°: `np.rot90` makes a quarter turn. Convolution needs half a turn.",
         ),
-        "image flipped": (
-            lambda image, kernel: ops.cross_correlate(image[::-1, ::-1], kernel),
-            "The values are right, but they stand in reverse order: you turned the image instead of the kernel, and "
-            "so the whole result is turned by 180°.",
-        ),
-        "negated": (
-            lambda image, kernel: ops.cross_correlate(image, -kernel),
-            "You changed the sign of the weights. For a kernel such as [-1, 0, 1] this looks like a turn; in general "
-            "a turn moves the weights and leaves each as it is.",
-        ),
-        "result flipped": (
-            lambda image, kernel: ops.cross_correlate(image, kernel)[::-1, ::-1],
-            "This is the result of cross-correlation, turned: you turned it, or the image as well as the kernel. Only "
-            "the kernel is to be turned, before it slides; the result then keeps the image's order.",
-        ),
+        "image flipped": lambda image, kernel: ops.cross_correlate(image[::-1, ::-1], kernel),
+        "negated": lambda image, kernel: ops.cross_correlate(image, -kernel),
+        "result flipped": lambda image, kernel: ops.cross_correlate(image, kernel)[::-1, ::-1],
     },
+    said="""
+        not flipped: These are the numbers of cross-correlation: the kernel lies on the image as it is. Convolution
+            turns it by 180° first.
+        rows flipped only: Only the order of the kernel's rows is reversed: `kernel[::-1]` turns it upside down, a
+            mirror image. A turn by 180° reverses the columns, too.
+        columns flipped only: Only the order of the kernel's columns is reversed: left and right have changed places, a
+            mirror image. A turn by 180° reverses the rows, too.
+        transposed: Your kernel is transposed: `kernel.T` mirrors it in its diagonal, and a 2×3 kernel becomes 3×2. A
+            turn by 180° keeps the shape and puts the first weight last.
+        turned by 90°: Your kernel is turned by 90°: `np.rot90` makes a quarter turn. Convolution needs half a turn.
+        image flipped: The values are right, but they stand in reverse order: you turned the image instead of the
+            kernel, and so the whole result is turned by 180°.
+        negated: You changed the sign of the weights. For a kernel such as [-1, 0, 1] this looks like a turn; in general
+            a turn moves the weights and leaves each as it is.
+        result flipped: This is the result of cross-correlation, turned: you turned it, or the image as well as the
+            kernel. Only the kernel is to be turned, before it slides; the result then keeps the image's order.
+    """,
     hints=(
         "Convolve an image that is black but for one pixel of 1: the result is the kernel itself. What does "
         "cross-correlation make of it?",
@@ -323,43 +277,33 @@ BLIND_KERNEL = ArrayExercise(
         'exactly 0 on every "|" edge': _blind_to_vertical,
         'positive on a "-" edge whose lower side is brighter, and nowhere negative there': _answers_horizontal,
     },
-    mistakes={
-        "all zeros": (
-            np.zeros((3, 3)),
-            lambda kernel: not kernel.any(),
-            'A kernel of zeros is blind to everything. It has to give a positive number on a "-" edge.',
-        ),
+    wrong={
+        "all zeros": (np.zeros((3, 3)), lambda kernel: not kernel.any()),
         "transposed": (
             np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
             lambda kernel: _blind_to_vertical(kernel.T) and not _blind_to_vertical(kernel),
-            'Your kernel answers the other edge: it sees "|" (or a line that runs so) and is blind to "-". It '
-            "compares pixels side by side; compare above with below.",
         ),
-        "sign reversed": (
-            np.array([[1, 1, 1], [0, 0, 0], [-1, -1, -1]]),
-            lambda kernel: _right(-kernel),
-            "The right edges, with the wrong sign: your kernel is positive where the upper side is brighter. The "
-            "weights that lie on the lower pixels have to be the positive ones.",
-        ),
-        "sum not zero": (
-            np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 2]]),
-            lambda kernel: not _blind_to_flat(kernel),
-            "Brightness fools your kernel: on a flat image it gives the brightness times the sum of its weights. For "
-            "the answer 0 the nine weights have to sum to 0.",
-        ),
+        "sign reversed": (np.array([[1, 1, 1], [0, 0, 0], [-1, -1, -1]]), lambda kernel: _right(-kernel)),
+        "sum not zero": (np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 2]]), lambda kernel: not _blind_to_flat(kernel)),
         "sees both edges": (
             np.array([[-2, -1, 0], [-1, 0, 1], [0, 1, 2]]),
             lambda kernel: not _blind_to_vertical(kernel),
-            'Your kernel sees "-" and "|" edges. On a "|" edge a column of weights lies on equal pixels; for the '
-            "answer 0 each column has to sum to 0.",
         ),
-        "answers lines": (
-            np.array([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]),
-            _both_signs,
-            "This kernel looks for lines: it compares the middle row with both its neighbours, and so answers an edge "
-            "twice, once negative and once positive. Compare one side with the other.",
-        ),
+        "answers lines": (np.array([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]), _both_signs),
     },
+    said="""
+        all zeros: A kernel of zeros is blind to everything. It has to give a positive number on a "-" edge.
+        transposed: Your kernel answers the other edge: it sees "|" (or a line that runs so) and is blind to "-". It
+            compares pixels side by side; compare above with below.
+        sign reversed: The right edges, with the wrong sign: your kernel is positive where the upper side is brighter.
+            The weights that lie on the lower pixels have to be the positive ones.
+        sum not zero: Brightness fools your kernel: on a flat image it gives the brightness times the sum of its
+            weights. For the answer 0 the nine weights have to sum to 0.
+        sees both edges: Your kernel sees "-" and "|" edges. On a "|" edge a column of weights lies on equal pixels; for
+            the answer 0 each column has to sum to 0.
+        answers lines: This kernel looks for lines: it compares the middle row with both its neighbours, and so answers
+            an edge twice, once negative and once positive. Compare one side with the other.
+    """,
     hints=(
         'Draw a "-" edge, dark above and bright below. What is the lower row of a window minus its upper row? And on '
         'a "|" edge?',
@@ -419,63 +363,51 @@ NORMALISED_MATCH = FunctionExercise(
         (PHOTO, np.array([[10, 200, 30], [20, 255, 40]], np.uint8)),
         (np.array([[7, 7, 7, 1], [7, 7, 7, 4], [2, 9, 3, 8]]), np.array([[1, 2, 1], [5, 3, 0]])),
     ),
-    mistakes={
-        "no mean removed": (
-            lambda image, template: _cosine(_patches(image, template), template),
-            "You divide by both norms, but no mean is removed, so that a bright patch resembles every bright "
-            "template. Subtract its own mean from the patch and from the template first.",
+    wrong={
+        "no mean removed": lambda image, template: _cosine(_patches(image, template), template),
+        "mean of the whole image": lambda image, template: _cosine(
+            _patches(image - image.mean(), template), _centred(template)
         ),
-        "mean of the whole image": (
-            lambda image, template: _cosine(_patches(image - image.mean(), template), _centred(template)),
-            "You remove the mean of the whole image. A patch in the shade is then still dark: each patch needs its "
-            "own mean removed, inside the loop.",
+        "template not centred": lambda image, template: _cosine(_centred(_patches(image, template)), template),
+        "patch not centred": lambda image, template: _cosine(_patches(image, template), _centred(template)),
+        "not divided by the norms": lambda image, template: _dot(
+            _centred(_patches(image, template)), _centred(template)
         ),
-        "template not centred": (
-            lambda image, template: _cosine(_centred(_patches(image, template)), template),
-            "The template's mean is still in it. The sum of products does not notice (a patch without its mean cannot "
-            "see a constant), but the template's norm does: all your values are too small by one factor.",
+        "divided by squared norms": lambda image, template: (
+            normalised_match(image, template) / _norms(_centred(_patches(image, template)), _centred(template))
         ),
-        "patch not centred": (
-            lambda image, template: _cosine(_patches(image, template), _centred(template)),
-            "The patch's mean is still in it. The sum of products does not notice (a template without its mean cannot "
-            "see a constant), but the patch's norm does: the brighter the patch, the smaller your value.",
+        "flat patch": lambda image, template: np.where(
+            np.ptp(_patches(image, template), (-2, -1)) > 0, normalised_match(image, template), np.nan
         ),
-        "not divided by the norms": (
-            lambda image, template: _dot(_centred(_patches(image, template)), _centred(template)),
-            "The means are removed, but nothing is divided: a patch with more contrast wins. Divide by the norm of "
-            "the patch and by the norm of the template.",
+        "divided by n - 1": lambda image, template: (
+            normalised_match(image, template) * template.size / (template.size - 1)
         ),
-        "divided by squared norms": (
-            lambda image, template: (
-                normalised_match(image, template) / _norms(_centred(_patches(image, template)), _centred(template))
-            ),
-            "You divide by the squares of the norms: the square root is missing. The norm is the root of the sum of "
-            "squares.",
-        ),
-        "flat patch": (
-            lambda image, template: np.where(
-                np.ptp(_patches(image, template), (-2, -1)) > 0, normalised_match(image, template), np.nan
-            ),
-            "All is right but on flat patches: there the norm is 0, and 0/0 is NaN. A flat patch has no pattern, so "
-            "the answer is to be 0: ask before you divide.",
-        ),
-        "divided by n - 1": (
-            lambda image, template: normalised_match(image, template) * template.size / (template.size - 1),
-            "Every value is too large by the factor n/(n - 1), so a perfect match gets more than 1: the products are "
-            "divided by n - 1, as in a sample's covariance, but the standard deviations by n. Divide both by the same "
-            "count.",
-        ),
-        "not divided by n": (
-            lambda image, template: normalised_match(image, template) * template.size,
-            "Every value is too large by n, the number of pixels in the template: a standard deviation is a norm "
-            "divided by the root of n. Take the mean of the products, or divide their sum by the norms.",
-        ),
-        "sign lost": (
-            lambda image, template: np.abs(normalised_match(image, template)),
-            "The size is right, but the sign is lost. -1 is a match with the negative: dark where the template is "
-            "bright.",
-        ),
+        "not divided by n": lambda image, template: normalised_match(image, template) * template.size,
+        "sign lost": lambda image, template: np.abs(normalised_match(image, template)),
     },
+    said="""
+        no mean removed: You divide by both norms, but no mean is removed, so that a bright patch resembles every bright
+            template. Subtract its own mean from the patch and from the template first.
+        mean of the whole image: You remove the mean of the whole image. A patch in the shade is then still dark: each
+            patch needs its own mean removed, inside the loop.
+        template not centred: The template's mean is still in it. The sum of products does not notice (a patch without
+            its mean cannot see a constant), but the template's norm does: all your values are too small by one factor.
+        patch not centred: The patch's mean is still in it. The sum of products does not notice (a template without its
+            mean cannot see a constant), but the patch's norm does: the brighter the patch, the smaller your value.
+        not divided by the norms: The means are removed, but nothing is divided: a patch with more contrast wins. Divide
+            by the norm of the patch and by the norm of the template.
+        divided by squared norms: You divide by the squares of the norms: the square root is missing. The norm is the
+            root of the sum of squares.
+        flat patch: All is right but on flat patches: there the norm is 0, and 0/0 is NaN. A flat patch has no pattern,
+            so the answer is to be 0: ask before you divide.
+        divided by n - 1: Every value is too large by the factor n/(n - 1), so a perfect match gets more than 1: the
+            products are divided by n - 1, as in a sample's covariance, but the standard deviations by n. Divide both by
+            the same count.
+        not divided by n: Every value is too large by n, the number of pixels in the template: a standard deviation is a
+            norm divided by the root of n. Take the mean of the products, or divide their sum by the norms.
+        sign lost: The size is right, but the sign is lost. -1 is a match with the negative: dark where the template is
+            bright.
+    """,
     hints=(
         "Brightness is the mean and contrast is the norm of what is left. Take both out of a patch, and of the "
         "template.",

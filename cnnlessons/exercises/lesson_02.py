@@ -30,67 +30,46 @@ OUTPUT_SIZE = FunctionExercise(
         (12, 3, 2, 0, 3),
         (224, 7, 2, 3, 1),
     ),
-    mistakes={
-        "first place not counted": (
-            lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) // s,
-            "You count the steps from place to place. There is one place more than there are steps, as a fence has "
-            "one post more than it has gaps: add 1.",
-        ),
-        "rounded up": (
-            lambda n, k, s, p, d: math.ceil((n + 2 * p - (k - 1) * d - 1) / s) + 1,
-            "You round up: your last window begins inside the image and ends outside. Only whole steps count; what is "
-            "left over at the end is not looked at. `//` rounds down.",
-        ),
-        "fraction": (
-            lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) / s + 1,
-            "Nobody takes half a step: where the stride does not divide the room, your result is a fraction. `//` "
-            "divides and rounds down.",
-        ),
-        "one added before the division": (
-            lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d) // s,
-            "Your + 1 is divided by the stride, too. With stride 1 nobody sees it. It counts the place before the "
-            "first step, so it comes after the division: `room // stride + 1`.",
-        ),
-        "padding counted once": (
-            lambda n, k, s, p, d: (n + p - (k - 1) * d - 1) // s + 1,
-            "You add the padding once. So many pixels come before the image and as many after it: `2 * padding`.",
-        ),
-        "padding ignored": (
-            lambda n, k, s, p, d: (n - (k - 1) * d - 1) // s + 1,
-            "Without padding all is right; your result does not depend on it. The kernel moves on the padded image, "
-            "which is longer at both ends.",
-        ),
-        "stride ignored": (
-            lambda n, k, s, p, d: n + 2 * p - (k - 1) * d,
-            "You count every place, as with stride 1. The kernel moves by `stride` pixels at a time: how many such "
-            "steps does the room hold?",
-        ),
-        "dilation ignored": (
-            lambda n, k, s, p, d: (n + 2 * p - k) // s + 1,
-            "With dilation 1 all is right; your result does not depend on it. Dilation pulls the weights apart: three "
-            "weights with dilation 2 reach over five pixels, x.x.x.",
-        ),
-        "kernel size times dilation": (
-            lambda n, k, s, p, d: (n + 2 * p - k * d) // s + 1,
-            "You multiply the kernel's size by the dilation. Draw three weights with dilation 2: x.x.x are five "
-            "pixels, not six. The gaps grow, and there is one gap fewer than there are weights.",
-        ),
-        "dilation as pixels left out": (
-            lambda n, k, s, p, d: (n + 2 * p - (k - 1) * (d + 1) - 1) // s + 1,
-            "You take the dilation for the number of pixels left out between two weights. It is the step from one "
-            "weight to the next: dilation 1 leaves out none.",
-        ),
-        "dilation times stride": (
-            lambda n, k, s, p, d: (n + 2 * p - k) // (s * d) + 1,
-            "You divide by stride times dilation. The dilation lies between the weights and takes away room; the step "
-            "from window to window is the stride alone.",
-        ),
-        'size of "same"': (
-            lambda n, k, s, p, d: math.ceil(n / s),
-            'This is the size that padding "same" gives, whatever the kernel. Here the padding is a number that was '
-            "chosen, and a larger kernel has fewer places.",
-        ),
+    wrong={
+        "first place not counted": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) // s,
+        "rounded up": lambda n, k, s, p, d: math.ceil((n + 2 * p - (k - 1) * d - 1) / s) + 1,
+        "fraction": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) / s + 1,
+        "one added before the division": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d) // s,
+        "padding counted once": lambda n, k, s, p, d: (n + p - (k - 1) * d - 1) // s + 1,
+        "padding ignored": lambda n, k, s, p, d: (n - (k - 1) * d - 1) // s + 1,
+        "stride ignored": lambda n, k, s, p, d: n + 2 * p - (k - 1) * d,
+        "dilation ignored": lambda n, k, s, p, d: (n + 2 * p - k) // s + 1,
+        "kernel size times dilation": lambda n, k, s, p, d: (n + 2 * p - k * d) // s + 1,
+        "dilation as pixels left out": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * (d + 1) - 1) // s + 1,
+        "dilation times stride": lambda n, k, s, p, d: (n + 2 * p - k) // (s * d) + 1,
+        'size of "same"': lambda n, k, s, p, d: math.ceil(n / s),
     },
+    said="""
+        first place not counted: You count the steps from place to place. There is one place more than there are steps,
+            as a fence has one post more than it has gaps: add 1.
+        rounded up: You round up: your last window begins inside the image and ends outside. Only whole steps count;
+            what is left over at the end is not looked at. `//` rounds down.
+        fraction: Nobody takes half a step: where the stride does not divide the room, your result is a fraction. `//`
+            divides and rounds down.
+        one added before the division: Your + 1 is divided by the stride, too. With stride 1 nobody sees it. It counts
+            the place before the first step, so it comes after the division: `room // stride + 1`.
+        padding counted once: You add the padding once. So many pixels come before the image and as many after it: `2 *
+            padding`.
+        padding ignored: Without padding all is right; your result does not depend on it. The kernel moves on the padded
+            image, which is longer at both ends.
+        stride ignored: You count every place, as with stride 1. The kernel moves by `stride` pixels at a time: how many
+            such steps does the room hold?
+        dilation ignored: With dilation 1 all is right; your result does not depend on it. Dilation pulls the weights
+            apart: three weights with dilation 2 reach over five pixels, x.x.x.
+        kernel size times dilation: You multiply the kernel's size by the dilation. Draw three weights with dilation 2:
+            x.x.x are five pixels, not six. The gaps grow, and there is one gap fewer than there are weights.
+        dilation as pixels left out: You take the dilation for the number of pixels left out between two weights. It is
+            the step from one weight to the next: dilation 1 leaves out none.
+        dilation times stride: You divide by stride times dilation. The dilation lies between the weights and takes away
+            room; the step from window to window is the stride alone.
+        size of "same": This is the size that padding "same" gives, whatever the kernel. Here the padding is a number
+            that was chosen, and a larger kernel has fewer places.
+    """,
     hints=(
         "Draw 8 pixels and a kernel of 3 below the first three of them. By how many pixels can it move to the right? "
         "In steps of 2, how many steps are that, and how many places?",
@@ -126,63 +105,46 @@ SAME_PADDING = FunctionExercise(
     name="02.same_padding",
     solution=same_padding,
     probes=((5, 3, 1), (28, 3, 2), (6, 4, 1), (7, 2, 3), (8, 1, 4), (224, 7, 2), (9, 5, 3), (9, 8, 3)),
-    mistakes={
-        "odd pixel before": (
-            lambda n, k, s: same_padding(n, k, s)[::-1],
-            "The sum is right, but the odd pixel stands before the image. TensorFlow and Keras put it after, at the "
-            "bottom and right; a kernel that is moved by one pixel gives other numbers.",
-        ),
-        "stride ignored": (
-            lambda n, k, s: _halved(k - 1),
-            lambda n, k, s: _halved(k - 1)[::-1],
-            "This is kernel_size - 1 in two halves, as with stride 1 (where an odd pixel goes after). With a larger "
-            "stride the last window may end sooner: find where the last of `ceil(size / stride)` windows ends.",
-        ),
+    wrong={
+        "odd pixel before": lambda n, k, s: same_padding(n, k, s)[::-1],
+        "stride ignored": (lambda n, k, s: _halved(k - 1), lambda n, k, s: _halved(k - 1)[::-1]),
         "half the kernel at both ends": (
             lambda n, k, s: (k // 2, k // 2),
             lambda n, k, s: ((k - 1) // 2, (k - 1) // 2),
-            "You add half the kernel, rounded down, at both ends, as is often done in PyTorch. For an odd kernel with "
-            'stride 1 this is "same"; with a larger stride, or an even kernel, the windows lie elsewhere.',
         ),
-        "odd pixel left out": (
-            lambda n, k, s: (max(_missing(n, k, s), 0) // 2,) * 2,
-            "You add as many pixels before as after. Where an odd number is needed, one is missing, and the last "
-            "window does not fit: it has to come after.",
-        ),
-        "odd pixel at both ends": (
-            lambda n, k, s: ((max(_missing(n, k, s), 0) + 1) // 2,) * 2,
-            "You add as many pixels before as after. Where an odd number is needed, that is one too many, and every "
-            "window is moved by one pixel. The odd one comes after only.",
-        ),
-        "halves of pixels": (
-            lambda n, k, s: (max(_missing(n, k, s), 0) / 2,) * 2,
-            "There is no half pixel. `//` rounds down: so many come before, and the others after.",
-        ),
-        "all after": (
-            lambda n, k, s: (0, max(_missing(n, k, s), 0)),
-            "The number is right, but all the pixels stand after the image. Half of them come before, so that the "
-            "windows lie in the middle.",
-        ),
-        "negative padding": (
-            lambda n, k, s: _halved(_missing(n, k, s)),
-            "A stride longer than the kernel can leave pixels over at the end. Your padding is then negative, as if "
-            "the image were to be cut. Nothing needs to be added: `max(..., 0)`.",
-        ),
-        "size over stride rounded down": (
-            lambda n, k, s: _halved(max((n // s - 1) * s + k - n, 0)),
-            'Where the stride does not divide the size, you are one window short: "same" has `ceil(size / stride)` '
-            "outputs, rounded up, so that every pixel is looked at.",
-        ),
-        "one step too many": (
-            lambda n, k, s: _halved(_missing(n, k, s) + s),
-            "Your last window stands one stride too far. Between n windows there are n - 1 steps, and the kernel "
-            "reaches on from the last place.",
-        ),
-        "both ends in one number": (
-            lambda n, k, s: max(_missing(n, k, s), 0),
-            "This is what both ends get together. Two numbers are asked: the half before, and what is left after.",
-        ),
+        "odd pixel left out": lambda n, k, s: (max(_missing(n, k, s), 0) // 2,) * 2,
+        "odd pixel at both ends": lambda n, k, s: ((max(_missing(n, k, s), 0) + 1) // 2,) * 2,
+        "halves of pixels": lambda n, k, s: (max(_missing(n, k, s), 0) / 2,) * 2,
+        "all after": lambda n, k, s: (0, max(_missing(n, k, s), 0)),
+        "negative padding": lambda n, k, s: _halved(_missing(n, k, s)),
+        "size over stride rounded down": lambda n, k, s: _halved(max((n // s - 1) * s + k - n, 0)),
+        "one step too many": lambda n, k, s: _halved(_missing(n, k, s) + s),
+        "both ends in one number": lambda n, k, s: max(_missing(n, k, s), 0),
     },
+    said="""
+        odd pixel before: The sum is right, but the odd pixel stands before the image. TensorFlow and Keras put it
+            after, at the bottom and right; a kernel that is moved by one pixel gives other numbers.
+        stride ignored: This is kernel_size - 1 in two halves, as with stride 1 (where an odd pixel goes after). With a
+            larger stride the last window may end sooner: find where the last of `ceil(size / stride)` windows ends.
+        half the kernel at both ends: You add half the kernel, rounded down, at both ends, as is often done in PyTorch.
+            For an odd kernel with stride 1 this is "same"; with a larger stride, or an even kernel, the windows lie
+            elsewhere.
+        odd pixel left out: You add as many pixels before as after. Where an odd number is needed, one is missing, and
+            the last window does not fit: it has to come after.
+        odd pixel at both ends: You add as many pixels before as after. Where an odd number is needed, that is one too
+            many, and every window is moved by one pixel. The odd one comes after only.
+        halves of pixels: There is no half pixel. `//` rounds down: so many come before, and the others after.
+        all after: The number is right, but all the pixels stand after the image. Half of them come before, so that the
+            windows lie in the middle.
+        negative padding: A stride longer than the kernel can leave pixels over at the end. Your padding is then
+            negative, as if the image were to be cut. Nothing needs to be added: `max(..., 0)`.
+        size over stride rounded down: Where the stride does not divide the size, you are one window short: "same" has
+            `ceil(size / stride)` outputs, rounded up, so that every pixel is looked at.
+        one step too many: Your last window stands one stride too far. Between n windows there are n - 1 steps, and the
+            kernel reaches on from the last place.
+        both ends in one number: This is what both ends get together. Two numbers are asked: the half before, and what
+            is left after.
+    """,
     hints=(
         "28 pixels, a kernel of 3, stride 2: 14 windows. At which pixel does the last one begin, at which does it "
         "end, and is that still in the image?",
@@ -253,81 +215,69 @@ CONV2D = FunctionExercise(
         (_whole(2, 6, 3), _whole(1, 2, 3, 1), np.array([4]), 3),
         (_whole(4, 3, 3) / 2, _whole(1, 1, 3, 4), np.array([1, 2, 3, 4]), 1),
     ),
-    mistakes={
-        "one channel only": (
-            lambda image, kernel, bias, stride: _layer(image[:, :, :1], kernel[:, :, :1], bias, stride),
-            "Only channel 0 of the image counts in your result. A filter has weights for every channel, and all their "
-            "products go into one sum.",
+    wrong={
+        "one channel only": lambda image, kernel, bias, stride: _layer(image[:, :, :1], kernel[:, :, :1], bias, stride),
+        "channels not summed": _channels_apart,
+        "channels averaged": lambda image, kernel, bias, stride: _layer(image, kernel / kernel.shape[2], bias, stride),
+        "filters summed": lambda image, kernel, bias, stride: _layer(
+            image, np.repeat(kernel.sum(3, keepdims=True), len(bias), 3), bias, stride
         ),
-        "channels not summed": (
-            _channels_apart,
-            "You keep a map for each channel and each filter. A filter makes one map, however many channels it sees: "
-            "add up over the channels as over the rows and columns of the window.",
+        "channels and filters swapped": _filters_as_channels,
+        "bias forgotten": lambda image, kernel, bias, stride: _layer(image, kernel, None, stride),
+        "a bias for each channel": lambda image, kernel, bias, stride: _layer(
+            image, kernel, bias * kernel.shape[2], stride
         ),
-        "channels averaged": (
-            lambda image, kernel, bias, stride: _layer(image, kernel / kernel.shape[2], bias, stride),
-            "You average over the channels; their sum is asked. Whoever wants an average puts it into the weights.",
+        "a bias for each weight": lambda image, kernel, bias, stride: _layer(
+            image, kernel, bias * kernel[..., 0].size, stride
         ),
-        "filters summed": (
-            lambda image, kernel, bias, stride: _layer(
-                image, np.repeat(kernel.sum(3, keepdims=True), len(bias), 3), bias, stride
-            ),
-            "All your maps are the same but for the bias: you add up the filters, too. `np.sum` without axes sums "
-            "over everything; sum over rows, columns and channels, axes 0, 1 and 2, and keep the filters apart.",
+        "bias of filter 0 everywhere": lambda image, kernel, bias, stride: _layer(
+            image, kernel, np.full_like(bias, bias[0]), stride
         ),
-        "channels and filters swapped": (
-            _filters_as_channels,
-            "The last two axes of the kernel have changed places. `kernel[i, j, channel, filter]`: first the channel "
-            "that it reads, then the map that it writes.",
-        ),
-        "bias forgotten": (
-            lambda image, kernel, bias, stride: _layer(image, kernel, None, stride),
-            "Each map lies beside the right one by one number everywhere: its bias is missing. Add `bias[filter]` to "
-            "every place of the filter's map.",
-        ),
-        "a bias for each channel": (
-            lambda image, kernel, bias, stride: _layer(image, kernel, bias * kernel.shape[2], stride),
-            "You add the bias once for each channel: it stands inside the loop over the channels. A filter has one "
-            "bias, added when its sum is complete.",
-        ),
-        "a bias for each weight": (
-            lambda image, kernel, bias, stride: _layer(image, kernel, bias * kernel[..., 0].size, stride),
-            "You add the bias to every product, so it is in the sum once for each weight. A filter has one bias, "
-            "added when its sum is complete.",
-        ),
-        "bias of filter 0 everywhere": (
-            lambda image, kernel, bias, stride: _layer(image, kernel, np.full_like(bias, bias[0]), stride),
-            "The first map is right, and all the others have its bias. Each filter has a bias of its own.",
-        ),
-        "stride in the size only": (
-            lambda *given: _other_strides(*given, down=False, across=False),
-            "Your result has the right shape, but the windows still move by one pixel: you see the top-left part of "
-            "the image only. The place (row, column) reads the window from (row * stride, column * stride) on.",
-        ),
-        "stride ignored": (
-            lambda image, kernel, bias, stride: _layer(image, kernel, bias, 1),
-            "With stride 1 all is right; your result does not depend on the stride. It makes the result smaller, and "
-            "the windows lie `stride` pixels apart.",
-        ),
+        "stride in the size only": lambda *given: _other_strides(*given, down=False, across=False),
+        "stride ignored": lambda image, kernel, bias, stride: _layer(image, kernel, bias, 1),
         "stride along one axis": (
             lambda *given: _other_strides(*given, across=False),
             lambda *given: _other_strides(*given, down=False),
             lambda *given: _other_strides(*given, across=False, size=True),
             lambda *given: _other_strides(*given, down=False, size=True),
-            "Your windows move by `stride` pixels along one axis, and along the other by one. Down and to the right "
-            "alike: `top, left = row * stride, column * stride`, and both lengths of the result go with the stride.",
         ),
-        "rows and columns swapped": (
-            lambda image, kernel, bias, stride: _layer(image, kernel, bias, stride).swapaxes(0, 1),
-            "The values are right, but rows and columns of your result have changed places. The axes are row, column, "
-            "filter: `out[row, column, filter]`.",
+        "rows and columns swapped": lambda image, kernel, bias, stride: _layer(image, kernel, bias, stride).swapaxes(
+            0, 1
         ),
-        "kernel flipped": (
-            lambda image, kernel, bias, stride: _layer(image, kernel[::-1, ::-1], bias, stride),
-            "Your kernel is turned by 180°, as for convolution in mathematics. A convolutional layer lays it on the "
-            "image as it is.",
-        ),
+        "kernel flipped": lambda image, kernel, bias, stride: _layer(image, kernel[::-1, ::-1], bias, stride),
     },
+    said="""
+        one channel only: Only channel 0 of the image counts in your result. A filter has weights for every channel, and
+            all their products go into one sum.
+        channels not summed: You keep a map for each channel and each filter. A filter makes one map, however many
+            channels it sees: add up over the channels as over the rows and columns of the window.
+        channels averaged: You average over the channels; their sum is asked. Whoever wants an average puts it into the
+            weights.
+        filters summed: All your maps are the same but for the bias: you add up the filters, too. `np.sum` without axes
+            sums over everything; sum over rows, columns and channels, axes 0, 1 and 2, and keep the filters apart.
+        channels and filters swapped: The last two axes of the kernel have changed places. `kernel[i, j, channel,
+            filter]`: first the channel that it reads, then the map that it writes.
+        bias forgotten: Each map lies beside the right one by one number everywhere: its bias is missing. Add
+            `bias[filter]` to every place of the filter's map.
+        a bias for each channel: You add the bias once for each channel: it stands inside the loop over the channels. A
+            filter has one bias, added when its sum is complete.
+        a bias for each weight: You add the bias to every product, so it is in the sum once for each weight. A filter
+            has one bias, added when its sum is complete.
+        bias of filter 0 everywhere: The first map is right, and all the others have its bias. Each filter has a bias of
+            its own.
+        stride in the size only: Your result has the right shape, but the windows still move by one pixel: you see the
+            top-left part of the image only. The place (row, column) reads the window from (row * stride, column *
+            stride) on.
+        stride ignored: With stride 1 all is right; your result does not depend on the stride. It makes the result
+            smaller, and the windows lie `stride` pixels apart.
+        stride along one axis: Your windows move by `stride` pixels along one axis, and along the other by one. Down and
+            to the right alike: `top, left = row * stride, column * stride`, and both lengths of the result go with the
+            stride.
+        rows and columns swapped: The values are right, but rows and columns of your result have changed places. The
+            axes are row, column, filter: `out[row, column, filter]`.
+        kernel flipped: Your kernel is turned by 180°, as for convolution in mathematics. A convolutional layer lays it
+            on the image as it is.
+    """,
     hints=(
         "Take one place and one filter. How many pixels lie under the filter, counting all the channels? How many "
         "numbers become of them?",
@@ -395,58 +345,40 @@ RECEPTIVE_FIELD = FunctionExercise(
         ([(2, 2), (5, 3), (3, 2), (4, 1)],),
         ([(7, 2), (3, 2), (3, 1), (3, 1)],),  # the first layers of ResNet-18
     ),
-    mistakes={
-        "sum of the kernel sizes": (
-            lambda layers: sum(kernel_size for kernel_size, _ in layers),
-            "You add up the kernel sizes. Two layers of 3 see 5 pixels, not 6: their windows overlap, so that each "
-            "layer adds kernel_size - 1.",
-        ),
-        "jump ignored": (
-            lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers),
-            "With stride 1 all is right; your result does not depend on the strides. After a layer with stride 2, "
-            "neighbouring numbers stand 2 pixels apart, and each further weight reaches 2 pixels further.",
-        ),
-        "product of the kernel sizes": (
-            lambda layers: math.prod(kernel_size for kernel_size, _ in layers),
-            "You multiply the kernel sizes, as if windows stood side by side. They overlap: two layers of 3 with "
-            "stride 1 see 5 pixels, not 9.",
-        ),
-        "own stride too early": (
-            _own_stride_first,
-            "You let a layer's own stride widen its own field. Its weights lie on neighbours of what it reads; its "
-            "stride only sets its results apart, for the layers after it. Change the two lines' order.",
-        ),
-        "own stride only": (
-            lambda layers: 1 + sum((kernel_size - 1) * stride for kernel_size, stride in layers),
-            "You multiply each layer's kernel_size - 1 by its own stride. What sets a layer's inputs apart are the "
-            "strides of all layers *before* it, multiplied; its own is felt by those after it.",
-        ),
-        "strides added": (
-            _strides_added,
-            "You add the strides up. A step of the second layer is `stride` steps of the first: after two layers of "
-            "stride 2, neighbours stand 4 pixels apart, after three 8. Strides multiply.",
-        ),
-        "last stride only": (
-            _last_stride_only,
-            "You use the stride of the layer before, alone. All the earlier strides count: after two layers of stride "
-            "2, neighbours stand 4 pixels apart. Multiply: `jump *= stride`.",
-        ),
-        "pixel itself not counted": (
-            lambda layers: receptive_field(layers) - 1,
-            "You are one pixel short everywhere: you start from 0. Before the first layer a number sees one pixel, "
-            "itself.",
-        ),
-        "whole kernels": (
-            _whole_kernels,
-            "You widen the field by kernel_size jumps. The first weight lies on what is seen already, so that there "
-            "are kernel_size - 1 steps: one layer of 3 sees 3 pixels.",
-        ),
-        "layers from the end": (
-            lambda layers: receptive_field(layers[::-1]),
-            "You go through the layers in the other direction. The list begins at the image. (From the last layer to "
-            "the first it goes with `field = (field - 1) * stride + kernel_size`.)",
-        ),
+    wrong={
+        "sum of the kernel sizes": lambda layers: sum(kernel_size for kernel_size, _ in layers),
+        "jump ignored": lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers),
+        "product of the kernel sizes": lambda layers: math.prod(kernel_size for kernel_size, _ in layers),
+        "own stride too early": _own_stride_first,
+        "own stride only": lambda layers: 1 + sum((kernel_size - 1) * stride for kernel_size, stride in layers),
+        "strides added": _strides_added,
+        "last stride only": _last_stride_only,
+        "pixel itself not counted": lambda layers: receptive_field(layers) - 1,
+        "whole kernels": _whole_kernels,
+        "layers from the end": lambda layers: receptive_field(layers[::-1]),
     },
+    said="""
+        sum of the kernel sizes: You add up the kernel sizes. Two layers of 3 see 5 pixels, not 6: their windows
+            overlap, so that each layer adds kernel_size - 1.
+        jump ignored: With stride 1 all is right; your result does not depend on the strides. After a layer with stride
+            2, neighbouring numbers stand 2 pixels apart, and each further weight reaches 2 pixels further.
+        product of the kernel sizes: You multiply the kernel sizes, as if windows stood side by side. They overlap: two
+            layers of 3 with stride 1 see 5 pixels, not 9.
+        own stride too early: You let a layer's own stride widen its own field. Its weights lie on neighbours of what it
+            reads; its stride only sets its results apart, for the layers after it. Change the two lines' order.
+        own stride only: You multiply each layer's kernel_size - 1 by its own stride. What sets a layer's inputs apart
+            are the strides of all layers *before* it, multiplied; its own is felt by those after it.
+        strides added: You add the strides up. A step of the second layer is `stride` steps of the first: after two
+            layers of stride 2, neighbours stand 4 pixels apart, after three 8. Strides multiply.
+        last stride only: You use the stride of the layer before, alone. All the earlier strides count: after two layers
+            of stride 2, neighbours stand 4 pixels apart. Multiply: `jump *= stride`.
+        pixel itself not counted: You are one pixel short everywhere: you start from 0. Before the first layer a number
+            sees one pixel, itself.
+        whole kernels: You widen the field by kernel_size jumps. The first weight lies on what is seen already, so that
+            there are kernel_size - 1 steps: one layer of 3 sees 3 pixels.
+        layers from the end: You go through the layers in the other direction. The list begins at the image. (From the
+            last layer to the first it goes with `field = (field - 1) * stride + kernel_size`.)
+    """,
     hints=(
         "Draw two layers of 3 with stride 1, one below the other, as dots in rows, and follow one dot of the last row "
         "up to the pixels. Then give the first layer stride 2.",

@@ -42,53 +42,38 @@ GRAD_KERNEL = FunctionExercise(
         (np.array([[2, 1, 0], [-1, 4, 1], [0.5, 0, 3]]), TALL),
         (np.array([[5]]), WIDE),
     ),
-    mistakes={
-        "result turned": (
-            lambda grad_output, image: grad_kernel(grad_output, image)[::-1, ::-1],
-            "The values are right, but turned by 180°. The weight (i, j) met the pixel (row + i, column + j): as i "
-            "grows, so does the row of the pixel. The turn belongs to the gradient of the image, not to this one.",
-        ),
-        "convolved": (
-            lambda grad_output, image: ops.convolve(image, grad_output),
-            "You turn `grad_output` by 180° before you lay it on the image. Here nothing is turned: the gradient at "
-            "(row, column) belongs to the pixel (row + i, column + j).",
-        ),
-        "transposed": (
-            lambda grad_output, image: grad_kernel(grad_output, image).T,
-            "The values are right, but rows and columns of your result have changed places: `grad[i, j]` belongs to "
-            "`kernel[i, j]`, i downwards.",
-        ),
-        "mean": (
-            lambda grad_output, image: grad_kernel(grad_output, image) / grad_output.size,
-            "You take the mean over the places; the sum is asked. The loss changes through every place at once. If it "
-            "is a mean itself, its 1/n is in `grad_output` already.",
-        ),
-        "negated": (
-            lambda grad_output, image: -grad_kernel(grad_output, image),
-            "Every sign is wrong. The gradient is asked, which points uphill; the minus comes later, when a step goes "
-            "downhill.",
-        ),
-        "gradient of the output ignored": (
-            lambda grad_output, image: grad_kernel(np.ones_like(grad_output), image),
-            "You add up the pixels that the weight meets, as if the loss were the sum of the outputs. Each pixel "
-            "counts as much as its output counts in the loss: multiply by `grad_output[row, column]` first.",
-        ),
-        "last place only": (
-            _last_place_only,
-            "Only the last place is in your result: each place overwrites the one before. A weight is used at every "
-            "place, so its gradients add up: `+=` in the place of `=`.",
-        ),
-        "last row and column missing": (
-            lambda grad_output, image: grad_kernel(grad_output, image)[:-1, :-1],
-            "The values are right, but the last row and the last column are missing. An image of 4 rows and an output "
-            "of 2 rows belong to a kernel of 4 - 2 + 1 = 3 rows.",
-        ),
-        "as large as the image": (
-            _as_large_as_the_image,
-            "Your result is as large as the image. A gradient has the shape of what it is the gradient of: one number "
-            "for each weight of the kernel.",
-        ),
+    wrong={
+        "result turned": lambda grad_output, image: grad_kernel(grad_output, image)[::-1, ::-1],
+        "convolved": lambda grad_output, image: ops.convolve(image, grad_output),
+        "transposed": lambda grad_output, image: grad_kernel(grad_output, image).T,
+        "mean": lambda grad_output, image: grad_kernel(grad_output, image) / grad_output.size,
+        "negated": lambda grad_output, image: -grad_kernel(grad_output, image),
+        "gradient of the output ignored": lambda grad_output, image: grad_kernel(np.ones_like(grad_output), image),
+        "last place only": _last_place_only,
+        "last row and column missing": lambda grad_output, image: grad_kernel(grad_output, image)[:-1, :-1],
+        "as large as the image": _as_large_as_the_image,
     },
+    said="""
+        result turned: The values are right, but turned by 180°. The weight (i, j) met the pixel (row + i, column + j):
+            as i grows, so does the row of the pixel. The turn belongs to the gradient of the image, not to this one.
+        convolved: You turn `grad_output` by 180° before you lay it on the image. Here nothing is turned: the gradient
+            at (row, column) belongs to the pixel (row + i, column + j).
+        transposed: The values are right, but rows and columns of your result have changed places: `grad[i, j]` belongs
+            to `kernel[i, j]`, i downwards.
+        mean: You take the mean over the places; the sum is asked. The loss changes through every place at once. If it
+            is a mean itself, its 1/n is in `grad_output` already.
+        negated: Every sign is wrong. The gradient is asked, which points uphill; the minus comes later, when a step
+            goes downhill.
+        gradient of the output ignored: You add up the pixels that the weight meets, as if the loss were the sum of the
+            outputs. Each pixel counts as much as its output counts in the loss: multiply by `grad_output[row, column]`
+            first.
+        last place only: Only the last place is in your result: each place overwrites the one before. A weight is used
+            at every place, so its gradients add up: `+=` in the place of `=`.
+        last row and column missing: The values are right, but the last row and the last column are missing. An image of
+            4 rows and an output of 2 rows belong to a kernel of 4 - 2 + 1 = 3 rows.
+        as large as the image: Your result is as large as the image. A gradient has the shape of what it is the gradient
+            of: one number for each weight of the kernel.
+    """,
     hints=(
         "Take a 4×4 image and a 3×3 kernel: there are 4 outputs. Which 4 pixels does the weight (0, 0) meet? And "
         "which does the weight (2, 2)?",
@@ -145,62 +130,43 @@ GRAD_IMAGE = FunctionExercise(
         (np.array([[2, 7]]), np.array([[1], [3], [-2]])),
         (WIDE, np.array([[4]])),
     ),
-    mistakes={
-        "kernel not turned": (
-            _full,
-            "Your kernel is not turned. The output one row further up met this pixel with a weight one row further "
-            "down: forward and backward run in opposite directions, so the kernel is turned by 180°.",
-        ),
-        "rows turned only": (
-            lambda grad_output, kernel: _full(grad_output, kernel[::-1]),
-            "Only the order of the kernel's rows is reversed. A turn by 180° reverses the columns, too: `kernel[::-1, "
-            "::-1]`.",
-        ),
-        "columns turned only": (
-            lambda grad_output, kernel: _full(grad_output, kernel[:, ::-1]),
-            "Only the order of the kernel's columns is reversed. A turn by 180° reverses the rows, too: `kernel[::-1, "
-            "::-1]`.",
-        ),
-        "kernel transposed": (
-            _transposed,
-            "Your kernel is transposed. It is the large matrix of the layer that is transposed on the way back; for "
-            "the kernel inside, that means a turn by 180°.",
-        ),
-        "gradient of the output turned": (
-            lambda grad_output, kernel: grad_image(grad_output[::-1, ::-1], kernel),
-            "You turned `grad_output`. It keeps its order, as the image does; only the kernel is turned.",
-        ),
-        "result turned": (
-            lambda grad_output, kernel: grad_image(grad_output, kernel)[::-1, ::-1],
-            "The values are right, but they stand in reverse order: your result is turned by 180°. Only the kernel is "
-            "turned, before it slides.",
-        ),
-        'padding "valid"': (
-            ops.convolve,
-            "Your kernel stays inside `grad_output`, so that the result is smaller still. The way back leads to the "
-            'larger image: let the kernel overlap by a single row or column, with zeros around (padding "full").',
-        ),
-        'padding "same"': (
-            _same_size,
-            "Your result is as large as the output. The image had kernel_size - 1 rows and columns more, and each of "
-            'its pixels gets a gradient: pad by kernel_size - 1 on every side ("full"), not by half of it.',
-        ),
-        "padded by the kernel size": (
-            lambda grad_output, kernel: np.pad(grad_image(grad_output, kernel), 1),
-            "You pad by the size of the kernel; there the windows at the rim hold nothing but zeros. kernel_size - 1 "
-            "is enough for an overlap of one.",
-        ),
-        "overwritten": (
-            _overwritten,
-            "Each place overwrites what the place before has given to the pixels that both see. A pixel is used by "
-            "many windows, so its gradients add up: `+=` in the place of `=`.",
-        ),
-        "gradient of the output ignored": (
-            lambda grad_output, kernel: grad_image(np.ones_like(grad_output), kernel),
-            "Every output counts the same in your result, as if the loss were their sum. Each weight is multiplied by "
-            "the gradient of the output that it went into.",
-        ),
+    wrong={
+        "kernel not turned": _full,
+        "rows turned only": lambda grad_output, kernel: _full(grad_output, kernel[::-1]),
+        "columns turned only": lambda grad_output, kernel: _full(grad_output, kernel[:, ::-1]),
+        "kernel transposed": _transposed,
+        "gradient of the output turned": lambda grad_output, kernel: grad_image(grad_output[::-1, ::-1], kernel),
+        "result turned": lambda grad_output, kernel: grad_image(grad_output, kernel)[::-1, ::-1],
+        'padding "valid"': ops.convolve,
+        'padding "same"': _same_size,
+        "padded by the kernel size": lambda grad_output, kernel: np.pad(grad_image(grad_output, kernel), 1),
+        "overwritten": _overwritten,
+        "gradient of the output ignored": lambda grad_output, kernel: grad_image(np.ones_like(grad_output), kernel),
     },
+    said="""
+        kernel not turned: Your kernel is not turned. The output one row further up met this pixel with a weight one row
+            further down: forward and backward run in opposite directions, so the kernel is turned by 180°.
+        rows turned only: Only the order of the kernel's rows is reversed. A turn by 180° reverses the columns, too:
+            `kernel[::-1, ::-1]`.
+        columns turned only: Only the order of the kernel's columns is reversed. A turn by 180° reverses the rows, too:
+            `kernel[::-1, ::-1]`.
+        kernel transposed: Your kernel is transposed. It is the large matrix of the layer that is transposed on the way
+            back; for the kernel inside, that means a turn by 180°.
+        gradient of the output turned: You turned `grad_output`. It keeps its order, as the image does; only the kernel
+            is turned.
+        result turned: The values are right, but they stand in reverse order: your result is turned by 180°. Only the
+            kernel is turned, before it slides.
+        padding "valid": Your kernel stays inside `grad_output`, so that the result is smaller still. The way back leads
+            to the larger image: let the kernel overlap by a single row or column, with zeros around (padding "full").
+        padding "same": Your result is as large as the output. The image had kernel_size - 1 rows and columns more, and
+            each of its pixels gets a gradient: pad by kernel_size - 1 on every side ("full"), not by half of it.
+        padded by the kernel size: You pad by the size of the kernel; there the windows at the rim hold nothing but
+            zeros. kernel_size - 1 is enough for an overlap of one.
+        overwritten: Each place overwrites what the place before has given to the pixels that both see. A pixel is used
+            by many windows, so its gradients add up: `+=` in the place of `=`.
+        gradient of the output ignored: Every output counts the same in your result, as if the loss were their sum. Each
+            weight is multiplied by the gradient of the output that it went into.
+    """,
     hints=(
         "Take a 4×4 image and a 3×3 kernel. In which windows does the corner pixel lie, and with which weight? And a "
         "pixel in the middle?",
@@ -249,58 +215,42 @@ CROP = FunctionExercise(
         (np.arange(35).reshape(7, 5) / 2, 2),
         (np.arange(40).reshape(5, 8), 1),
     ),
-    mistakes={
-        "empty without padding": (
-            lambda grad_padded, padding: grad_padded[padding:-padding, padding:-padding],
-            "With padding 0 nothing is left: `[0:-0]` is `[0:0]`, an empty slice, since -0 is 0. Count the end from "
-            "the start, `height - padding`. This slip is a classic: it waits for the first layer without padding.",
-        ),
-        "top and left only": (
-            lambda grad_padded, padding: grad_padded[padding:, padding:],
-            "The border is still there at the bottom and on the right. Padding adds rows and columns on all four "
-            "sides: give both slices an end, too.",
-        ),
-        "bottom and right only": (
-            _unless_zero(lambda grad_padded, padding: grad_padded[:-padding, :-padding]),
-            "The border is still there at the top and on the left. Padding adds rows and columns on all four sides: "
-            "give both slices a start, too.",
-        ),
-        "rows only": (
-            _unless_zero(lambda grad_padded, padding: grad_padded[padding:-padding]),
-            "You cut off rows, but no columns. An array with two axes takes two slices: `[rows, columns]`.",
-        ),
-        "columns only": (
-            _unless_zero(lambda grad_padded, padding: grad_padded[:, padding:-padding]),
-            "You cut off columns, but no rows. An array with two axes takes two slices: `[rows, columns]`.",
-        ),
-        "twice the padding": (
-            _unless_zero(lambda grad_padded, padding: crop(grad_padded, 2 * padding)),
-            "You cut off twice too much. The image has grown by 2 * padding in all: by `padding` on each side.",
-        ),
-        "always one pixel": (
-            lambda grad_padded, padding: crop(grad_padded, 1),
-            "You always cut off one pixel on each side. It has to be `padding` pixels, which may be 0 or 2.",
-        ),
-        "length taken for the end": (
-            lambda grad_padded, padding: grad_padded[
-                padding : len(grad_padded) - 2 * padding, padding : grad_padded.shape[1] - 2 * padding
-            ],
-            "Your slices end too soon. height - 2 * padding is how many rows are left; the number after the colon is "
-            "where the slice stops, and it starts at `padding`.",
-        ),
-        "square arrays only": (
-            lambda grad_padded, padding: grad_padded[
-                padding : len(grad_padded) - padding, padding : len(grad_padded) - padding
-            ],
-            "This only works for square arrays: you count rows and columns by the same side. Rows go with `shape[0]`, "
-            "columns with `shape[1]`.",
-        ),
-        "border set to zero": (
-            _border_zero,
-            "You set the border to 0 and keep it. The image never had these pixels: cut them off, so that the "
-            "gradient has the shape of the image.",
-        ),
+    wrong={
+        "empty without padding": lambda grad_padded, padding: grad_padded[padding:-padding, padding:-padding],
+        "top and left only": lambda grad_padded, padding: grad_padded[padding:, padding:],
+        "bottom and right only": _unless_zero(lambda grad_padded, padding: grad_padded[:-padding, :-padding]),
+        "rows only": _unless_zero(lambda grad_padded, padding: grad_padded[padding:-padding]),
+        "columns only": _unless_zero(lambda grad_padded, padding: grad_padded[:, padding:-padding]),
+        "twice the padding": _unless_zero(lambda grad_padded, padding: crop(grad_padded, 2 * padding)),
+        "always one pixel": lambda grad_padded, padding: crop(grad_padded, 1),
+        "length taken for the end": lambda grad_padded, padding: grad_padded[
+            padding : len(grad_padded) - 2 * padding, padding : grad_padded.shape[1] - 2 * padding
+        ],
+        "square arrays only": lambda grad_padded, padding: grad_padded[
+            padding : len(grad_padded) - padding, padding : len(grad_padded) - padding
+        ],
+        "border set to zero": _border_zero,
     },
+    said="""
+        empty without padding: With padding 0 nothing is left: `[0:-0]` is `[0:0]`, an empty slice, since -0 is 0. Count
+            the end from the start, `height - padding`. This slip is a classic: it waits for the first layer without
+            padding.
+        top and left only: The border is still there at the bottom and on the right. Padding adds rows and columns on
+            all four sides: give both slices an end, too.
+        bottom and right only: The border is still there at the top and on the left. Padding adds rows and columns on
+            all four sides: give both slices a start, too.
+        rows only: You cut off rows, but no columns. An array with two axes takes two slices: `[rows, columns]`.
+        columns only: You cut off columns, but no rows. An array with two axes takes two slices: `[rows, columns]`.
+        twice the padding: You cut off twice too much. The image has grown by 2 * padding in all: by `padding` on each
+            side.
+        always one pixel: You always cut off one pixel on each side. It has to be `padding` pixels, which may be 0 or 2.
+        length taken for the end: Your slices end too soon. height - 2 * padding is how many rows are left; the number
+            after the colon is where the slice stops, and it starts at `padding`.
+        square arrays only: This only works for square arrays: you count rows and columns by the same side. Rows go with
+            `shape[0]`, columns with `shape[1]`.
+        border set to zero: You set the border to 0 and keep it. The image never had these pixels: cut them off, so that
+            the gradient has the shape of the image.
+    """,
     hints=(
         "A 2×3 image with padding 1 becomes 4×5. Which of the 4 rows were in the image, and which of the 5 columns?",
         "Two slices in one pair of brackets. They start at `padding`; where do they stop? Try your formula with "
@@ -360,70 +310,52 @@ DESCEND = FunctionExercise(
         (_PATTERN, ops.cross_correlate(_PATTERN, _SOBEL), np.zeros((3, 3)), 0.2, 4),
         (_PATTERN, np.ones((3, 3)), np.array([[1.0, 0, -1], [2, 1, 0]]), 0.05, 3),
     ),
-    mistakes={
-        "uphill": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, -rate, steps),
-            "You climb: the loss grows with every step. The gradient points uphill, so it is subtracted. (Or is your "
-            "error wanted minus output? It is output minus wanted.)",
+    wrong={
+        "uphill": lambda image, wanted, start, rate, steps: descend(image, wanted, start, -rate, steps),
+        "rate forgotten": lambda image, wanted, start, rate, steps: descend(image, wanted, start, 1, steps),
+        "rate twice": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate**2, steps),
+        "factor 2": lambda image, wanted, start, rate, steps: descend(image, wanted, start, 2 * rate, steps),
+        "half too much": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate / 2, steps),
+        "sum in place of the mean": lambda image, wanted, start, rate, steps: descend(
+            image, wanted, start, rate * wanted.size, steps
         ),
-        "rate forgotten": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, 1, steps),
-            "Your result does not depend on the rate. Each step is the rate times the gradient.",
+        "gradient of the start": lambda image, wanted, start, rate, steps: (
+            start - steps * rate * _slope(image, wanted, start)
         ),
-        "rate twice": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate**2, steps),
-            "You multiply by the rate twice, perhaps once in the gradient and once in the step: 0.1 becomes 0.01, and "
-            "the descent is ten times as slow.",
-        ),
-        "factor 2": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, 2 * rate, steps),
-            "Your gradient is twice too large: it is that of the mean squared error. Of *half* of it is asked, and "
-            "the half takes away the 2 that the square brings down.",
-        ),
-        "half too much": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate / 2, steps),
-            "Your gradient is half of what it should be. The derivative of the square brings down a 2, and the half "
-            "of the loss takes it away: what is left is error / n.",
-        ),
-        "sum in place of the mean": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate * wanted.size, steps),
-            "Your gradient is that of a sum of squares. The loss is a mean over the n outputs: divide the error by "
-            "`error.size`, or larger images would take larger steps.",
-        ),
-        "gradient of the start": (
-            lambda image, wanted, start, rate, steps: start - steps * rate * _slope(image, wanted, start),
-            "The first step is right, and all the others repeat it. The gradient changes with the kernel: compute "
-            "output, error and gradient anew in every step, inside the loop, from `kernel`, not from `start`.",
-        ),
-        "always from the start": (
-            _always_from_the_start,
-            "Each of your steps begins at `start` again, so that only the last one counts. Go on from where the last "
-            "step ended: `kernel = kernel - ...`.",
-        ),
-        "gradient turned": (
-            _gradient_turned,
-            "Your gradient is turned by 180°. The turn belongs to the gradient of the image; the gradient of the "
-            "kernel is `ops.cross_correlate(image, grad_output)`, nothing turned.",
-        ),
-        "one step too many": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, steps + 1),
-            "You take one step too many: `range(steps)` counts 0 to steps - 1, and that is `steps` times already.",
-        ),
-        "one step too few": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, steps - 1),
-            "You take one step too few. `range(1, steps)` counts steps - 1 times; `range(steps)` is enough. Or do you "
-            "return the kernel of before the last step?",
-        ),
-        "one step only": (
-            lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, min(steps, 1)),
-            "You take one step, however many are asked: does the `return` stand inside the loop?",
-        ),
-        "writes into the start": (
-            _writes_into_start,
-            "The values are right, but `start` has been changed: `kernel = start` is a second name for the same "
-            "array, and `-=` writes into it. Whoever called you wants to start there again: `start.copy()`.",
-        ),
+        "always from the start": _always_from_the_start,
+        "gradient turned": _gradient_turned,
+        "one step too many": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, steps + 1),
+        "one step too few": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, steps - 1),
+        "one step only": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, min(steps, 1)),
+        "writes into the start": _writes_into_start,
     },
+    said="""
+        uphill: You climb: the loss grows with every step. The gradient points uphill, so it is subtracted. (Or is your
+            error wanted minus output? It is output minus wanted.)
+        rate forgotten: Your result does not depend on the rate. Each step is the rate times the gradient.
+        rate twice: You multiply by the rate twice, perhaps once in the gradient and once in the step: 0.1 becomes 0.01,
+            and the descent is ten times as slow.
+        factor 2: Your gradient is twice too large: it is that of the mean squared error. Of *half* of it is asked, and
+            the half takes away the 2 that the square brings down.
+        half too much: Your gradient is half of what it should be. The derivative of the square brings down a 2, and the
+            half of the loss takes it away: what is left is error / n.
+        sum in place of the mean: Your gradient is that of a sum of squares. The loss is a mean over the n outputs:
+            divide the error by `error.size`, or larger images would take larger steps.
+        gradient of the start: The first step is right, and all the others repeat it. The gradient changes with the
+            kernel: compute output, error and gradient anew in every step, inside the loop, from `kernel`, not from
+            `start`.
+        always from the start: Each of your steps begins at `start` again, so that only the last one counts. Go on from
+            where the last step ended: `kernel = kernel - ...`.
+        gradient turned: Your gradient is turned by 180°. The turn belongs to the gradient of the image; the gradient of
+            the kernel is `ops.cross_correlate(image, grad_output)`, nothing turned.
+        one step too many: You take one step too many: `range(steps)` counts 0 to steps - 1, and that is `steps` times
+            already.
+        one step too few: You take one step too few. `range(1, steps)` counts steps - 1 times; `range(steps)` is enough.
+            Or do you return the kernel of before the last step?
+        one step only: You take one step, however many are asked: does the `return` stand inside the loop?
+        writes into the start: The values are right, but `start` has been changed: `kernel = start` is a second name for
+            the same array, and `-=` writes into it. Whoever called you wants to start there again: `start.copy()`.
+    """,
     hints=(
         "One step has four lines: the output, the error, the gradient of the loss for the output, the gradient for "
         "the kernel. Then the kernel moves against it.",

@@ -50,61 +50,49 @@ SOFTMAX = FunctionExercise(
         (np.array([[1000.0, 1001], [-1000, -1002], [0, 1]]),),
         (np.array([[0.0, 1000, -1000], [1000, 0, 0]]),),
     ),
-    mistakes={
-        "overflow": (
-            _less(lambda scores: 0),
-            "Right for small scores. But `np.exp(1000)` is infinity, and infinity over infinity is NaN; so is 0/0, "
-            "since `np.exp(-1000)` is 0. Subtract a number from all scores of a row first: which one, so that the "
-            "largest power is 1?",
-        ),
-        "largest of all rows": (
-            _less(np.max),
-            "You subtract the largest score of the whole array. A row that lies far below it becomes 0/0. Each row "
-            "has its own largest: `scores.max(axis=1, keepdims=True)`.",
-        ),
+    wrong={
+        "overflow": _less(lambda scores: 0),
+        "largest of all rows": _less(np.max),
         "not the largest": (
             *(_less(_along(reduce)) for reduce in (np.min, np.mean, np.median)),
             _less(lambda scores: scores[:, :1]),
             _less(lambda scores: scores[:, -1:]),
-            "You subtract one number from all scores of a row, which is the trick; but it is not the largest of them, "
-            "and a score far above it overflows still. After `scores.max(axis=1, keepdims=True)` no power exceeds 1.",
         ),
-        "largest of a column": (
-            _less(lambda scores: scores.max(axis=0)),
-            "You subtract the largest score of each *column*, so that the scores of a row lose different numbers, and "
-            "its probabilities change. The largest of each row is asked: `axis=1`.",
-        ),
-        "over the batch": (
-            lambda scores: softmax(scores.T).T,
-            "Your columns sum to 1, not your rows: you sum over the images. The classes of one image share its "
-            "probability: `axis=1`.",
-        ),
-        "over everything": (
-            lambda scores: softmax(scores.reshape(1, -1)).reshape(scores.shape),
-            "All your numbers together sum to 1. Each row is an image of its own and has to sum to 1: give `sum` and "
-            "`max` an axis.",
-        ),
+        "largest of a column": _less(lambda scores: scores.max(axis=0)),
+        "over the batch": lambda scores: softmax(scores.T).T,
+        "over everything": lambda scores: softmax(scores.reshape(1, -1)).reshape(scores.shape),
         "sums along the wrong axis": (
             _square_only(_along(np.max), _along(np.sum, keep=False)),
             _square_only(_along(np.max, keep=False), _along(np.sum)),
             _square_only(_along(np.max, keep=False), _along(np.sum, keep=False)),
-            "Without `keepdims=True` sums and maxima have shape (N,), and NumPy takes them column by column; it even "
-            "raises no error where N = K. Keep the axis: (N, 1).",
         ),
-        "no powers": (
-            lambda scores: scores / scores.sum(axis=1, keepdims=True),
-            "You divide the scores by their sum. Scores may be negative, probabilities may not: take `np.exp` first.",
-        ),
-        "logarithm": (
-            lambda scores: np.log(softmax(scores)),
-            "These are the logarithms of the probabilities. They are what the loss needs; here the probabilities "
-            "themselves are asked.",
-        ),
-        "powers only": (
-            lambda scores: np.exp(scores - scores.max(axis=1, keepdims=True)),
-            "Your rows do not sum to 1. Divide each row by its sum.",
-        ),
+        "no powers": lambda scores: scores / scores.sum(axis=1, keepdims=True),
+        "logarithm": lambda scores: np.log(softmax(scores)),
+        "powers only": lambda scores: np.exp(scores - scores.max(axis=1, keepdims=True)),
     },
+    said="""
+        overflow: Right for small scores. But `np.exp(1000)` is infinity, and infinity over infinity is NaN; so is 0/0,
+            since `np.exp(-1000)` is 0. Subtract a number from all scores of a row first: which one, so that the largest
+            power is 1?
+        largest of all rows: You subtract the largest score of the whole array. A row that lies far below it becomes
+            0/0. Each row has its own largest: `scores.max(axis=1, keepdims=True)`.
+        not the largest: You subtract one number from all scores of a row, which is the trick; but it is not the largest
+            of them, and a score far above it overflows still. After `scores.max(axis=1, keepdims=True)` no power
+            exceeds 1.
+        largest of a column: You subtract the largest score of each *column*, so that the scores of a row lose different
+            numbers, and its probabilities change. The largest of each row is asked: `axis=1`.
+        over the batch: Your columns sum to 1, not your rows: you sum over the images. The classes of one image share
+            its probability: `axis=1`.
+        over everything: All your numbers together sum to 1. Each row is an image of its own and has to sum to 1: give
+            `sum` and `max` an axis.
+        sums along the wrong axis: Without `keepdims=True` sums and maxima have shape (N,), and NumPy takes them column
+            by column; it even raises no error where N = K. Keep the axis: (N, 1).
+        no powers: You divide the scores by their sum. Scores may be negative, probabilities may not: take `np.exp`
+            first.
+        logarithm: These are the logarithms of the probabilities. They are what the loss needs; here the probabilities
+            themselves are asked.
+        powers only: Your rows do not sum to 1. Divide each row by its sum.
+    """,
     hints=(
         "First without regard to overflow: `np.exp`, then divide every row by its sum. Which axis do you sum over, "
         "and which shape does the sum need to have?",
@@ -131,57 +119,46 @@ LEAKY_RELU_BACKWARD = FunctionExercise(
         (np.array([[1.0, -2, 4], [-5, -1, 3]]), NUMBERS, 0.0),
         (np.array([[[-1.0, 2], [3, -4]]]), np.array([[[0.5, 6], [-7, -0.125]]]), 0.01),
     ),
-    mistakes={
-        "gated by the gradient": (
-            lambda grad_output, inputs, slope: np.where(grad_output > 0, grad_output, slope * grad_output),
-            "You look at the sign of `grad_output`. Which way the number went through the layer was decided forward, "
-            "by the sign of the *input*; a negative gradient passes through an open gate as it is.",
+    wrong={
+        "gated by the gradient": lambda grad_output, inputs, slope: np.where(
+            grad_output > 0, grad_output, slope * grad_output
         ),
-        "forward": (
-            lambda grad_output, inputs, slope: np.where(inputs > 0, inputs, slope * inputs),
-            "This is the layer's forward. Backward, the slope (1 or `slope`) is multiplied by `grad_output`.",
+        "forward": lambda grad_output, inputs, slope: np.where(inputs > 0, inputs, slope * inputs),
+        "slope without the gradient": lambda grad_output, inputs, slope: np.where(inputs > 0, grad_output, slope),
+        "compared with the slope": lambda grad_output, inputs, slope: np.where(
+            inputs > slope, grad_output, slope * grad_output
         ),
-        "slope without the gradient": (
-            lambda grad_output, inputs, slope: np.where(inputs > 0, grad_output, slope),
-            "Where the input was negative you return `slope` itself. By the chain rule it is multiplied by the "
-            "gradient that comes in: `slope * grad_output`.",
+        "slope only": lambda grad_output, inputs, slope: np.where(inputs > 0, 1.0, slope),
+        "ReLU": lambda grad_output, inputs, slope: np.where(inputs > 0, grad_output, 0.0),
+        "gate turned round": lambda grad_output, inputs, slope: np.where(inputs > 0, slope * grad_output, grad_output),
+        "slope everywhere": lambda grad_output, inputs, slope: slope * grad_output,
+        "input times gradient": lambda grad_output, inputs, slope: (
+            grad_output * np.where(inputs > 0, inputs, slope * inputs)
         ),
-        "compared with the slope": (
-            lambda grad_output, inputs, slope: np.where(inputs > slope, grad_output, slope * grad_output),
-            "You compare the input with `slope`. The bend of the leaky ReLU is at 0, however steep it is below.",
-        ),
-        "slope only": (
-            lambda grad_output, inputs, slope: np.where(inputs > 0, 1.0, slope),
-            "This is the layer's own slope. By the chain rule it is multiplied by the gradient that comes in, "
-            "`grad_output`.",
-        ),
-        "ReLU": (
-            lambda grad_output, inputs, slope: np.where(inputs > 0, grad_output, 0.0),
-            "This is the backward of the plain ReLU: where the input was negative nothing comes back. The leaky one "
-            "lets `slope` times the gradient through there.",
-        ),
-        "gate turned round": (
-            lambda grad_output, inputs, slope: np.where(inputs > 0, slope * grad_output, grad_output),
-            "Your gate is the wrong way round: positive inputs passed unchanged, so their gradient does too, and the "
-            "small slope belongs to the negative ones.",
-        ),
-        "slope everywhere": (
-            lambda grad_output, inputs, slope: slope * grad_output,
-            "You multiply everything by `slope`. Where the input was positive, the layer's slope is 1.",
-        ),
-        "input times gradient": (
-            lambda grad_output, inputs, slope: grad_output * np.where(inputs > 0, inputs, slope * inputs),
-            "You multiply by the output of the layer. The derivative of `x` by `x` is 1, and that of `slope * x` is "
-            "`slope`: the size of the input does not matter, only its sign.",
-        ),
-        "slope divided": (
-            lambda grad_output, inputs, slope: (
-                np.where(inputs > 0, grad_output, grad_output / slope) if slope else _raise("a slope of 0")
-            ),
-            "You divide by `slope`. Forward the number was made smaller by that factor, so it matters less for the "
-            "loss, not more: multiply.",
+        "slope divided": lambda grad_output, inputs, slope: (
+            np.where(inputs > 0, grad_output, grad_output / slope) if slope else _raise("a slope of 0")
         ),
     },
+    said="""
+        gated by the gradient: You look at the sign of `grad_output`. Which way the number went through the layer was
+            decided forward, by the sign of the *input*; a negative gradient passes through an open gate as it is.
+        forward: This is the layer's forward. Backward, the slope (1 or `slope`) is multiplied by `grad_output`.
+        slope without the gradient: Where the input was negative you return `slope` itself. By the chain rule it is
+            multiplied by the gradient that comes in: `slope * grad_output`.
+        compared with the slope: You compare the input with `slope`. The bend of the leaky ReLU is at 0, however steep
+            it is below.
+        slope only: This is the layer's own slope. By the chain rule it is multiplied by the gradient that comes in,
+            `grad_output`.
+        ReLU: This is the backward of the plain ReLU: where the input was negative nothing comes back. The leaky one
+            lets `slope` times the gradient through there.
+        gate turned round: Your gate is the wrong way round: positive inputs passed unchanged, so their gradient does
+            too, and the small slope belongs to the negative ones.
+        slope everywhere: You multiply everything by `slope`. Where the input was positive, the layer's slope is 1.
+        input times gradient: You multiply by the output of the layer. The derivative of `x` by `x` is 1, and that of
+            `slope * x` is `slope`: the size of the input does not matter, only its sign.
+        slope divided: You divide by `slope`. Forward the number was made smaller by that factor, so it matters less for
+            the loss, not more: multiply.
+    """,
     hints=(
         "What is the layer's output for an input of 2, and for one of −2? How much does each of them grow per unit of "
         "the input?",
@@ -227,58 +204,50 @@ BATCH_NORM_PREDICT = FunctionExercise(
         (NUMBERS[:1], *_MOMENTS.values(), 0.1),
         (NUMBERS, *(values + 0.5 for values in _MOMENTS.values()), 0.001),
     ),
-    mistakes={
-        "moments of the batch": (
-            _batch_moments,
-            "You take mean and variance from the batch, as in training. At prediction time an image's answer must not "
-            "depend on which other images are asked about; a single image would become `shift`, whatever it shows.",
+    wrong={
+        "moments of the batch": _batch_moments,
+        "mean of the batch": lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
+            inputs, scale, shift, inputs.mean(0), variance, epsilon
         ),
-        "mean of the batch": (
-            lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
-                inputs, scale, shift, inputs.mean(0), variance, epsilon
-            ),
-            "You subtract the batch's own mean. Use `moving_mean`, as you use `moving_variance`.",
+        "divided by the variance": lambda inputs, scale, shift, mean, variance, epsilon: (
+            (inputs - mean) / (variance + epsilon) * scale + shift
         ),
-        "divided by the variance": (
-            lambda inputs, scale, shift, mean, variance, epsilon: (
-                (inputs - mean) / (variance + epsilon) * scale + shift
-            ),
-            "You divide by the variance. Its root, the standard deviation, has the unit of the inputs.",
+        "epsilon outside the root": lambda inputs, scale, shift, mean, variance, epsilon: (
+            (inputs - mean) / (np.sqrt(variance) + epsilon) * scale + shift
         ),
-        "epsilon outside the root": (
-            lambda inputs, scale, shift, mean, variance, epsilon: (
-                (inputs - mean) / (np.sqrt(variance) + epsilon) * scale + shift
-            ),
-            "You add epsilon to the standard deviation. Here, as in the paper and in Keras, it belongs to the "
-            "variance, inside the root; there it also keeps the root's slope finite where the variance is 0.",
+        "epsilon forgotten": lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
+            inputs, scale, shift, mean, variance, 0.0
         ),
-        "epsilon forgotten": (
-            lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
-                inputs, scale, shift, mean, variance, 0.0
-            ),
-            "Epsilon is missing: a channel that was constant in training has variance 0, and you would divide by 0.",
+        "shift scaled too": lambda inputs, scale, shift, mean, variance, epsilon: (
+            ((inputs - mean) / np.sqrt(variance + epsilon) + shift) * scale
         ),
-        "shift scaled too": (
-            lambda inputs, scale, shift, mean, variance, epsilon: (
-                ((inputs - mean) / np.sqrt(variance + epsilon) + shift) * scale
-            ),
-            "You add the shift before you scale. First times `scale`, then plus `shift`.",
+        "scale and shift exchanged": lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
+            inputs, shift, scale, mean, variance, epsilon
         ),
-        "scale and shift exchanged": (
-            lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
-                inputs, shift, scale, mean, variance, epsilon
-            ),
-            "Scale and shift have changed places: multiply by `scale`, add `shift`.",
+        "no scale and shift": lambda inputs, scale, shift, mean, variance, epsilon: (
+            (inputs - mean) / np.sqrt(variance + epsilon)
         ),
-        "no scale and shift": (
-            lambda inputs, scale, shift, mean, variance, epsilon: (inputs - mean) / np.sqrt(variance + epsilon),
-            "The numbers are normal now, but the learned `scale` and `shift` are missing.",
-        ),
-        "mean not subtracted": (
-            lambda inputs, scale, shift, mean, variance, epsilon: inputs / np.sqrt(variance + epsilon) * scale + shift,
-            "You divide by the standard deviation, but you do not subtract `moving_mean` first.",
+        "mean not subtracted": lambda inputs, scale, shift, mean, variance, epsilon: (
+            inputs / np.sqrt(variance + epsilon) * scale + shift
         ),
     },
+    said="""
+        moments of the batch: You take mean and variance from the batch, as in training. At prediction time an image's
+            answer must not depend on which other images are asked about; a single image would become `shift`, whatever
+            it shows.
+        mean of the batch: You subtract the batch's own mean. Use `moving_mean`, as you use `moving_variance`.
+        divided by the variance: You divide by the variance. Its root, the standard deviation, has the unit of the
+            inputs.
+        epsilon outside the root: You add epsilon to the standard deviation. Here, as in the paper and in Keras, it
+            belongs to the variance, inside the root; there it also keeps the root's slope finite where the variance is
+            0.
+        epsilon forgotten: Epsilon is missing: a channel that was constant in training has variance 0, and you would
+            divide by 0.
+        shift scaled too: You add the shift before you scale. First times `scale`, then plus `shift`.
+        scale and shift exchanged: Scale and shift have changed places: multiply by `scale`, add `shift`.
+        no scale and shift: The numbers are normal now, but the learned `scale` and `shift` are missing.
+        mean not subtracted: You divide by the standard deviation, but you do not subtract `moving_mean` first.
+    """,
     hints=(
         "In training the layer subtracts the batch's mean and divides by the batch's standard deviation. Which two "
         "arguments take their places now?",

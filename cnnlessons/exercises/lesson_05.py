@@ -27,60 +27,40 @@ GLOROT_LIMIT = FunctionExercise(
     name="05.glorot_limit",
     solution=glorot_limit,
     probes=tuple((np.ones(shape),) for shape in ((1, 1, 2, 4), (3, 3, 16, 32), (5, 3, 4, 1), (784, 10))),
-    mistakes={
-        "standard deviation": (
-            lambda kernel: glorot_limit(kernel) / np.sqrt(3),
-            "This is the standard deviation, the root of the variance. Numbers drawn evenly from −limit to limit lie "
-            "mostly well inside: their variance is limit² / 3, so the limit is √3 times as large.",
-        ),
-        "variance": (
-            lambda kernel: glorot_limit(kernel) ** 2 / 3,
-            "This is the variance. The limit is asked: the variance is limit² / 3.",
-        ),
-        "root forgotten": (
-            lambda kernel: glorot_limit(kernel) ** 2,
-            "This is the square of the limit: the root is missing.",
-        ),
-        "places forgotten": (
-            lambda kernel: _limit(kernel.shape[-2], kernel.shape[-1]),
-            "You count channels only. Each output of a convolution adds up KH · KW · C_in products, and each input "
-            "goes into KH · KW · C_out of them.",
-        ),
-        "fan_in only": (
-            lambda kernel: np.sqrt(3 / (_places(kernel) * kernel.shape[-2])),
-            "You use fan_in only, as if just the way forward counted (LeCun's rule). Glorot takes the mean of both "
-            "fans: 2 / (fan_in + fan_out).",
-        ),
-        "He": (
-            lambda kernel: np.sqrt(6 / (_places(kernel) * kernel.shape[-2])),
-            "This is He's limit: fan_in only, twice the variance because a ReLU follows. Glorot's variance is 2 / "
-            "(fan_in + fan_out).",
-        ),
-        "fans multiplied": (
-            lambda kernel: np.sqrt(6 / (_places(kernel) ** 2 * kernel.shape[-2] * kernel.shape[-1])),
-            "You multiply the two fans. They are added: 2 / (fan_in + fan_out).",
-        ),
-        "output side once": (
-            lambda kernel: _limit(_places(kernel) * kernel.shape[-2], kernel.shape[-1]),
-            "Your fan_out is the number of filters. An input lies under every weight of a filter once, as the kernel "
-            "slides: fan_out is KH · KW · C_out.",
-        ),
-        "twice the limit": (
-            lambda kernel: glorot_limit(kernel) * 2,
-            "This is twice the limit, the width of the interval from −limit to limit. How far it reaches to one side "
-            "is asked.",
-        ),
-        "root of the 6 only": (
-            lambda kernel: np.sqrt(6) / (_places(kernel) * sum(kernel.shape[-2:])),
-            "You take the root of 6 and divide by the sum of the fans. The root is of the whole fraction, `np.sqrt(6 "
-            "/ (fan_in + fan_out))`.",
-        ),
-        "factor 2 lost": (
-            lambda kernel: glorot_limit(kernel) / np.sqrt(2),
-            "Your limit is √2 times too small. The variance is 2 over the *sum* of the fans, that is, 1 over their "
-            "mean.",
-        ),
+    wrong={
+        "standard deviation": lambda kernel: glorot_limit(kernel) / np.sqrt(3),
+        "variance": lambda kernel: glorot_limit(kernel) ** 2 / 3,
+        "root forgotten": lambda kernel: glorot_limit(kernel) ** 2,
+        "places forgotten": lambda kernel: _limit(kernel.shape[-2], kernel.shape[-1]),
+        "fan_in only": lambda kernel: np.sqrt(3 / (_places(kernel) * kernel.shape[-2])),
+        "He": lambda kernel: np.sqrt(6 / (_places(kernel) * kernel.shape[-2])),
+        "fans multiplied": lambda kernel: np.sqrt(6 / (_places(kernel) ** 2 * kernel.shape[-2] * kernel.shape[-1])),
+        "output side once": lambda kernel: _limit(_places(kernel) * kernel.shape[-2], kernel.shape[-1]),
+        "twice the limit": lambda kernel: glorot_limit(kernel) * 2,
+        "root of the 6 only": lambda kernel: np.sqrt(6) / (_places(kernel) * sum(kernel.shape[-2:])),
+        "factor 2 lost": lambda kernel: glorot_limit(kernel) / np.sqrt(2),
     },
+    said="""
+        standard deviation: This is the standard deviation, the root of the variance. Numbers drawn evenly from −limit
+            to limit lie mostly well inside: their variance is limit² / 3, so the limit is √3 times as large.
+        variance: This is the variance. The limit is asked: the variance is limit² / 3.
+        root forgotten: This is the square of the limit: the root is missing.
+        places forgotten: You count channels only. Each output of a convolution adds up KH · KW · C_in products, and
+            each input goes into KH · KW · C_out of them.
+        fan_in only: You use fan_in only, as if just the way forward counted (LeCun's rule). Glorot takes the mean of
+            both fans: 2 / (fan_in + fan_out).
+        He: This is He's limit: fan_in only, twice the variance because a ReLU follows. Glorot's variance is 2 / (fan_in
+            + fan_out).
+        fans multiplied: You multiply the two fans. They are added: 2 / (fan_in + fan_out).
+        output side once: Your fan_out is the number of filters. An input lies under every weight of a filter once, as
+            the kernel slides: fan_out is KH · KW · C_out.
+        twice the limit: This is twice the limit, the width of the interval from −limit to limit. How far it reaches to
+            one side is asked.
+        root of the 6 only: You take the root of 6 and divide by the sum of the fans. The root is of the whole fraction,
+            `np.sqrt(6 / (fan_in + fan_out))`.
+        factor 2 lost: Your limit is √2 times too small. The variance is 2 over the *sum* of the fans, that is, 1 over
+            their mean.
+    """,
     hints=(
         "How many products does one output of this layer add up? That is fan_in. Into how many sums does one input "
         "go? That is fan_out. Take (3, 3, 16, 32): both have a factor 9.",
@@ -113,50 +93,34 @@ DEAD_FILTERS = FunctionExercise(
     name="05.dead_filters",
     solution=dead_filters,
     probes=((_ALIVE,), (_MAPS,), (_FAINT,), (np.zeros((2, 1, 1, 6)),)),
-    mistakes={
-        "living ones": (
-            lambda maps: int((maps > 0).any(axis=(0, 1, 2)).sum()),
-            "You count the filters that are alive. The dead ones are asked.",
-        ),
-        "share": (
-            lambda maps: dead_filters(maps) / maps.shape[3],
-            "This is the share of the filters that are dead; how many there are is asked.",
-        ),
-        "silent somewhere": (
-            lambda maps: int((maps == 0).any(axis=(0, 1, 2)).sum()),
-            "You count a filter as soon as it is 0 at a single place. Nearly every filter is silent somewhere, that "
-            "is what ReLU is for; a dead one is silent *everywhere*.",
-        ),
-        "silent in some image": (
-            lambda maps: int((maps.max(axis=(1, 2)) == 0).any(axis=0).sum()),
-            "You count a filter that is silent in one of the images. It may be made for another image: dead is who "
-            "fires in none of them.",
-        ),
-        "first image only": (
-            lambda maps: dead_filters(maps[:1]),
-            "You look at the first image only. A filter that is silent there may fire in the next.",
-        ),
-        "faint taken for dead": (
-            lambda maps: int((maps.mean(axis=(0, 1, 2)) < 0.01).sum()),
-            "You count faint filters, too. However little a filter fires, a gradient flows through it at that place; "
-            "only at exactly 0 everywhere is there none.",
-        ),
-        "zeros counted": (
-            lambda maps: int((maps == 0).sum()),
-            "You count zeros, place by place. A filter is one channel: first ask each channel whether it ever fires, "
-            "over images, rows and columns.",
-        ),
-        "images counted": (
-            lambda maps: int((maps.max(axis=(1, 2, 3)) == 0).sum()),
-            "You count images in which nothing fires. Take the largest value over images, rows and columns, and leave "
-            "the last axis, the channels.",
-        ),
-        "one an image": (
-            lambda maps: int((maps.max(axis=(1, 2)) == 0).sum()),
-            "You count each filter once for every image in which it is silent. Take the largest value over the "
-            "images, too, before you count.",
-        ),
+    wrong={
+        "living ones": lambda maps: int((maps > 0).any(axis=(0, 1, 2)).sum()),
+        "share": lambda maps: dead_filters(maps) / maps.shape[3],
+        "silent somewhere": lambda maps: int((maps == 0).any(axis=(0, 1, 2)).sum()),
+        "silent in some image": lambda maps: int((maps.max(axis=(1, 2)) == 0).any(axis=0).sum()),
+        "first image only": lambda maps: dead_filters(maps[:1]),
+        "faint taken for dead": lambda maps: int((maps.mean(axis=(0, 1, 2)) < 0.01).sum()),
+        "zeros counted": lambda maps: int((maps == 0).sum()),
+        "images counted": lambda maps: int((maps.max(axis=(1, 2, 3)) == 0).sum()),
+        "one an image": lambda maps: int((maps.max(axis=(1, 2)) == 0).sum()),
     },
+    said="""
+        living ones: You count the filters that are alive. The dead ones are asked.
+        share: This is the share of the filters that are dead; how many there are is asked.
+        silent somewhere: You count a filter as soon as it is 0 at a single place. Nearly every filter is silent
+            somewhere, that is what ReLU is for; a dead one is silent *everywhere*.
+        silent in some image: You count a filter that is silent in one of the images. It may be made for another image:
+            dead is who fires in none of them.
+        first image only: You look at the first image only. A filter that is silent there may fire in the next.
+        faint taken for dead: You count faint filters, too. However little a filter fires, a gradient flows through it
+            at that place; only at exactly 0 everywhere is there none.
+        zeros counted: You count zeros, place by place. A filter is one channel: first ask each channel whether it ever
+            fires, over images, rows and columns.
+        images counted: You count images in which nothing fires. Take the largest value over images, rows and columns,
+            and leave the last axis, the channels.
+        one an image: You count each filter once for every image in which it is silent. Take the largest value over the
+            images, too, before you count.
+    """,
     hints=(
         "Maps have shape (N, H, W, C), and a filter is one channel. Over which axes do you look before you can say "
         "that it never fires?",
@@ -189,49 +153,37 @@ BARRIER = FunctionExercise(
         (np.array([0.5, 0.25, 3.0, 0.5, 1.25, 2.5, 0.75]),),
         (np.array([4.0, 1.0, 0.5, 1.5, 3.0]),),
     ),
-    mistakes={
-        "highest point": (
-            np.max,
-            "This is the largest loss. The barrier is how far the path rises *above* the straight line between the "
-            "losses at its ends.",
+    wrong={
+        "highest point": np.max,
+        "above the lowest point": np.ptp,
+        "above the start": lambda losses: np.max(losses - losses[0]),
+        "above the higher end": lambda losses: np.max(losses) - max(losses[0], losses[-1]),
+        "above the mean of the ends": lambda losses: np.max(losses) - (losses[0] + losses[-1]) / 2,
+        "middle only": lambda losses: losses[len(losses) // 2] - (losses[0] + losses[-1]) / 2,
+        "line that does not reach the end": lambda losses: _barrier_of_shares(
+            losses, np.arange(len(losses)) / len(losses)
         ),
-        "above the lowest point": (
-            np.ptp,
-            "You measure from the lowest point of the path. Even a path that only falls would have a barrier then. "
-            "Measure from the straight line between the losses at the ends.",
-        ),
-        "above the start": (
-            lambda losses: np.max(losses - losses[0]),
-            "You measure from the loss at the start. The ends may lie at different heights; the line between them "
-            "rises or falls with the path.",
-        ),
-        "above the higher end": (
-            lambda losses: np.max(losses) - max(losses[0], losses[-1]),
-            "You measure from the higher end. A loss that is convex may come as high as the straight line between the "
-            "ends, at each place: measure from that line.",
-        ),
-        "above the mean of the ends": (
-            lambda losses: np.max(losses) - (losses[0] + losses[-1]) / 2,
-            "You measure from the mean of the two ends, everywhere. The straight line has that height in the middle "
-            "only: let it go from the loss at the start to the loss at the end.",
-        ),
-        "middle only": (
-            lambda losses: losses[len(losses) // 2] - (losses[0] + losses[-1]) / 2,
-            "You look at the middle of the path only. The highest rise may be elsewhere.",
-        ),
-        "line that does not reach the end": (
-            lambda losses: _barrier_of_shares(losses, np.arange(len(losses)) / len(losses)),
-            "Your straight line does not arrive at the last loss: with P points there are P − 1 steps.",
-        ),
-        "line turned round": (
-            lambda losses: _barrier_of_shares(losses, np.linspace(1, 0, len(losses))),
-            "Your straight line runs the wrong way: it begins at the last loss and ends at the first.",
-        ),
-        "absolute value": (
-            lambda losses: np.max(np.abs(losses - np.linspace(losses[0], losses[-1], len(losses)))),
-            "You take the absolute value, so that a valley counts as a barrier. Only what lies above the line counts.",
-        ),
+        "line turned round": lambda losses: _barrier_of_shares(losses, np.linspace(1, 0, len(losses))),
+        "absolute value": lambda losses: np.max(np.abs(losses - np.linspace(losses[0], losses[-1], len(losses)))),
     },
+    said="""
+        highest point: This is the largest loss. The barrier is how far the path rises *above* the straight line between
+            the losses at its ends.
+        above the lowest point: You measure from the lowest point of the path. Even a path that only falls would have a
+            barrier then. Measure from the straight line between the losses at the ends.
+        above the start: You measure from the loss at the start. The ends may lie at different heights; the line between
+            them rises or falls with the path.
+        above the higher end: You measure from the higher end. A loss that is convex may come as high as the straight
+            line between the ends, at each place: measure from that line.
+        above the mean of the ends: You measure from the mean of the two ends, everywhere. The straight line has that
+            height in the middle only: let it go from the loss at the start to the loss at the end.
+        middle only: You look at the middle of the path only. The highest rise may be elsewhere.
+        line that does not reach the end: Your straight line does not arrive at the last loss: with P points there are P
+            − 1 steps.
+        line turned round: Your straight line runs the wrong way: it begins at the last loss and ends at the first.
+        absolute value: You take the absolute value, so that a valley counts as a barrier. Only what lies above the line
+            counts.
+    """,
     hints=(
         "Draw losses 2, 1, 0: the path falls straight to its end. There is no barrier. And 0, 3, 0?",
         "At a share s of the way, the straight line is at `(1 - s) * losses[0] + s * losses[-1]`. What is s for the "
@@ -298,70 +250,53 @@ MERGE = FunctionExercise(
         (_EDGE, np.array([[1.0, 2, 0], [3, -1, 5], [0, 1, 1], [10, 5, -5]]), 3, 1),
         (_CORNER, np.array([[2.0], [1], [3]]), 0, 2),
     ),
-    mistakes={
-        "factor forgotten": (
-            lambda kernel, outgoing, first, second: _merged(outgoing, first, second, 1),
-            "You add the outgoing weights as they are (or times the filters' cosine, which is 1). The second filter's "
-            "map is a multiple of the first's: what is added has to be multiplied by the same factor.",
+    wrong={
+        "factor forgotten": lambda kernel, outgoing, first, second: _merged(outgoing, first, second, 1),
+        "factor upside down": lambda kernel, outgoing, first, second: _merged(
+            outgoing, first, second, _factor(kernel, second, first)
         ),
-        "factor upside down": (
-            lambda kernel, outgoing, first, second: _merged(outgoing, first, second, _factor(kernel, second, first)),
-            "Your factor is upside down. If the second filter is twice the first, it fed the next layer twice the "
-            "first's map: its outgoing weights count twice.",
+        "factor squared": lambda kernel, outgoing, first, second: _merged(
+            outgoing, first, second, _factor(kernel, first, second) ** 2
         ),
-        "factor squared": (
-            lambda kernel, outgoing, first, second: _merged(
-                outgoing, first, second, _factor(kernel, first, second) ** 2
-            ),
-            "You take the ratio of the squared lengths. A filter that is twice as long makes a map twice as large, "
-            "not four times.",
+        "factor from one weight": lambda kernel, outgoing, first, second: _merged(
+            outgoing, first, second, _ratio(kernel[0, 0, 0, second], kernel[0, 0, 0, first])
         ),
-        "factor from one weight": (
-            lambda kernel, outgoing, first, second: _merged(
-                outgoing, first, second, _ratio(kernel[0, 0, 0, second], kernel[0, 0, 0, first])
-            ),
-            "You read the factor off a single weight, and here that weight is 0. Compare the lengths of the whole "
-            "filters: `np.linalg.norm(kernel[..., first])`.",
+        "factor from the sum": lambda kernel, outgoing, first, second: _merged(
+            outgoing, first, second, _ratio(kernel[..., second].sum(), kernel[..., first].sum())
         ),
-        "factor from the sum": (
-            lambda kernel, outgoing, first, second: _merged(
-                outgoing, first, second, _ratio(kernel[..., second].sum(), kernel[..., first].sum())
-            ),
-            "You read the factor off the sums of the weights, and an edge detector's sum is 0. Compare the lengths of "
-            "the whole filters: `np.linalg.norm(kernel[..., first])`.",
+        "second dropped": lambda kernel, outgoing, first, second: np.delete(outgoing.astype(float), second, axis=0),
+        "mean of both": lambda kernel, outgoing, first, second: np.delete(
+            np.where(np.arange(len(outgoing))[:, None] == first, (outgoing[first] + outgoing[second]) / 2, outgoing),
+            second,
+            axis=0,
         ),
-        "second dropped": (
-            lambda kernel, outgoing, first, second: np.delete(outgoing.astype(float), second, axis=0),
-            "You only remove the second filter. The next layer misses what it contributed: the first filter has to "
-            "make up for it, through larger outgoing weights.",
-        ),
-        "mean of both": (
-            lambda kernel, outgoing, first, second: np.delete(
-                np.where(
-                    np.arange(len(outgoing))[:, None] == first, (outgoing[first] + outgoing[second]) / 2, outgoing
-                ),
-                second,
-                axis=0,
-            ),
-            "You take the mean of the two rows. The next layer *added* what both sent: the rows are added, the second "
-            "times the factor.",
-        ),
-        "second kept": (
-            _kept_both,
-            "The second filter's row is still there. It is gone from the layer, so the next layer has one row less.",
-        ),
-        "second set to zero": (
-            _second_silenced,
-            "You set the second filter's row to 0 and keep it. The outputs are right, but nothing is saved: delete "
-            "the row, `np.delete(outgoing, second, axis=0)`.",
-        ),
-        "first removed": (
-            lambda kernel, outgoing, first, second: np.delete(
-                _kept_both(kernel, outgoing, first, second), first, axis=0
-            ),
-            "You delete the row of the first filter, into which you have just added. The *second* filter goes.",
+        "second kept": _kept_both,
+        "second set to zero": _second_silenced,
+        "first removed": lambda kernel, outgoing, first, second: np.delete(
+            _kept_both(kernel, outgoing, first, second), first, axis=0
         ),
     },
+    said="""
+        factor forgotten: You add the outgoing weights as they are (or times the filters' cosine, which is 1). The
+            second filter's map is a multiple of the first's: what is added has to be multiplied by the same factor.
+        factor upside down: Your factor is upside down. If the second filter is twice the first, it fed the next layer
+            twice the first's map: its outgoing weights count twice.
+        factor squared: You take the ratio of the squared lengths. A filter that is twice as long makes a map twice as
+            large, not four times.
+        factor from one weight: You read the factor off a single weight, and here that weight is 0. Compare the lengths
+            of the whole filters: `np.linalg.norm(kernel[..., first])`.
+        factor from the sum: You read the factor off the sums of the weights, and an edge detector's sum is 0. Compare
+            the lengths of the whole filters: `np.linalg.norm(kernel[..., first])`.
+        second dropped: You only remove the second filter. The next layer misses what it contributed: the first filter
+            has to make up for it, through larger outgoing weights.
+        mean of both: You take the mean of the two rows. The next layer *added* what both sent: the rows are added, the
+            second times the factor.
+        second kept: The second filter's row is still there. It is gone from the layer, so the next layer has one row
+            less.
+        second set to zero: You set the second filter's row to 0 and keep it. The outputs are right, but nothing is
+            saved: delete the row, `np.delete(outgoing, second, axis=0)`.
+        first removed: You delete the row of the first filter, into which you have just added. The *second* filter goes.
+    """,
     hints=(
         "Let the second filter be s times the first. Then, behind a ReLU, its map is s times the first's. What did "
         "both together send to one output of the next layer, written with the first's map alone?",

@@ -44,58 +44,45 @@ COLUMNS = FunctionExercise(
         (WIDE, 1, 2),
         (TALL, 3, 1),
     ),
-    mistakes={
-        "stride ignored": (
-            lambda image, size, stride: columns(image, size, 1),
-            "These are the windows of stride 1, all of them. Keep every `stride`-th in both directions: a slice with "
-            "a step, `[::stride, ::stride]`, on the first two axes of the view.",
-        ),
+    wrong={
+        "stride ignored": lambda image, size, stride: columns(image, size, 1),
         "stride along one axis": (
             lambda image, size, stride: _from_windows(_all_windows(image, size)[::stride], size),
             lambda image, size, stride: _from_windows(_all_windows(image, size)[:, ::stride], size),
-            "Along one axis you step by `stride`, along the other by 1. Both take the step: `[::stride, ::stride]`.",
         ),
-        "every so many places": (
-            lambda image, size, stride: columns(image, size, 1)[::stride],
-            "You keep every `stride`-th row of the finished matrix. There the windows of all lines follow one "
-            "another, so that a line may begin with the wrong one, and no line is left out. Take the step before "
-            "`reshape`, on both axes.",
+        "every so many places": lambda image, size, stride: columns(image, size, 1)[::stride],
+        "dilation": _dilated,
+        "windows read column by column": lambda image, size, stride: _from_windows(
+            _all_windows(image, size)[::stride, ::stride].transpose(0, 1, 3, 2), size
         ),
-        "dilation": (
-            _dilated,
-            "The step is inside your windows: neighbouring weights meet pixels that lie apart. That is dilation. A "
-            "stride moves the *windows* apart: the step belongs to the view's first two axes, not to its last two.",
+        "places read column by column": lambda image, size, stride: _from_windows(
+            _all_windows(image, size)[::stride, ::stride].transpose(1, 0, 2, 3), size
         ),
-        "windows read column by column": (
-            lambda image, size, stride: _from_windows(
-                _all_windows(image, size)[::stride, ::stride].transpose(0, 1, 3, 2), size
-            ),
-            "Each row holds the right pixels, but column by column. Reading order is row by row, as `kernel.ravel()` "
-            "has the weights: do not transpose the last two axes.",
-        ),
-        "places read column by column": (
-            lambda image, size, stride: _from_windows(
-                _all_windows(image, size)[::stride, ::stride].transpose(1, 0, 2, 3), size
-            ),
-            "The rows of your matrix are right, and in the wrong order: the places run down the image first. The "
-            "output is read row by row, so the window to the right comes next.",
-        ),
-        "a row for each weight": (
-            lambda image, size, stride: columns(image, size, stride).T,
-            "Your matrix is transposed: a row for each weight, a column for each place. (Many programs have it so, "
-            "and it is where the name im2col comes from.) Here a window is a row.",
-        ),
-        "windows turned": (
-            lambda image, size, stride: columns(image, size, stride)[:, ::-1],
-            "Your windows are turned by 180°: each row runs backwards. That would be convolution; here nothing is "
-            "turned.",
-        ),
-        "windows not flattened": (
-            lambda image, size, stride: _all_windows(image, size)[::stride, ::stride],
-            "These are the right windows, still with four axes, (H', W', size, size). A matrix has two: `reshape(-1, "
-            "size * size)` makes each window a row.",
-        ),
+        "a row for each weight": lambda image, size, stride: columns(image, size, stride).T,
+        "windows turned": lambda image, size, stride: columns(image, size, stride)[:, ::-1],
+        "windows not flattened": lambda image, size, stride: _all_windows(image, size)[::stride, ::stride],
     },
+    said="""
+        stride ignored: These are the windows of stride 1, all of them. Keep every `stride`-th in both directions: a
+            slice with a step, `[::stride, ::stride]`, on the first two axes of the view.
+        stride along one axis: Along one axis you step by `stride`, along the other by 1. Both take the step:
+            `[::stride, ::stride]`.
+        every so many places: You keep every `stride`-th row of the finished matrix. There the windows of all lines
+            follow one another, so that a line may begin with the wrong one, and no line is left out. Take the step
+            before `reshape`, on both axes.
+        dilation: The step is inside your windows: neighbouring weights meet pixels that lie apart. That is dilation. A
+            stride moves the *windows* apart: the step belongs to the view's first two axes, not to its last two.
+        windows read column by column: Each row holds the right pixels, but column by column. Reading order is row by
+            row, as `kernel.ravel()` has the weights: do not transpose the last two axes.
+        places read column by column: The rows of your matrix are right, and in the wrong order: the places run down the
+            image first. The output is read row by row, so the window to the right comes next.
+        a row for each weight: Your matrix is transposed: a row for each weight, a column for each place. (Many programs
+            have it so, and it is where the name im2col comes from.) Here a window is a row.
+        windows turned: Your windows are turned by 180°: each row runs backwards. That would be convolution; here
+            nothing is turned.
+        windows not flattened: These are the right windows, still with four axes, (H', W', size, size). A matrix has
+            two: `reshape(-1, size * size)` makes each window a row.
+    """,
     hints=(
         "`sliding_window_view` gives shape (H', W', size, size): which place, then which pixel in the window. Which "
         "two axes does the stride concern?",
@@ -155,51 +142,39 @@ ADD_COLUMNS = FunctionExercise(
         (np.arange(40).reshape(10, 4)[::-1] / 4, 6, 3, 2),
         (np.array([[3], [1], [4], [1], [5], [9]]), 2, 3, 1),
     ),
-    mistakes={
-        "overwritten": (
-            lambda *given: _scattered(*given, _overwrite),
-            "Each window overwrites what an earlier one has given to the pixels that both saw. A pixel was copied "
-            "into several rows, and each copy had a part in the loss: `+=` in the place of `=`. (With an array of "
-            "indices even `+=` counts a repeated pixel once: `np.add.at`, or a loop.)",
+    wrong={
+        "overwritten": lambda *given: _scattered(*given, _overwrite),
+        "mean of the copies": lambda grad_columns, height, width, size: (
+            add_columns(grad_columns, height, width, size) / _copies(height, width, size)
         ),
-        "mean of the copies": (
-            lambda grad_columns, height, width, size: (
-                add_columns(grad_columns, height, width, size) / _copies(height, width, size)
-            ),
-            "You take the mean over a pixel's copies. When the pixel grows, all its copies grow at once, so their "
-            "gradients are added, not averaged.",
+        "windows transposed": lambda *given: _scattered(
+            *given, lambda pixels, window: np.add(pixels, window.T, out=pixels)
         ),
-        "windows transposed": (
-            lambda *given: _scattered(*given, lambda pixels, window: np.add(pixels, window.T, out=pixels)),
-            "Each window is laid down with rows and columns exchanged. The matrix holds a window row by row: "
-            "`reshape(size, size)` is enough.",
-        ),
-        "windows turned": (
-            lambda grad_columns, *sizes: add_columns(grad_columns[:, ::-1], *sizes),
-            "Each window is laid down turned by 180°. The way back of a copy goes to the pixel it was copied from: "
-            "nothing is turned here. (The turn in lesson 03 came from collecting what this exercise hands out.)",
-        ),
-        "places run down first": (
-            _places_down_first,
-            "You go down the image first, but the rows of the matrix follow the output row by row: after the window "
-            "at (0, 0) comes (0, 1).",
-        ),
-        "places in reverse": (
-            lambda grad_columns, *sizes: add_columns(grad_columns[::-1], *sizes),
-            "The windows are right, but the last row of the matrix lands in the first place. Count the places from "
-            "the upper left corner.",
-        ),
-        "all in the window's first pixel": (
-            _first_pixel_only,
-            "Everything that a window brings ends up in its upper left pixel. Each of its size² numbers goes to a "
-            "pixel of its own: `grad_image[row : row + size, column : column + size] += …`.",
-        ),
-        "squared": (
-            lambda *given: _scattered(*given, lambda pixels, window: np.add(pixels, window**2, out=pixels)),
-            "You add the squares of the gradients. Copying has the derivative 1: what came in for a copy goes on as "
-            "it is.",
-        ),
+        "windows turned": lambda grad_columns, *sizes: add_columns(grad_columns[:, ::-1], *sizes),
+        "places run down first": _places_down_first,
+        "places in reverse": lambda grad_columns, *sizes: add_columns(grad_columns[::-1], *sizes),
+        "all in the window's first pixel": _first_pixel_only,
+        "squared": lambda *given: _scattered(*given, lambda pixels, window: np.add(pixels, window**2, out=pixels)),
     },
+    said="""
+        overwritten: Each window overwrites what an earlier one has given to the pixels that both saw. A pixel was
+            copied into several rows, and each copy had a part in the loss: `+=` in the place of `=`. (With an array of
+            indices even `+=` counts a repeated pixel once: `np.add.at`, or a loop.)
+        mean of the copies: You take the mean over a pixel's copies. When the pixel grows, all its copies grow at once,
+            so their gradients are added, not averaged.
+        windows transposed: Each window is laid down with rows and columns exchanged. The matrix holds a window row by
+            row: `reshape(size, size)` is enough.
+        windows turned: Each window is laid down turned by 180°. The way back of a copy goes to the pixel it was copied
+            from: nothing is turned here. (The turn in lesson 03 came from collecting what this exercise hands out.)
+        places run down first: You go down the image first, but the rows of the matrix follow the output row by row:
+            after the window at (0, 0) comes (0, 1).
+        places in reverse: The windows are right, but the last row of the matrix lands in the first place. Count the
+            places from the upper left corner.
+        all in the window's first pixel: Everything that a window brings ends up in its upper left pixel. Each of its
+            size² numbers goes to a pixel of its own: `grad_image[row : row + size, column : column + size] += …`.
+        squared: You add the squares of the gradients. Copying has the derivative 1: what came in for a copy goes on as
+            it is.
+    """,
     hints=(
         "The pixel (0, 1) of a 2×3 image with 2×2 windows was copied into two rows of the matrix. In which columns? "
         "What does it get back?",
@@ -268,45 +243,33 @@ FULL_CONVOLUTION = FunctionExercise(
         (TALL, np.array([[2, 1], [-3, 4]])),
         (np.array([[4]]), np.array([[1, 2, 3]])),
     ),
-    mistakes={
-        "wrapped around": (
-            _circular,
-            "Your transforms have the size of `grad_output`. For the FFT what leaves on the right comes in on the "
-            "left, so your border is mixed up with the opposite one. Give both transforms the size of the *result*, "
-            "H' + KH - 1 by W' + KW - 1: they fill up with zeros.",
-        ),
-        "cross-correlated": (
-            _correlated,
-            "You cross-correlate: the kernel is turned by 180°. Asked is the convolution, and there the product of "
-            "the two spectra is all: turn nothing.",
-        ),
-        "conjugated": (
-            _conjugated,
-            "You take the complex conjugate of one spectrum, as the lesson did. That is cross-correlation, and "
-            "moreover it wraps around to negative positions. For the convolution, multiply the spectra as they are.",
-        ),
-        "a column lost": (
-            _even_width,
-            "Your result is one column short where its width is odd. `rfft2` keeps half of the spectrum, and `irfft2` "
-            "cannot know whether the width was even or odd: it takes it for even. Tell it: `np.fft.irfft2(product, "
-            "size)`.",
-        ),
-        "valid part only": (
-            _valid,
-            'This is the part where the kernel lies fully inside, "valid". The gradient of an image is as large as '
-            "the image was: keep all places where the two overlap at all.",
-        ),
-        "as large as the input": (
-            _same,
-            'Your result is as large as `grad_output` ("same"). The image had KH - 1 rows and KW - 1 columns more: '
-            "cut nothing off.",
-        ),
-        "one row and column too many": (
-            _sizes_added,
-            "You transform with H' + KH rows. The last row and column of your result are always 0: the first overlap "
-            "counts for both, so H' + KH - 1 are enough.",
-        ),
+    wrong={
+        "wrapped around": _circular,
+        "cross-correlated": _correlated,
+        "conjugated": _conjugated,
+        "a column lost": _even_width,
+        "valid part only": _valid,
+        "as large as the input": _same,
+        "one row and column too many": _sizes_added,
     },
+    said="""
+        wrapped around: Your transforms have the size of `grad_output`. For the FFT what leaves on the right comes in on
+            the left, so your border is mixed up with the opposite one. Give both transforms the size of the *result*,
+            H' + KH - 1 by W' + KW - 1: they fill up with zeros.
+        cross-correlated: You cross-correlate: the kernel is turned by 180°. Asked is the convolution, and there the
+            product of the two spectra is all: turn nothing.
+        conjugated: You take the complex conjugate of one spectrum, as the lesson did. That is cross-correlation, and
+            moreover it wraps around to negative positions. For the convolution, multiply the spectra as they are.
+        a column lost: Your result is one column short where its width is odd. `rfft2` keeps half of the spectrum, and
+            `irfft2` cannot know whether the width was even or odd: it takes it for even. Tell it:
+            `np.fft.irfft2(product, size)`.
+        valid part only: This is the part where the kernel lies fully inside, "valid". The gradient of an image is as
+            large as the image was: keep all places where the two overlap at all.
+        as large as the input: Your result is as large as `grad_output` ("same"). The image had KH - 1 rows and KW - 1
+            columns more: cut nothing off.
+        one row and column too many: You transform with H' + KH rows. The last row and column of your result are always
+            0: the first overlap counts for both, so H' + KH - 1 are enough.
+    """,
     hints=(
         "How large is the result, and how large have the spectra to be, so that nothing of it wraps around?",
         "`np.fft.rfft2(array, size)` fills the array up with zeros before it transforms. Both spectra need the same "
@@ -363,54 +326,40 @@ MIDDLE_PRODUCTS = FunctionExercise(
         (np.array([5, -2, 7, 1]) / 4, np.array([2, -1, 5])),
         (np.array([1, 0, 1, 0]), np.array([1, -1, 1])),
     ),
-    mistakes={
-        "halves forgotten": (
-            _scaled(2, 2),
-            "Both are twice too large: y0 - m1 = m2 + m3 and y1 + m4 = m2 - m3, so m2 is *half* the sum of these two, "
-            "and m3 half the difference.",
+    wrong={
+        "halves forgotten": _scaled(2, 2),
+        "sign of m3": _scaled(1, -1),
+        "exchanged": lambda pixels, weights: middle_products(pixels, weights)[::-1],
+        "the outputs": _outputs,
+        "m1 and m4": lambda pixels, weights: np.array(
+            [(pixels[0] - pixels[2]) * weights[0], (pixels[1] - pixels[3]) * weights[2]]
         ),
-        "sign of m3": (
-            _scaled(1, -1),
-            "m3 has the wrong sign. m2 + m3 is y0 - m1, and m2 - m3 is y1 + m4; so m3 is half of the first minus the "
-            "second, and d2 counts positive in it.",
-        ),
-        "exchanged": (
-            lambda pixels, weights: middle_products(pixels, weights)[::-1],
-            "You return m3 first. In the order asked, m2 is the one that has a plus in both outputs.",
-        ),
-        "the outputs": (
-            _outputs,
-            "These are the outputs y0 and y1, with all their six products. Asked are m2 and m3, the two products that "
-            "both outputs share.",
-        ),
-        "m1 and m4": (
-            lambda pixels, weights: np.array(
-                [(pixels[0] - pixels[2]) * weights[0], (pixels[1] - pixels[3]) * weights[2]]
-            ),
-            "These are m1 and m4, which are given. m2 and m3 are what is left of the outputs when these are taken out.",
-        ),
-        "middle weight with the same sign": (
-            _same_signs,
-            "m2 is right. In m3 the middle weight is subtracted: (d2 - d1)(g0 - g1 + g2) / 2. Multiply it out, and "
-            "see what m2 + m3 leaves of d1·g0.",
-        ),
-        "pixels added in both": (
-            _pixels_added,
-            "m2 is right. In m3 the pixels are subtracted, d2 - d1: otherwise m2 - m3 could not give d1 and d2 "
-            "different weights.",
-        ),
-        "outer pixels": (
-            _outer_pixels,
-            "You use d0 and d3. Those are used up: y0 - m1 holds no d0 any more, and y1 + m4 no d3. Multiply both "
-            "out; only d1 and d2 are left.",
-        ),
-        "sum and difference": (
-            lambda pixels, weights: np.array(
-                [sum(middle_products(pixels, weights)), np.subtract(*middle_products(pixels, weights))]
-            ),
-            "These are m2 + m3 and m2 - m3. One step is missing: half of their sum is m2, half of their difference m3.",
+        "middle weight with the same sign": _same_signs,
+        "pixels added in both": _pixels_added,
+        "outer pixels": _outer_pixels,
+        "sum and difference": lambda pixels, weights: np.array(
+            [sum(middle_products(pixels, weights)), np.subtract(*middle_products(pixels, weights))]
         ),
     },
+    said="""
+        halves forgotten: Both are twice too large: y0 - m1 = m2 + m3 and y1 + m4 = m2 - m3, so m2 is *half* the sum of
+            these two, and m3 half the difference.
+        sign of m3: m3 has the wrong sign. m2 + m3 is y0 - m1, and m2 - m3 is y1 + m4; so m3 is half of the first minus
+            the second, and d2 counts positive in it.
+        exchanged: You return m3 first. In the order asked, m2 is the one that has a plus in both outputs.
+        the outputs: These are the outputs y0 and y1, with all their six products. Asked are m2 and m3, the two products
+            that both outputs share.
+        m1 and m4: These are m1 and m4, which are given. m2 and m3 are what is left of the outputs when these are taken
+            out.
+        middle weight with the same sign: m2 is right. In m3 the middle weight is subtracted: (d2 - d1)(g0 - g1 + g2) /
+            2. Multiply it out, and see what m2 + m3 leaves of d1·g0.
+        pixels added in both: m2 is right. In m3 the pixels are subtracted, d2 - d1: otherwise m2 - m3 could not give d1
+            and d2 different weights.
+        outer pixels: You use d0 and d3. Those are used up: y0 - m1 holds no d0 any more, and y1 + m4 no d3. Multiply
+            both out; only d1 and d2 are left.
+        sum and difference: These are m2 + m3 and m2 - m3. One step is missing: half of their sum is m2, half of their
+            difference m3.
+    """,
     hints=(
         "Two equations, two unknowns: y0 - m1 = m2 + m3 and y1 + m4 = m2 - m3. Multiply out what stands on the left.",
         "On the left, d0 and d3 cancel: y0 - m1 = d1·g1 + d2·(g0 + g2), and y1 + m4 = d1·(g0 + g2) + d2·g1.",

@@ -34,34 +34,27 @@ DENSE_FROM_CHANNELS_FIRST = FunctionExercise(
         (_rng.integers(-9, 10, (3, 16)), (1, 1, 16)),
         (_rng.integers(-9, 10, (4, 18)), (3, 3, 2)),
     ),
-    mistakes={
-        "transposed only": (
-            lambda weights, map_shape: weights.T,
-            "You turn (outputs, inputs) into (inputs, outputs), but the inputs still stand in the other library's "
-            "order, channel by channel. Here Flatten goes pixel by pixel, all channels of a pixel together.",
+    wrong={
+        "transposed only": lambda weights, map_shape: weights.T,
+        "reshaped only": lambda weights, map_shape: weights.reshape(-1, len(weights)),
+        "the other way round": lambda weights, map_shape: (
+            weights.reshape(len(weights), *map_shape).transpose(3, 1, 2, 0).reshape(-1, len(weights))
         ),
-        "reshaped only": (
-            lambda weights, map_shape: weights.reshape(-1, len(weights)),
-            "You reshape. The number of entries is right, so NumPy does not complain, but a reshape moves no axis: "
-            "every number keeps its place in memory. Axes change places with `transpose`.",
-        ),
-        "the other way round": (
-            lambda weights, map_shape: (
-                weights.reshape(len(weights), *map_shape).transpose(3, 1, 2, 0).reshape(-1, len(weights))
-            ),
-            "You go the other way: from (height, width, channels) to channels first. The other library flattened "
-            "(channels, height, width): reshape to that, then move the channels to the end.",
-        ),
-        "rows and columns swapped": (
-            _axes((3, 2, 1, 0)),
-            "Rows and columns have changed places. After the reshape the axes are (outputs, channels, height, width), "
-            "numbers 0 to 3, and (height, width, channels, outputs) is wanted.",
-        ),
-        "outputs first kept": (
-            lambda weights, map_shape: dense_from_channels_first(weights, map_shape).T,
-            "The order of the inputs is right, but the result is (outputs, inputs). Keras wants (inputs, outputs).",
-        ),
+        "rows and columns swapped": _axes((3, 2, 1, 0)),
+        "outputs first kept": lambda weights, map_shape: dense_from_channels_first(weights, map_shape).T,
     },
+    said="""
+        transposed only: You turn (outputs, inputs) into (inputs, outputs), but the inputs still stand in the other
+            library's order, channel by channel. Here Flatten goes pixel by pixel, all channels of a pixel together.
+        reshaped only: You reshape. The number of entries is right, so NumPy does not complain, but a reshape moves no
+            axis: every number keeps its place in memory. Axes change places with `transpose`.
+        the other way round: You go the other way: from (height, width, channels) to channels first. The other library
+            flattened (channels, height, width): reshape to that, then move the channels to the end.
+        rows and columns swapped: Rows and columns have changed places. After the reshape the axes are (outputs,
+            channels, height, width), numbers 0 to 3, and (height, width, channels, outputs) is wanted.
+        outputs first kept: The order of the inputs is right, but the result is (outputs, inputs). Keras wants (inputs,
+            outputs).
+    """,
     hints=(
         "Give the flat inputs their three axes back: the other library had (channels, height, width).",
         "`weights.reshape(outputs, channels, height, width)` has axes 0 to 3. Which order of these four is (height, "
@@ -107,43 +100,33 @@ SKIP_BACKWARD = FunctionExercise(
             np.zeros((3, 3)),
         ),
     ),
-    mistakes={
-        "skip forgotten": (
-            lambda grad_output, x, weights: skip_backward(grad_output, x, weights) - grad_output,
-            "That is the gradient through the layer alone. `x` reaches the output on a second path, around the layer, "
-            "and what comes back along it, grad_output itself, is added.",
+    wrong={
+        "skip forgotten": lambda grad_output, x, weights: skip_backward(grad_output, x, weights) - grad_output,
+        "layer forgotten": lambda grad_output, x, weights: grad_output.astype(float),
+        "ReLU forgotten": lambda grad_output, x, weights: grad_output @ weights.T + grad_output,
+        "ReLU on the sum": lambda grad_output, x, weights: (
+            np.where(x @ weights + x > 0, grad_output, 0) @ weights.T + np.where(x @ weights + x > 0, grad_output, 0)
         ),
-        "layer forgotten": (
-            lambda grad_output, x, weights: grad_output.astype(float),
-            "That is the gradient around the layer alone. What goes through the layer comes back, too.",
+        "ReLU of x": lambda grad_output, x, weights: np.where(x > 0, grad_output, 0) @ weights.T + grad_output,
+        "weights not transposed": lambda grad_output, x, weights: (
+            np.where(x @ weights > 0, grad_output, 0) @ weights + grad_output
         ),
-        "ReLU forgotten": (
-            lambda grad_output, x, weights: grad_output @ weights.T + grad_output,
-            "You let the gradient through the ReLU everywhere. It passes only where `x @ weights` was positive.",
-        ),
-        "ReLU on the sum": (
-            lambda grad_output, x, weights: (
-                np.where(x @ weights + x > 0, grad_output, 0) @ weights.T
-                + np.where(x @ weights + x > 0, grad_output, 0)
-            ),
-            "You take the ReLU after the sum. Here it stands inside: relu(x @ weights) + x, so that the path around "
-            "the layer stays open.",
-        ),
-        "ReLU of x": (
-            lambda grad_output, x, weights: np.where(x > 0, grad_output, 0) @ weights.T + grad_output,
-            "Your ReLU opens where `x` is positive. It sees `x @ weights`, not `x`.",
-        ),
-        "weights not transposed": (
-            lambda grad_output, x, weights: np.where(x @ weights > 0, grad_output, 0) @ weights + grad_output,
-            "Going back through `x @ weights` takes the transposed weights: each input gets from each output what it "
-            "sent there.",
-        ),
-        "ReLU on the way around, too": (
-            _masked_everywhere(lambda x, weights: x @ weights),
-            "You also close the path around the layer where the ReLU is shut. That path has no ReLU: all of "
-            "grad_output comes back along it.",
-        ),
+        "ReLU on the way around, too": _masked_everywhere(lambda x, weights: x @ weights),
     },
+    said="""
+        skip forgotten: That is the gradient through the layer alone. `x` reaches the output on a second path, around
+            the layer, and what comes back along it, grad_output itself, is added.
+        layer forgotten: That is the gradient around the layer alone. What goes through the layer comes back, too.
+        ReLU forgotten: You let the gradient through the ReLU everywhere. It passes only where `x @ weights` was
+            positive.
+        ReLU on the sum: You take the ReLU after the sum. Here it stands inside: relu(x @ weights) + x, so that the path
+            around the layer stays open.
+        ReLU of x: Your ReLU opens where `x` is positive. It sees `x @ weights`, not `x`.
+        weights not transposed: Going back through `x @ weights` takes the transposed weights: each input gets from each
+            output what it sent there.
+        ReLU on the way around, too: You also close the path around the layer where the ReLU is shut. That path has no
+            ReLU: all of grad_output comes back along it.
+    """,
     hints=(
         "Two paths lead from x to the output. Write down the gradient that comes back along each, then add.",
         "Around the layer it is grad_output. Through the layer: first the ReLU (where was `x @ weights` positive?), "
@@ -189,57 +172,45 @@ FROZEN_STEP = FunctionExercise(
         (_KERNEL, _GRAD, np.zeros(_KERNEL.shape), np.array([False, False, False]), 0.1, 0.9),
         (_KERNEL, -_GRAD, np.ones(_KERNEL.shape), np.array([True, True, True]), 1.0, 0.9),
     ),
-    mistakes={
-        "velocity still moves them": (
-            _masked("gradient"),
-            "Frozen filters still move: their gradient is masked, but the velocity from earlier steps carries them "
-            "on. (Keras's optimisers never see a frozen layer's weights at all.) Mask the step, not the gradient.",
+    wrong={
+        "velocity still moves them": _masked("gradient"),
+        "gradient still moves them": _masked("velocity"),
+        "frozen set to zero": _masked("kernel"),
+        "mask upside down": _masked("opposite"),
+        "mask ignored": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
+            kernel - rate * (momentum * velocity + grad_kernel)
         ),
-        "gradient still moves them": (
-            _masked("velocity"),
-            "Frozen filters still move: the old velocity is masked, the new gradient is not. Mask their sum, the step.",
+        "rate on the gradient only": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
+            kernel - (momentum * velocity + rate * grad_kernel) * ~frozen
         ),
-        "frozen set to zero": (
-            _masked("kernel"),
-            "You multiply the kernel by the mask, so frozen filters become zero. They shall stay what they are: mask "
-            "the step that is subtracted.",
+        "gradient times 1 - momentum": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
+            kernel - rate * (momentum * velocity + (1 - momentum) * grad_kernel) * ~frozen
         ),
-        "mask upside down": (
-            _masked("opposite"),
-            "You move the frozen filters and freeze the others. `frozen` is True where nothing may move: `~frozen` is "
-            "its opposite.",
+        "no momentum": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
+            kernel - rate * grad_kernel * ~frozen
         ),
-        "mask ignored": (
-            lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-                kernel - rate * (momentum * velocity + grad_kernel)
-            ),
-            "Every filter moves: `frozen` is not used yet.",
-        ),
-        "rate on the gradient only": (
-            lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-                kernel - (momentum * velocity + rate * grad_kernel) * ~frozen
-            ),
-            "You multiply the gradient by the rate, and not the velocity. (In Keras the velocity holds the rate "
-            "already.) Here the step is rate · (momentum · velocity + gradient).",
-        ),
-        "gradient times 1 - momentum": (
-            lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-                kernel - rate * (momentum * velocity + (1 - momentum) * grad_kernel) * ~frozen
-            ),
-            "You multiply the gradient by 1 − momentum, as Adam does for a mean of gradients. Here they are added up: "
-            "rate · (momentum · velocity + gradient).",
-        ),
-        "no momentum": (
-            lambda kernel, grad_kernel, velocity, frozen, rate, momentum: kernel - rate * grad_kernel * ~frozen,
-            "The velocity is missing: the step is rate · (momentum · velocity + gradient).",
-        ),
-        "uphill": (
-            lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-                kernel + rate * (momentum * velocity + grad_kernel) * ~frozen
-            ),
-            "You climb: the gradient points uphill, so the step is subtracted.",
+        "uphill": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
+            kernel + rate * (momentum * velocity + grad_kernel) * ~frozen
         ),
     },
+    said="""
+        velocity still moves them: Frozen filters still move: their gradient is masked, but the velocity from earlier
+            steps carries them on. (Keras's optimisers never see a frozen layer's weights at all.) Mask the step, not
+            the gradient.
+        gradient still moves them: Frozen filters still move: the old velocity is masked, the new gradient is not. Mask
+            their sum, the step.
+        frozen set to zero: You multiply the kernel by the mask, so frozen filters become zero. They shall stay what
+            they are: mask the step that is subtracted.
+        mask upside down: You move the frozen filters and freeze the others. `frozen` is True where nothing may move:
+            `~frozen` is its opposite.
+        mask ignored: Every filter moves: `frozen` is not used yet.
+        rate on the gradient only: You multiply the gradient by the rate, and not the velocity. (In Keras the velocity
+            holds the rate already.) Here the step is rate · (momentum · velocity + gradient).
+        gradient times 1 - momentum: You multiply the gradient by 1 − momentum, as Adam does for a mean of gradients.
+            Here they are added up: rate · (momentum · velocity + gradient).
+        no momentum: The velocity is missing: the step is rate · (momentum · velocity + gradient).
+        uphill: You climb: the gradient points uphill, so the step is subtracted.
+    """,
     hints=(
         "First write the step as if nothing were frozen: rate · (momentum · velocity + grad_kernel). Then: what may "
         "not be subtracted?",

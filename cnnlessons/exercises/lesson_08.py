@@ -39,40 +39,28 @@ EDGE_ORIENTATION = FunctionExercise(
         (-_STEEP,),
         (_BRIGHT,),
     ),
-    mistakes={
-        "direction of growth": (
-            _orientation(turn=0),
-            "This is the direction in which the weights grow. The edge runs across it: 90° further.",
-        ),
-        "clockwise": (
-            _orientation(sign=1),
-            "Your angle grows clockwise: rows count downwards, so a positive moment over rows points down the screen. "
-            "An edge like / is 45 here, and \\ is 135.",
-        ),
-        "full turn": (
-            _orientation(period=360),
-            "Your angle goes up to 360. Half a turn brings an edge onto itself, so its orientation ends at 180.",
-        ),
-        "from the corner": (
-            _orientation(middle=False),
-            "You count places from the upper left corner. If the weights do not sum to zero, that adds their sum to "
-            "both moments: count from the middle, such as −1, 0, 1.",
-        ),
-        "rows and columns swapped": (
-            _orientation(swapped=True),
-            "Rows and columns have changed places: `arctan2(down, right)` is the angle of the direction, from the "
-            "horizontal.",
-        ),
-        "radians": (
-            lambda kernel: np.radians(edge_orientation(kernel)),
-            "This is in radians. Degrees are asked: `np.degrees`.",
-        ),
-        "signs lost": (
-            _orientation(absolute=True),
-            "You take the absolute weights, so that dark and bright pull the same way. It is the sign that says which "
-            "side is bright.",
-        ),
+    wrong={
+        "direction of growth": _orientation(turn=0),
+        "clockwise": _orientation(sign=1),
+        "full turn": _orientation(period=360),
+        "from the corner": _orientation(middle=False),
+        "rows and columns swapped": _orientation(swapped=True),
+        "radians": lambda kernel: np.radians(edge_orientation(kernel)),
+        "signs lost": _orientation(absolute=True),
     },
+    said="""
+        direction of growth: This is the direction in which the weights grow. The edge runs across it: 90° further.
+        clockwise: Your angle grows clockwise: rows count downwards, so a positive moment over rows points down the
+            screen. An edge like / is 45 here, and \\ is 135.
+        full turn: Your angle goes up to 360. Half a turn brings an edge onto itself, so its orientation ends at 180.
+        from the corner: You count places from the upper left corner. If the weights do not sum to zero, that adds their
+            sum to both moments: count from the middle, such as −1, 0, 1.
+        rows and columns swapped: Rows and columns have changed places: `arctan2(down, right)` is the angle of the
+            direction, from the horizontal.
+        radians: This is in radians. Degrees are asked: `np.degrees`.
+        signs lost: You take the absolute weights, so that dark and bright pull the same way. It is the sign that says
+            which side is bright.
+    """,
     hints=(
         "Places over columns are −1, 0, 1 for three columns: `np.arange(width) - (width - 1) / 2`. The moment is the "
         "sum of weight times place.",
@@ -104,36 +92,26 @@ BALANCED = FunctionExercise(
         (np.array([[1.0, -2, 0.5]]), np.array([[0.5, 1, 0.5]])),
         (np.array([[-1.0, 0, 1]]), np.array([[0.5, 1, 0.5]])),
     ),
-    mistakes={
-        "mean taken off": (
-            lambda kernel, window: kernel - kernel.mean(),
-            "You take the mean off every weight. The sum is zero then, but the border, where the window has nearly "
-            "nothing, gets as much as the middle.",
-        ),
-        "sum times window": (
-            lambda kernel, window: kernel - window * kernel.sum(),
-            "You take off the window times the kernel's sum. The window's own weights do not sum to 1, so the result "
-            "does not sum to zero: divide by the window's sum.",
-        ),
-        "mean times window": (
-            lambda kernel, window: kernel - window * kernel.mean(),
-            "You take off the window times the kernel's mean. What has to vanish is the sum: how much of the window "
-            "has the same sum as the kernel?",
-        ),
-        "multiplied": (
-            lambda kernel, window: (kernel - kernel.sum() / window.sum()) * window,
-            "You multiply by the window once more. The kernel has its window already: subtract a multiple of it.",
-        ),
-        "window added": (
-            lambda kernel, window: kernel + window * (kernel.sum() / window.sum()),
-            "You add the window, so that the sum doubles. It has to be subtracted.",
-        ),
-        "least squares": (
-            lambda kernel, window: kernel - window * ((kernel * window).sum() / (window * window).sum()),
-            "You take off the window's best fit, so the result is at right angles to the window. It should sum to "
-            "zero, and that is another condition.",
-        ),
+    wrong={
+        "mean taken off": lambda kernel, window: kernel - kernel.mean(),
+        "sum times window": lambda kernel, window: kernel - window * kernel.sum(),
+        "mean times window": lambda kernel, window: kernel - window * kernel.mean(),
+        "multiplied": lambda kernel, window: (kernel - kernel.sum() / window.sum()) * window,
+        "window added": lambda kernel, window: kernel + window * (kernel.sum() / window.sum()),
+        "least squares": lambda kernel, window: kernel - window * ((kernel * window).sum() / (window * window).sum()),
     },
+    said="""
+        mean taken off: You take the mean off every weight. The sum is zero then, but the border, where the window has
+            nearly nothing, gets as much as the middle.
+        sum times window: You take off the window times the kernel's sum. The window's own weights do not sum to 1, so
+            the result does not sum to zero: divide by the window's sum.
+        mean times window: You take off the window times the kernel's mean. What has to vanish is the sum: how much of
+            the window has the same sum as the kernel?
+        multiplied: You multiply by the window once more. The kernel has its window already: subtract a multiple of it.
+        window added: You add the window, so that the sum doubles. It has to be subtracted.
+        least squares: You take off the window's best fit, so the result is at right angles to the window. It should sum
+            to zero, and that is another condition.
+    """,
     hints=(
         "The result is kernel − amount · window. Which sum must it have?",
         "kernel.sum() − amount · window.sum() = 0.",
@@ -164,40 +142,28 @@ GREY_SHARE = FunctionExercise(
         (_rng.integers(-3, 4, (3, 2, 3)).astype(float),),
         (_rng.integers(-3, 4, (2, 2, 4)).astype(float),),
     ),
-    mistakes={
-        "grey too long": (
-            lambda kernel: (kernel.sum(axis=2) ** 2).sum() / (kernel**2).sum(),
-            "Your grey is (1, 1, 1), whose length is √3, so three equal channels give 3. Divide by that length before "
-            "squaring.",
-        ),
-        "grey too short": (
-            lambda kernel: (kernel.mean(axis=2) ** 2).sum() / (kernel**2).sum(),
-            "You take the mean over the channels, so three equal channels give 1/3. A direction has length 1: divide "
-            "the sum by √3, not by 3.",
-        ),
-        "length of three channels": (
-            lambda kernel: (kernel.sum(axis=2) ** 2).sum() / (3 * (kernel**2).sum()),
-            "You divide by 3, whatever the number of channels. Here is a filter with four.",
-        ),
-        "what is left": (
-            lambda kernel: 1 - grey_share(kernel),
-            "That is the share that is not grey.",
-        ),
-        "leading colour only": (
-            lambda kernel: _grey_of_leading(kernel),
-            "That is how grey the leading colour is. A filter has more than one pattern, and each may be partly grey: "
-            "project all of its weights.",
-        ),
-        "summed over places first": (
-            lambda kernel: kernel.sum() ** 2 / (kernel.shape[2] * (kernel**2).sum()),
-            "You add over all places before squaring, so an edge, whose weights sum to zero, has no grey at all. "
-            "Square place by place, then add.",
-        ),
-        "root of the share": (
-            lambda kernel: np.sqrt(grey_share(kernel)),
-            "That is the root of the share, a cosine. Energy is the sum of squares.",
-        ),
+    wrong={
+        "grey too long": lambda kernel: (kernel.sum(axis=2) ** 2).sum() / (kernel**2).sum(),
+        "grey too short": lambda kernel: (kernel.mean(axis=2) ** 2).sum() / (kernel**2).sum(),
+        "length of three channels": lambda kernel: (kernel.sum(axis=2) ** 2).sum() / (3 * (kernel**2).sum()),
+        "what is left": lambda kernel: 1 - grey_share(kernel),
+        "leading colour only": lambda kernel: _grey_of_leading(kernel),
+        "summed over places first": lambda kernel: kernel.sum() ** 2 / (kernel.shape[2] * (kernel**2).sum()),
+        "root of the share": lambda kernel: np.sqrt(grey_share(kernel)),
     },
+    said="""
+        grey too long: Your grey is (1, 1, 1), whose length is √3, so three equal channels give 3. Divide by that length
+            before squaring.
+        grey too short: You take the mean over the channels, so three equal channels give 1/3. A direction has length 1:
+            divide the sum by √3, not by 3.
+        length of three channels: You divide by 3, whatever the number of channels. Here is a filter with four.
+        what is left: That is the share that is not grey.
+        leading colour only: That is how grey the leading colour is. A filter has more than one pattern, and each may be
+            partly grey: project all of its weights.
+        summed over places first: You add over all places before squaring, so an edge, whose weights sum to zero, has no
+            grey at all. Square place by place, then add.
+        root of the share: That is the root of the share, a cosine. Energy is the sum of squares.
+    """,
     hints=(
         "At every place there are as many weights as channels. How much of them points along (1, 1, 1)?",
         "A vector's part along a direction of length 1 is the sum of their products. Grey of length 1 is (1, 1, 1) / "

@@ -39,39 +39,29 @@ SIGN_FLIPS = FunctionExercise(
         (np.array([-5.0, -1.0, 2.0, -3.0]),),
         (np.array([1.0, 6.0, -1.0, -2.0]),),
     ),
-    mistakes={
-        "one side only": (
-            _share(lambda sums, found: sums >= found - 1e-9),
-            "You count the means that are as large as the one found. As far from zero on the other side counts, too: "
-            "compare absolute values.",
-        ),
-        "strictly further": (
-            _share(lambda sums, found: np.abs(sums) > abs(found) + 1e-9),
-            "You leave out the ways that are exactly as far from zero. What was found is one of them, so the share "
-            "can never be 0.",
-        ),
-        "the other ones": (
-            _share(lambda sums, found: np.abs(sums) < abs(found) - 1e-9),
-            "That is the share of means that are nearer to zero. The question is how many are as far, or further.",
-        ),
-        "half of it": (
-            lambda differences: sign_flips(differences) / 2,
-            "That is half of it. Both signs of a mean count, the positive and the negative one.",
-        ),
-        "a count": (
-            lambda differences: sign_flips(differences) * 2 ** len(differences),
-            "That is how many ways there are. Divide by all 2ⁿ of them.",
-        ),
-        "signs without sizes": (
-            _only_signs,
-            "You count signs and forget the sizes. Two large differences can outweigh three small ones: it is the "
-            "mean that is compared.",
-        ),
-        "only all of one sign": (
-            lambda differences: 2 / 2 ** len(differences),
-            "That is how likely all signs agree. Here they need not: count every way with a mean as far from zero.",
-        ),
+    wrong={
+        "one side only": _share(lambda sums, found: sums >= found - 1e-9),
+        "strictly further": _share(lambda sums, found: np.abs(sums) > abs(found) + 1e-9),
+        "the other ones": _share(lambda sums, found: np.abs(sums) < abs(found) - 1e-9),
+        "half of it": lambda differences: sign_flips(differences) / 2,
+        "a count": lambda differences: sign_flips(differences) * 2 ** len(differences),
+        "signs without sizes": _only_signs,
+        "only all of one sign": lambda differences: 2 / 2 ** len(differences),
     },
+    said="""
+        one side only: You count the means that are as large as the one found. As far from zero on the other side
+            counts, too: compare absolute values.
+        strictly further: You leave out the ways that are exactly as far from zero. What was found is one of them, so
+            the share can never be 0.
+        the other ones: That is the share of means that are nearer to zero. The question is how many are as far, or
+            further.
+        half of it: That is half of it. Both signs of a mean count, the positive and the negative one.
+        a count: That is how many ways there are. Divide by all 2ⁿ of them.
+        signs without sizes: You count signs and forget the sizes. Two large differences can outweigh three small ones:
+            it is the mean that is compared.
+        only all of one sign: That is how likely all signs agree. Here they need not: count every way with a mean as far
+            from zero.
+    """,
     hints=(
         "`np.meshgrid(*[[-1, 1]] * n)` or `itertools.product([-1, 1], repeat=n)` gives all ways to set n signs.",
         "The mean is as far from zero as another if the sum is. Which of the 2ⁿ sums have an absolute value at least "
@@ -116,34 +106,25 @@ FOLDED = FunctionExercise(
         (_rng.integers(-9, 10, (2, 3, 4)), _rng.integers(-9, 10, (8, 3))),
         (_rng.integers(-9, 10, (3, 3, 3)), _rng.integers(-9, 10, (9, 3))),
     ),
-    mistakes={
-        "filter by filter": (
-            _other_order,
-            "You read the maps filter by filter: the first filter of red, green and blue, then the second. They come "
-            "channel by channel.",
-        ),
-        "everything with everything": (
-            _summed_first,
-            "You add up the filters and the weights each by themselves, then multiply. Each weight belongs to one "
-            "filter of the bank: multiply first.",
-        ),
-        "all channels alike": (
-            _same_for_all_channels,
-            "You have added up the channels. Each channel of the kernel gets what is mixed from *its* maps.",
-        ),
-        "flipped": (
-            lambda bank, mixing: folded(bank, mixing)[::-1, ::-1],
-            "The kernel is turned by 180°. A layer cross-correlates; nothing is flipped.",
-        ),
-        "rows and columns swapped": (
-            lambda bank, mixing: folded(bank.transpose(1, 0, 2), mixing),
-            "Rows and columns are swapped. The bank is (KH, KW, n).",
-        ),
-        "filters before channels": (
-            lambda bank, mixing: folded(bank, mixing).swapaxes(2, 3),
-            "The numbers are right and the last two axes swapped: a kernel is (KH, KW, C, filters).",
-        ),
+    wrong={
+        "filter by filter": _other_order,
+        "everything with everything": _summed_first,
+        "all channels alike": _same_for_all_channels,
+        "flipped": lambda bank, mixing: folded(bank, mixing)[::-1, ::-1],
+        "rows and columns swapped": lambda bank, mixing: folded(bank.transpose(1, 0, 2), mixing),
+        "filters before channels": lambda bank, mixing: folded(bank, mixing).swapaxes(2, 3),
     },
+    said="""
+        filter by filter: You read the maps filter by filter: the first filter of red, green and blue, then the second.
+            They come channel by channel.
+        everything with everything: You add up the filters and the weights each by themselves, then multiply. Each
+            weight belongs to one filter of the bank: multiply first.
+        all channels alike: You have added up the channels. Each channel of the kernel gets what is mixed from *its*
+            maps.
+        flipped: The kernel is turned by 180°. A layer cross-correlates; nothing is flipped.
+        rows and columns swapped: Rows and columns are swapped. The bank is (KH, KW, n).
+        filters before channels: The numbers are right and the last two axes swapped: a kernel is (KH, KW, C, filters).
+    """,
     hints=(
         "For one filter and one channel the kernel is a sum: weight times filter of the bank, over the bank.",
         "`mixing.reshape(-1, n, filters)` parts the weights by channel, because maps come channel by channel.",
@@ -199,39 +180,27 @@ CLEARNESS = FunctionExercise(
         (_rng.standard_normal((3, 3, 1, 4)), _covariance(9), 0.3),
         (_rng.standard_normal((2, 2, 3, 2)), _covariance(12), 2.0),
     ),
-    mistakes={
-        "variances": (
-            _squared,
-            "You divide variances. The spread is a standard deviation: take the square root of both.",
-        ),
-        "neighbours as strangers": (
-            _variances_only,
-            "You use only the variances of the pixels. Neighbours vary together: the variance of a sum needs all of "
-            "the covariance.",
-        ),
-        "the sum of the weights": (
-            _sums,
-            "You let the noise of all pixels add up as if it were the same. It is drawn for each pixel by itself: its "
-            "variances add up, weight squared times noise squared.",
-        ),
-        "length one": (
-            _of_unit_length,
-            "You leave out the filter's length. Noise grows with it, √(sum of squared weights) times.",
-        ),
-        "noise forgotten": (
-            lambda kernel, covariance, noise: clearness(kernel, covariance, 1.0),
-            "You leave out how strong the noise is on each pixel.",
-        ),
-        "noise as a variance": (
-            lambda kernel, covariance, noise: clearness(kernel, covariance, np.sqrt(noise)),
-            "`noise` is a standard deviation already. Take no square root of it.",
-        ),
-        "filters mixed up": (
-            _mixed_up,
-            "Each filter must become a *column*: `kernel.reshape(-1, filters)`. You have put the axis of the filters "
-            "first by reshaping, which mixes their weights.",
-        ),
+    wrong={
+        "variances": _squared,
+        "neighbours as strangers": _variances_only,
+        "the sum of the weights": _sums,
+        "length one": _of_unit_length,
+        "noise forgotten": lambda kernel, covariance, noise: clearness(kernel, covariance, 1.0),
+        "noise as a variance": lambda kernel, covariance, noise: clearness(kernel, covariance, np.sqrt(noise)),
+        "filters mixed up": _mixed_up,
     },
+    said="""
+        variances: You divide variances. The spread is a standard deviation: take the square root of both.
+        neighbours as strangers: You use only the variances of the pixels. Neighbours vary together: the variance of a
+            sum needs all of the covariance.
+        the sum of the weights: You let the noise of all pixels add up as if it were the same. It is drawn for each
+            pixel by itself: its variances add up, weight squared times noise squared.
+        length one: You leave out the filter's length. Noise grows with it, √(sum of squared weights) times.
+        noise forgotten: You leave out how strong the noise is on each pixel.
+        noise as a variance: `noise` is a standard deviation already. Take no square root of it.
+        filters mixed up: Each filter must become a *column*: `kernel.reshape(-1, filters)`. You have put the axis of
+            the filters first by reshaping, which mixes their weights.
+    """,
     hints=(
         "What a filter answers is a weighted sum of the numbers of a patch. What is the variance of a weighted sum?",
         "`weights @ covariance @ weights` for one filter, with its weights as a row of KH · KW · C numbers. For noise "

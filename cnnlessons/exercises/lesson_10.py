@@ -16,37 +16,27 @@ FEWEST_FILTERS = FunctionExercise(
     name="10.fewest_filters",
     solution=fewest_filters,
     probes=((1, (2, 2)), (3, (2, 2)), (3, (1, 2)), (4, (3, 1)), (16, (1, 1)), (3, (4, 4))),
-    mistakes={
-        "without the opposites": (
-            lambda channels, stride: stride[0] * stride[1] * channels,
-            "That is enough for a layer without ReLU. Here each filter stands with its opposite, and both count.",
-        ),
-        "one stride only": (
-            lambda channels, stride: 2 * stride[0] * channels,
-            "A stride has two directions: with (2, 2) a position brings 2 · 2 new pixels, not 2.",
-        ),
-        "strides added": (
-            lambda channels, stride: 2 * (stride[0] + stride[1]) * channels,
-            "The strides of rows and columns multiply: a position stands for a rectangle of pixels.",
-        ),
-        "row stride squared": (
-            lambda channels, stride: 2 * stride[0] ** 2 * channels,
-            "You take the same stride in both directions. `stride` is (rows, columns), and the two may differ.",
-        ),
-        "channels forgotten": (
-            lambda channels, stride: 2 * stride[0] * stride[1],
-            "Each new pixel brings a number for each of its channels.",
-        ),
-        "a 3×3 patch": (
-            lambda channels, stride: 2 * 9 * channels,
-            "You count the numbers under a 3×3 kernel. Neighbouring windows share most of them: count those that are "
-            "new at each position.",
-        ),
-        "one more": (
-            lambda channels, stride: 2 * stride[0] * stride[1] * channels + 1,
-            "As many numbers as there are unknowns will do: the matrix may be square.",
-        ),
+    wrong={
+        "without the opposites": lambda channels, stride: stride[0] * stride[1] * channels,
+        "one stride only": lambda channels, stride: 2 * stride[0] * channels,
+        "strides added": lambda channels, stride: 2 * (stride[0] + stride[1]) * channels,
+        "row stride squared": lambda channels, stride: 2 * stride[0] ** 2 * channels,
+        "channels forgotten": lambda channels, stride: 2 * stride[0] * stride[1],
+        "a 3×3 patch": lambda channels, stride: 2 * 9 * channels,
+        "one more": lambda channels, stride: 2 * stride[0] * stride[1] * channels + 1,
     },
+    said="""
+        without the opposites: That is enough for a layer without ReLU. Here each filter stands with its opposite, and
+            both count.
+        one stride only: A stride has two directions: with (2, 2) a position brings 2 · 2 new pixels, not 2.
+        strides added: The strides of rows and columns multiply: a position stands for a rectangle of pixels.
+        row stride squared: You take the same stride in both directions. `stride` is (rows, columns), and the two may
+            differ.
+        channels forgotten: Each new pixel brings a number for each of its channels.
+        a 3×3 patch: You count the numbers under a 3×3 kernel. Neighbouring windows share most of them: count those that
+            are new at each position.
+        one more: As many numbers as there are unknowns will do: the matrix may be square.
+    """,
     hints=(
         "First without ReLU: how many numbers of the image does a position bring that its neighbours do not?",
         "Rows of stride times columns of stride, each with all channels: that rank takes as many filters.",
@@ -113,40 +103,28 @@ NULLITY = FunctionExercise(
         (100 * _WEAK, 1e-3),
         (1e-6 * _blocks((0, 0, 1), (0, 1, 0)), 1e-3),
     ),
-    mistakes={
-        "rank": (
-            _rank,
-            "That is the rank: what survives. What is lost is the rest of the image's dimensions.",
-        ),
-        "outputs, not inputs": (
-            _by_rank(lambda blocks: blocks.shape[0] * blocks.shape[1]),
-            "You subtract the rank from the number of outputs, waves · filters. Dimensions of the *image* are lost: "
-            "waves · phases.",
-        ),
-        "zeros counted": (
-            _small_values,
-            "You count the singular values that are zero. A block with fewer filters than phases has as many singular "
-            "values as filters only; the phases beyond them are lost, too.",
-        ),
-        "one wave": (
-            _by_rank(lambda blocks: blocks.shape[2]),
-            "Each wave has its own block with its own phases: the image has waves · phases dimensions.",
-        ),
-        "tolerance block by block": (
-            _each_by_itself,
-            "You compare each block with its own largest singular value. A wave that hardly passes has small ones: "
-            "compare with the largest of all blocks.",
-        ),
-        "tolerance as it is": (
-            _absolute,
-            "You compare with `tolerance` itself. It is relative: multiply it by the largest singular value, or "
-            "another unit for the pixels would give another answer.",
-        ),
-        "real part only": (
-            _real_part,
-            "The blocks are complex, and you use their real part. `np.linalg.svd` takes them as they are.",
-        ),
+    wrong={
+        "rank": _rank,
+        "outputs, not inputs": _by_rank(lambda blocks: blocks.shape[0] * blocks.shape[1]),
+        "zeros counted": _small_values,
+        "one wave": _by_rank(lambda blocks: blocks.shape[2]),
+        "tolerance block by block": _each_by_itself,
+        "tolerance as it is": _absolute,
+        "real part only": _real_part,
     },
+    said="""
+        rank: That is the rank: what survives. What is lost is the rest of the image's dimensions.
+        outputs, not inputs: You subtract the rank from the number of outputs, waves · filters. Dimensions of the
+            *image* are lost: waves · phases.
+        zeros counted: You count the singular values that are zero. A block with fewer filters than phases has as many
+            singular values as filters only; the phases beyond them are lost, too.
+        one wave: Each wave has its own block with its own phases: the image has waves · phases dimensions.
+        tolerance block by block: You compare each block with its own largest singular value. A wave that hardly passes
+            has small ones: compare with the largest of all blocks.
+        tolerance as it is: You compare with `tolerance` itself. It is relative: multiply it by the largest singular
+            value, or another unit for the pixels would give another answer.
+        real part only: The blocks are complex, and you use their real part. `np.linalg.svd` takes them as they are.
+    """,
     hints=(
         "`np.linalg.svd(blocks, compute_uv=False)` takes all blocks at once. Which of the values count as not zero?",
         "Dimensions of the image: waves times phases. Lost is what is left of them after the rank, over all blocks.",
@@ -179,44 +157,31 @@ PATCH_MATRIX_ELSEWHERE = FunctionExercise(
         (_rng.integers(-9, 10, (2, 1, 3, 3)),),
         (_rng.integers(-9, 10, (5, 2, 1, 4)),),
     ),
-    mistakes={
-        "not flipped": (
-            _ordered((1, 2, 3), flip=(1, 1)),
-            "That is the matrix of a cross-correlation. This library flips the kernel first, as a convolution in "
-            "mathematics does.",
-        ),
-        "channels flipped, too": (
-            lambda kernel: kernel[:, ::-1, ::-1, ::-1].reshape(len(kernel), -1).T,
-            "Everything is turned round, the channels as well. Only rows and columns are flipped: red stays red.",
-        ),
-        "one axis flipped": (
-            _ordered((1, 2, 3), flip=(1, -1)),
-            "You flip the columns and leave the rows. A kernel is flipped along both: turned by 180°.",
-        ),
-        "rows flipped only": (
-            _ordered((1, 2, 3), flip=(-1, 1)),
-            "You flip the rows and leave the columns. A kernel is flipped along both: turned by 180°.",
-        ),
-        "channels last": (
-            _ordered((2, 3, 1)),
-            "You write the patch pixel by pixel, all channels of a pixel together, as this course does. The other "
-            "library writes it channel by channel.",
-        ),
-        "rows and columns swapped": (
-            _ordered((1, 3, 2)),
-            "Within a channel you go column by column. Patches are written row by row.",
-        ),
-        "filters first": (
-            lambda kernel: patch_matrix_elsewhere(kernel).T,
-            "The numbers are right, one row for each filter. The patch is a row and stands on the left, so each "
-            "filter is a *column*.",
-        ),
-        "reshaped only": (
-            lambda kernel: kernel[:, :, ::-1, ::-1].reshape(-1, len(kernel)),
-            "You reshape to the right shape without moving an axis, so the filters are mixed up. First a row for each "
-            "filter, then `.T`.",
-        ),
+    wrong={
+        "not flipped": _ordered((1, 2, 3), flip=(1, 1)),
+        "channels flipped, too": lambda kernel: kernel[:, ::-1, ::-1, ::-1].reshape(len(kernel), -1).T,
+        "one axis flipped": _ordered((1, 2, 3), flip=(1, -1)),
+        "rows flipped only": _ordered((1, 2, 3), flip=(-1, 1)),
+        "channels last": _ordered((2, 3, 1)),
+        "rows and columns swapped": _ordered((1, 3, 2)),
+        "filters first": lambda kernel: patch_matrix_elsewhere(kernel).T,
+        "reshaped only": lambda kernel: kernel[:, :, ::-1, ::-1].reshape(-1, len(kernel)),
     },
+    said="""
+        not flipped: That is the matrix of a cross-correlation. This library flips the kernel first, as a convolution in
+            mathematics does.
+        channels flipped, too: Everything is turned round, the channels as well. Only rows and columns are flipped: red
+            stays red.
+        one axis flipped: You flip the columns and leave the rows. A kernel is flipped along both: turned by 180°.
+        rows flipped only: You flip the rows and leave the columns. A kernel is flipped along both: turned by 180°.
+        channels last: You write the patch pixel by pixel, all channels of a pixel together, as this course does. The
+            other library writes it channel by channel.
+        rows and columns swapped: Within a channel you go column by column. Patches are written row by row.
+        filters first: The numbers are right, one row for each filter. The patch is a row and stands on the left, so
+            each filter is a *column*.
+        reshaped only: You reshape to the right shape without moving an axis, so the filters are mixed up. First a row
+            for each filter, then `.T`.
+    """,
     hints=(
         "Make a row of each filter first. Which two of the four axes are flipped before?",
         "`kernel[:, :, ::-1, ::-1]` flips rows and columns. The axes stand in the patch's order already.",

@@ -44,45 +44,30 @@ WIDEST = FunctionExercise(
         (614_400, 3, 3, 256),
         (100_000, 4, 1, 49),
     ),
-    mistakes={
-        "every layer reads the image": (
-            _largest(lambda f, depth, c, p: 9 * p * f * c * depth),
-            "You let every convolution read the image's channels. Only the first does; each later one reads as many "
-            "maps as there are filters.",
-        ),
-        "first layer only": (
-            _largest(lambda f, depth, c, p: 9 * p * f * c),
-            "That is the first convolution alone. The later ones are dearer, since they read `filters` maps.",
-        ),
-        "later layers only": (
-            _largest(lambda f, depth, c, p: 9 * p * f * f * depth),
-            "You let every convolution read `filters` maps. The first one reads the image's channels.",
-        ),
-        "one layer too many": (
-            _largest(lambda f, depth, c, p: 9 * p * f * (c + depth * f)),
-            "There are `depth` convolutions in all: the first, and depth − 1 behind it.",
-        ),
-        "places forgotten": (
-            _largest(lambda f, depth, c, p: 9 * f * (c + (depth - 1) * f)),
-            "Those are the weights. Each weight is used once at each of the `positions`.",
-        ),
-        "kernel of three weights": (
-            _largest(lambda f, depth, c, p: 3 * p * f * (c + (depth - 1) * f)),
-            "A 3×3 kernel has nine weights for each channel, not three.",
-        ),
-        "below the budget": (
-            _largest(_cost, within=lambda spent, budget: spent < budget),
-            "You stop below the budget. To spend all of it is allowed: at most, `<=`.",
-        ),
-        "first that is too many": (
-            lambda *given: widest(*given) + 1,
-            "That is the first number of filters that costs too much. The one before it is wanted.",
-        ),
-        "at least one": (
-            lambda *given: max(1, widest(*given)),
-            "If even one filter is beyond the budget, the answer is 0.",
-        ),
+    wrong={
+        "every layer reads the image": _largest(lambda f, depth, c, p: 9 * p * f * c * depth),
+        "first layer only": _largest(lambda f, depth, c, p: 9 * p * f * c),
+        "later layers only": _largest(lambda f, depth, c, p: 9 * p * f * f * depth),
+        "one layer too many": _largest(lambda f, depth, c, p: 9 * p * f * (c + depth * f)),
+        "places forgotten": _largest(lambda f, depth, c, p: 9 * f * (c + (depth - 1) * f)),
+        "kernel of three weights": _largest(lambda f, depth, c, p: 3 * p * f * (c + (depth - 1) * f)),
+        "below the budget": _largest(_cost, within=lambda spent, budget: spent < budget),
+        "first that is too many": lambda *given: widest(*given) + 1,
+        "at least one": lambda *given: max(1, widest(*given)),
     },
+    said="""
+        every layer reads the image: You let every convolution read the image's channels. Only the first does; each
+            later one reads as many maps as there are filters.
+        first layer only: That is the first convolution alone. The later ones are dearer, since they read `filters`
+            maps.
+        later layers only: You let every convolution read `filters` maps. The first one reads the image's channels.
+        one layer too many: There are `depth` convolutions in all: the first, and depth − 1 behind it.
+        places forgotten: Those are the weights. Each weight is used once at each of the `positions`.
+        kernel of three weights: A 3×3 kernel has nine weights for each channel, not three.
+        below the budget: You stop below the budget. To spend all of it is allowed: at most, `<=`.
+        first that is too many: That is the first number of filters that costs too much. The one before it is wanted.
+        at least one: If even one filter is beyond the budget, the answer is 0.
+    """,
     hints=(
         "Write down the multiply-adds of the first convolution, and of one that follows. Which maps does each read?",
         "First: 9 · positions · channels · filters; each of the depth − 1 others: 9 · positions · filters · filters.",
@@ -109,45 +94,32 @@ PAIRS_NEEDED = FunctionExercise(
         (np.array([5.2, 4.1, 6.3, 5.5, 4.4, 5.9]), 0.4),
         (np.array([0.031, -0.012, 0.008, 0.022]), 0.005),
     ),
-    mistakes={
-        "divided by n": (
-            lambda differences, reach: max(6, np.ceil((2 * np.std(differences) / reach) ** 2)),
-            "`np.std` divides by n. The sample's standard deviation divides by n − 1: `ddof=1`.",
-        ),
-        "no six": (
-            lambda differences, reach: np.ceil((2 * np.std(differences, ddof=1) / reach) ** 2),
-            "The rule is right. But fewer than six pairs settle nothing, however close together they lie.",
-        ),
-        "whole length": (
-            lambda differences, reach: max(6, np.ceil((4 * np.std(differences, ddof=1) / reach) ** 2)),
-            "`reach` is to *each* side; you let the whole interval be so long.",
-        ),
-        "without the two": (
-            lambda differences, reach: max(6, np.ceil((np.std(differences, ddof=1) / reach) ** 2)),
-            "s/√n is one standard error. The interval reaches two of them to each side.",
-        ),
-        "not squared": (
-            lambda differences, reach: max(6, np.ceil(2 * np.std(differences, ddof=1) / reach)),
-            "2·s/√n ≤ reach gives √n, not n: half the reach takes four times as many pairs.",
-        ),
-        "rounded down": (
-            lambda differences, reach: max(6, int((2 * np.std(differences, ddof=1) / reach) ** 2)),
-            "Rounded down, the interval is still a little too long. Pairs come whole: round up.",
-        ),
-        "standard error": (
-            lambda differences, reach: max(
+    wrong={
+"divided by n": lambda differences, reach: max(6, np.ceil((2 * np.std(differences) / reach) ** 2)),
+"no six": lambda differences, reach: np.ceil((2 * np.std(differences, ddof=1) / reach) ** 2),
+"whole length": lambda differences, reach: max(6, np.ceil((4 * np.std(differences, ddof=1) / reach) ** 2)),
+"without the two": lambda differences, reach: max(6, np.ceil((np.std(differences, ddof=1) / reach) ** 2)),
+"not squared": lambda differences, reach: max(6, np.ceil(2 * np.std(differences, ddof=1) / reach)),
+"rounded down": lambda differences, reach: max(6, int((2 * np.std(differences, ddof=1) / reach) ** 2)),
+"standard error": lambda differences, reach: max(
                 6, np.ceil((2 * np.std(differences, ddof=1) / np.sqrt(len(differences)) / reach) ** 2)
             ),
-            "You start from the standard error of the pairs you have. The spread of single pairs is wanted; √n comes "
-            "in once.",
-        ),
-        "mean distance from zero": (
-            lambda differences, reach: max(
+"mean distance from zero": lambda differences, reach: max(
                 6, np.ceil((2 * np.sqrt(np.mean(np.square(differences))) / reach) ** 2)
             ),
-            "You measure how far the differences are from zero. What scatters is their distance from their *mean*.",
-        ),
-    },
+},
+said="""
+        divided by n: `np.std` divides by n. The sample's standard deviation divides by n − 1: `ddof=1`.
+        no six: The rule is right. But fewer than six pairs settle nothing, however close together they lie.
+        whole length: `reach` is to *each* side; you let the whole interval be so long.
+        without the two: s/√n is one standard error. The interval reaches two of them to each side.
+        not squared: 2·s/√n ≤ reach gives √n, not n: half the reach takes four times as many pairs.
+        rounded down: Rounded down, the interval is still a little too long. Pairs come whole: round up.
+        standard error: You start from the standard error of the pairs you have. The spread of single pairs is wanted;
+            √n comes in once.
+        mean distance from zero: You measure how far the differences are from zero. What scatters is their distance from
+            their *mean*.
+    """,
     hints=(
         "Solve 2·s/√n ≤ reach for n.",
         "n ≥ (2·s/reach)², with `s = np.std(differences, ddof=1)`, rounded up.",
@@ -190,37 +162,28 @@ DEPTH_TO_SPACE = FunctionExercise(
         (_rng.integers(0, 99, (2, 3, 18)), 3),
         (_rng.integers(0, 99, (3, 2, 12)), 2),
     ),
-    mistakes={
-        "reshaped only": (
-            lambda places, size: places.reshape(places.shape[0] * size, places.shape[1] * size, -1),
-            "You reshape without moving an axis, so a patch becomes a piece of one long row. The rows *within* a "
-            "patch have to come before the columns of patches.",
-        ),
-        "patches turned over": (
-            _reordered("crk", (0, 3, 1, 2, 4)),
-            "Each patch is mirrored at its diagonal: within a place the numbers are written row by row.",
-        ),
-        "channel by channel": (
-            _reordered("krc", (0, 3, 1, 4, 2)),
-            "You read a place channel by channel. It was written pixel by pixel, all channels of a pixel together.",
-        ),
-        "columns inside out": (
-            _reordered("rck", (0, 2, 3, 1, 4)),
-            "The rows are right; the columns are not: the column of the patch comes first, then the column within it.",
-        ),
-        "rows inside out": (
-            _reordered("rck", (2, 0, 1, 3, 4)),
-            "The columns are right; the rows are not: the row of the patch comes first, then the row within it.",
-        ),
-        "channels in front": (
-            lambda places, size: np.moveaxis(depth_to_space(places, size), -1, 0),
-            "The image is right, with its channels as the first axis. Here they are the last.",
-        ),
-        "without the channel axis": (
-            lambda places, size: depth_to_space(places, size).squeeze(),
-            "An image of one channel keeps its axis: (rows, columns, 1).",
-        ),
+    wrong={
+        "reshaped only": lambda places, size: places.reshape(places.shape[0] * size, places.shape[1] * size, -1),
+        "patches turned over": _reordered("crk", (0, 3, 1, 2, 4)),
+        "channel by channel": _reordered("krc", (0, 3, 1, 4, 2)),
+        "columns inside out": _reordered("rck", (0, 2, 3, 1, 4)),
+        "rows inside out": _reordered("rck", (2, 0, 1, 3, 4)),
+        "channels in front": lambda places, size: np.moveaxis(depth_to_space(places, size), -1, 0),
+        "without the channel axis": lambda places, size: depth_to_space(places, size).squeeze(),
     },
+    said="""
+        reshaped only: You reshape without moving an axis, so a patch becomes a piece of one long row. The rows *within*
+            a patch have to come before the columns of patches.
+        patches turned over: Each patch is mirrored at its diagonal: within a place the numbers are written row by row.
+        channel by channel: You read a place channel by channel. It was written pixel by pixel, all channels of a pixel
+            together.
+        columns inside out: The rows are right; the columns are not: the column of the patch comes first, then the
+            column within it.
+        rows inside out: The columns are right; the rows are not: the row of the patch comes first, then the row within
+            it.
+        channels in front: The image is right, with its channels as the first axis. Here they are the last.
+        without the channel axis: An image of one channel keeps its axis: (rows, columns, 1).
+    """,
     hints=(
         "Give each place its five axes first: (rows, columns, size, size, C). Which two of them make an image's row?",
         "An image's row is (row of patches, row within the patch); so bring these two side by side, and the columns "
