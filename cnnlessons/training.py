@@ -29,7 +29,7 @@ class Device:
     Attributes
     ----------
     backend : str
-        "tensorflow", "jax" or "torch".
+        Of Keras: "tensorflow".
     kind : {"CPU", "GPU"}
     name : str
         As the driver names it.
@@ -48,32 +48,17 @@ class Device:
 
 
 def device():
-    """Return the `Device` that training uses: the first GPU, if the backend sees one. Taught in lesson 07."""
+    """Return the `Device` that training uses: the first GPU, if TensorFlow sees one. Taught in lesson 07."""
     backend = keras.backend.backend()
-    gpu = _GPU_NAMES.get(backend, lambda: None)()
+    gpu = _gpu() if backend == "tensorflow" else None
     return Device(backend, "GPU" if gpu else "CPU", gpu or "CPU", keras.mixed_precision.dtype_policy().name)
 
 
-def _gpu_of_tensorflow():
+def _gpu():
     import tensorflow as tf
 
     found = tf.config.list_physical_devices("GPU")
     return found and tf.config.experimental.get_device_details(found[0]).get("device_name", found[0].name)
-
-
-def _gpu_of_jax():
-    import jax
-
-    return next((found.device_kind for found in jax.devices() if found.platform in ("gpu", "cuda", "rocm")), None)
-
-
-def _gpu_of_torch():
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
-
-
-_GPU_NAMES = {"tensorflow": _gpu_of_tensorflow, "jax": _gpu_of_jax, "torch": _gpu_of_torch}
 
 
 def prepare(seed=0, precision="auto"):

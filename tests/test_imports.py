@@ -30,8 +30,7 @@ ORDER = (
     "capacity",
     "datasets",
     "recorded",
-    "autodiff",
-    "transfer",
+    "keras_bridge",
     "stems",
     "models",
     "training",
@@ -47,12 +46,10 @@ ORDER = (
 )
 
 # The only modules that may import a library. Lessons 01 to 06 run where TensorFlow is not installed.
-WITH_KERAS = {"autodiff", "transfer", "stems", "models", "training", "experiments", "introspection", "adversarial"}
+WITH_KERAS = {"keras_bridge", "stems", "models", "training", "experiments", "introspection", "adversarial"}
 RESERVED = {
     "keras": WITH_KERAS | {"datasets"},  # there only inside one function: Keras downloads CIFAR-10 and checks it
-    "tensorflow": {"autodiff", "training"},
-    "jax": {"autodiff", "training"},
-    "torch": {"autodiff", "training"},
+    "tensorflow": {"keras_bridge", "training"},
     "ipywidgets": {"panels"},
     "anywidget": {"panels"},
     "matplotlib": {"plots"},

@@ -1,4 +1,4 @@
-"""Training Keras models: the device report, seeds, batches, speed; and gradients by Keras's backend."""
+"""Training Keras models: the device report, seeds, batches, speed."""
 
 import itertools
 
@@ -9,8 +9,7 @@ pytest.importorskip("keras", reason="Keras is not installed")
 
 import keras
 
-from cnnlessons import autodiff, models, training
-from cnnlessons.gradcheck import numerical_gradient, relative_error
+from cnnlessons import models, training
 
 rng = np.random.default_rng(0)
 IMAGES = rng.random((20, 8, 8, 1), np.float32)
@@ -25,40 +24,6 @@ def float32_afterwards():
 
 def small(**options):
     return models.classifier(keras.layers.Conv2D(4, 3, padding="same", **options), (8, 8, 1), classes=3, width=4)
-
-
-# ---- autodiff
-
-
-def test_gradients_are_those_of_central_differences():
-    array = rng.normal(size=(3, 4))
-    value, (gradient,) = autodiff.gradients(lambda x: keras.ops.sum(keras.ops.sin(x) * x), [array])
-    expected = numerical_gradient(lambda x: np.sum(np.sin(x) * x), array)
-    assert value == pytest.approx(np.sum(np.sin(array) * array))
-    assert relative_error(gradient, expected) < 1e-6
-
-
-def test_an_argument_that_is_not_used_has_gradient_zero():
-    _, (used, unused) = autodiff.gradients(lambda x, y: keras.ops.sum(x), [np.ones(3, "f"), np.ones(2, "f")])
-    np.testing.assert_array_equal(used, np.ones(3))
-    np.testing.assert_array_equal(unused, np.zeros(2))
-
-
-def test_weight_gradients_have_a_place_for_every_trainable_weight_and_change_nothing():
-    model = small()
-    before = model.get_weights()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    value, gradients = autodiff.weight_gradients(model, loss, IMAGES, LABELS)
-    assert list(gradients) == [weight.path for weight in model.trainable_variables]
-    assert all(gradients[weight.path].shape == weight.shape for weight in model.trainable_variables)
-    assert value > 0
-    assert all(map(np.array_equal, before, model.get_weights()))
-
-
-def test_a_backend_without_gradients_says_which_have_them(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
-    with pytest.raises(NotImplementedError, match="'numpy' has no gradients; set KERAS_BACKEND to tensorflow, jax"):
-        autodiff.gradients(keras.ops.sum, [np.ones(3)])
 
 
 # ---- models
@@ -113,7 +78,7 @@ def test_the_device_names_backend_kind_and_precision():
 
 
 def test_a_gpu_gets_mixed_precision_unless_the_reader_chooses(monkeypatch):
-    monkeypatch.setitem(training._GPU_NAMES, keras.backend.backend(), lambda: "Test GPU")
+    monkeypatch.setattr(training, "_gpu", lambda: "Test GPU")
     monkeypatch.delenv("CNNLESSONS_PRECISION", raising=False)
     assert str(training.prepare()).endswith("GPU (Test GPU), mixed_float16")
     monkeypatch.setenv("CNNLESSONS_PRECISION", "float32")

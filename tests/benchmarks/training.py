@@ -22,7 +22,7 @@ from cnnlessons.network import Sequential
 try:
     import keras
 
-    from cnnlessons import transfer
+    from cnnlessons import keras_bridge
 except ImportError:
     keras = None
 
@@ -63,14 +63,14 @@ def contestants(case):
     fits = {"NumPy": lambda: network.fit(images, labels, batch_size=BATCH, optimizer="adam", progress=False)}
     if keras is not None:
         model = keras_model(network)
-        require_agreement(transfer.differences(network, model, images[:BATCH], labels[:BATCH]))
+        require_agreement(keras_bridge.differences(network, model, images[:BATCH], labels[:BATCH]))
         fits["Keras"] = on_processor(lambda: model.fit(images, labels, batch_size=BATCH, verbose=0))
     return fits
 
 
 def keras_model(network):
     """The network in Keras, with its weights, compiled as a reader would: Adam, and the accuracy that `fit` counts."""
-    model = on_processor(transfer.to_keras)(network)
+    model = on_processor(keras_bridge.to_keras)(network)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"])
     return model

@@ -1,6 +1,4 @@
-"""Transfer: a network and its Keras twin are one network written twice."""
-
-import os
+"""A network and its Keras twin are one network written twice; and the gradients that Keras finds."""
 
 import numpy as np
 import pytest
@@ -11,7 +9,8 @@ import keras
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from cnnlessons import layers, optimizers, training, transfer
+from cnnlessons import keras_bridge, layers, optimizers, training
+from cnnlessons.gradcheck import numerical_gradient, relative_error
 from cnnlessons.network import Sequential
 
 rng = np.random.default_rng(0)
@@ -59,34 +58,30 @@ def test_the_network_of_these_tests_is_alive():
 
 def test_outputs_loss_and_every_gradient_are_the_same():
     network = every_kind()
-    errors = transfer.differences(network, transfer.to_keras(network), IMAGES, LABELS)
+    errors = keras_bridge.differences(network, keras_bridge.to_keras(network), IMAGES, LABELS)
     assert set(errors) == {"outputs", "loss", *network.parameters()}
     assert max(errors.values()) < 1e-5
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "jax" and not os.environ.get("JAX_ENABLE_X64"),
-    reason="JAX computes in 32 bits unless JAX_ENABLE_X64 is set",
-)
 def test_in_float64_they_are_the_same_to_twelve_digits():
     network = every_kind(np.float64)
-    errors = transfer.differences(network, transfer.to_keras(network), IMAGES.astype(np.float64), LABELS)
+    errors = keras_bridge.differences(network, keras_bridge.to_keras(network), IMAGES.astype(np.float64), LABELS)
     assert max(errors.values()) < 1e-12
 
 
 def test_a_wrong_gradient_is_not_taken_for_the_same():
     network = every_kind()
-    model = transfer.to_keras(network)
+    model = keras_bridge.to_keras(network)
     network.layers[4].kernel[0, 0, 0, 0] += 0.1
-    assert max(transfer.differences(network, model, IMAGES, LABELS).values()) > 1e-3
+    assert max(keras_bridge.differences(network, model, IMAGES, LABELS).values()) > 1e-3
 
 
 def test_comparing_changes_neither():
     network = every_kind()
-    model = transfer.to_keras(network)
+    model = keras_bridge.to_keras(network)
     before = [array.copy() for array in (*network.parameters().values(), *network.state().values())]
     weights = model.get_weights()
-    transfer.differences(network, model, IMAGES, LABELS)
+    keras_bridge.differences(network, model, IMAGES, LABELS)
     after = [*network.parameters().values(), *network.state().values()]
     assert all(map(np.array_equal, before, after))
     assert all(map(np.array_equal, weights, model.get_weights()))
@@ -94,7 +89,7 @@ def test_comparing_changes_neither():
 
 def test_there_and_back_gives_the_same_network():
     network = every_kind()
-    back = transfer.from_keras(transfer.to_keras(network))
+    back = keras_bridge.from_keras(keras_bridge.to_keras(network))
     assert [type(layer) for layer in back.layers] == [type(layer) for layer in network.layers]
     assert back.parameters().keys() == network.parameters().keys()
     np.testing.assert_array_equal(back.predict(IMAGES), network.predict(IMAGES))
@@ -102,24 +97,24 @@ def test_there_and_back_gives_the_same_network():
 
 def test_global_average_pooling_goes_there_and_back():
     network = Sequential([layers.Conv2D(3, 3), layers.GlobalAveragePool2D(), layers.Dense(5)], IMAGES.shape[1:])
-    model = transfer.to_keras(network)
+    model = keras_bridge.to_keras(network)
     np.testing.assert_allclose(model.predict(IMAGES, verbose=0), network.predict(IMAGES), atol=1e-6)
-    np.testing.assert_array_equal(transfer.from_keras(model).predict(IMAGES), network.predict(IMAGES))
+    np.testing.assert_array_equal(keras_bridge.from_keras(model).predict(IMAGES), network.predict(IMAGES))
 
 
 def test_dilation_goes_there_and_back():
     network = Sequential([layers.Conv2D(3, 3, dilation=(2, 1)), layers.Flatten(), layers.Dense(5)], IMAGES.shape[1:])
-    model = transfer.to_keras(network)
+    model = keras_bridge.to_keras(network)
     np.testing.assert_allclose(model.predict(IMAGES, verbose=0), network.predict(IMAGES), atol=1e-5)
-    np.testing.assert_array_equal(transfer.from_keras(model).predict(IMAGES), network.predict(IMAGES))
+    np.testing.assert_array_equal(keras_bridge.from_keras(model).predict(IMAGES), network.predict(IMAGES))
 
 
 def test_a_frozen_layer_stays_frozen():
     network = every_kind()
     network.layers[0].trainable = False
-    model = transfer.to_keras(network)
+    model = keras_bridge.to_keras(network)
     assert not model.get_layer("conv2d_0").trainable
-    errors = transfer.differences(network, model, IMAGES, LABELS)
+    errors = keras_bridge.differences(network, model, IMAGES, LABELS)
     assert not [name for name in errors if name.startswith("conv2d_0.")]
     assert max(errors.values()) < 1e-5
 
@@ -127,7 +122,7 @@ def test_a_frozen_layer_stays_frozen():
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_the_same_batches_give_the_same_training(momentum):
     network = every_kind(np.float64)
-    model = training.compiled(transfer.to_keras(network), optimizer=keras.optimizers.SGD(0.05, momentum))
+    model = training.compiled(keras_bridge.to_keras(network), optimizer=keras.optimizers.SGD(0.05, momentum))
     images = IMAGES.astype(np.float64)
     history = network.fit(
         images, LABELS, epochs=3, batch_size=5, optimizer=optimizers.SGD(0.05, momentum), seed=4, progress=False
@@ -142,9 +137,9 @@ def test_the_same_batches_give_the_same_training(momentum):
 
 def test_each_parameter_finds_its_variable():
     network = every_kind()
-    model = transfer.to_keras(network)
+    model = keras_bridge.to_keras(network)
     for name, array in network.parameters().items():
-        np.testing.assert_array_equal(transfer.variable(model, name).numpy(), array)
+        np.testing.assert_array_equal(keras_bridge.variable(model, name).numpy(), array)
 
 
 def test_activations_inside_layers_become_layers():
@@ -158,10 +153,44 @@ def test_activations_inside_layers_become_layers():
             keras.layers.Dense(3),
         ]
     )
-    network = transfer.from_keras(model)
+    network = keras_bridge.from_keras(model)
     assert [type(layer).__name__ for layer in network.layers] == ["Conv2D", "ReLU", "ReLU", "Flatten", "Dense"]
     images = rng.random((2, 8, 8, 1), np.float32)
     np.testing.assert_allclose(network.predict(images), model.predict(images, verbose=0), atol=1e-6)
+
+
+# ---- Keras's own gradients
+
+
+def test_gradients_are_those_of_central_differences():
+    array = np.random.default_rng(0).normal(size=(3, 4))
+    value, (gradient,) = keras_bridge.gradients(lambda x: keras.ops.sum(keras.ops.sin(x) * x), [array])
+    expected = numerical_gradient(lambda x: np.sum(np.sin(x) * x), array)
+    assert value == pytest.approx(np.sum(np.sin(array) * array))
+    assert relative_error(gradient, expected) < 1e-6
+
+
+def test_an_argument_that_is_not_used_has_gradient_zero():
+    _, (used, unused) = keras_bridge.gradients(lambda x, y: keras.ops.sum(x), [np.ones(3, "f"), np.ones(2, "f")])
+    np.testing.assert_array_equal(used, np.ones(3))
+    np.testing.assert_array_equal(unused, np.zeros(2))
+
+
+def test_weight_gradients_have_a_place_for_every_trainable_weight_and_change_nothing():
+    model = keras_bridge.to_keras(every_kind())
+    before = model.get_weights()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    value, gradients = keras_bridge.weight_gradients(model, loss, IMAGES, LABELS)
+    assert list(gradients) == [weight.path for weight in model.trainable_variables]
+    assert all(gradients[weight.path].shape == weight.shape for weight in model.trainable_variables)
+    assert value > 0
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_a_backend_whose_gradients_are_not_asked_for_says_what_to_set(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
+    with pytest.raises(NotImplementedError, match="must be tensorflow for gradients, got 'numpy'; set KERAS_BACKEND"):
+        keras_bridge.gradients(keras.ops.sum, [np.ones(3)])
 
 
 # ---- what cannot be transferred says so
@@ -169,7 +198,7 @@ def test_activations_inside_layers_become_layers():
 
 def test_a_network_that_is_not_built_says_so():
     with pytest.raises(ValueError, match=r"network must be built .* give Sequential an input_shape"):
-        transfer.to_keras(Sequential([layers.Flatten()]))
+        keras_bridge.to_keras(Sequential([layers.Flatten()]))
 
 
 def test_a_layer_of_the_reader_s_own_says_so():
@@ -177,12 +206,12 @@ def test_a_layer_of_the_reader_s_own_says_so():
         pass
 
     with pytest.raises(ValueError, match=r"made of Conv2D, .* got a Mine"):
-        transfer.to_keras(Sequential([Mine(), layers.Flatten(), layers.Dense(2)], (4, 4, 1)))
+        keras_bridge.to_keras(Sequential([Mine(), layers.Flatten(), layers.Dense(2)], (4, 4, 1)))
 
 
 def test_a_padded_pool_says_so():
     with pytest.raises(ValueError, match='padding of a pool must be "valid" or "same" to be transferred, got 1'):
-        transfer.to_keras(Sequential([layers.MaxPool2D(3, padding=1), layers.Flatten()], (6, 6, 1)))
+        keras_bridge.to_keras(Sequential([layers.MaxPool2D(3, padding=1), layers.Flatten()], (6, 6, 1)))
 
 
 def chain(*made, shape=(8, 8, 2)):
@@ -215,7 +244,7 @@ kl = keras.layers
 )
 def test_a_keras_layer_without_counterpart_says_what_is_wrong(made, said):
     with pytest.raises(ValueError, match=said):
-        transfer.from_keras(chain(*made))
+        keras_bridge.from_keras(chain(*made))
 
 
 def test_a_graph_that_is_not_a_chain_says_where():
@@ -223,12 +252,12 @@ def test_a_graph_that_is_not_a_chain_says_where():
     left, right = kl.Conv2D(2, 3, name="left")(inputs), kl.Conv2D(2, 3, name="right")(inputs)
     model = keras.Model(inputs, kl.Flatten()(kl.concatenate([left, right])))
     with pytest.raises(ValueError, match=r"must be a chain of layers .*'right' does not follow 'left'"):
-        transfer.from_keras(model)
+        keras_bridge.from_keras(model)
 
 
 def test_a_model_that_is_not_built_says_so():
     with pytest.raises(ValueError, match=r"model must be built .* keras.Input"):
-        transfer.from_keras(keras.Sequential([kl.Dense(3)]))
+        keras_bridge.from_keras(keras.Sequential([kl.Dense(3)]))
 
 
 def called(make, **arguments):
@@ -239,19 +268,19 @@ def called(make, **arguments):
 @pytest.mark.parametrize("layer", [kl.Dropout(0.5), kl.BatchNormalization()])
 def test_a_layer_that_is_always_in_training_says_so(layer):
     with pytest.raises(ValueError, match="must be called with its input alone, got also training=True"):
-        transfer.from_keras(called(layer, training=True))
+        keras_bridge.from_keras(called(layer, training=True))
 
 
 def test_what_is_done_between_layers_is_not_lost():
     with pytest.raises(ValueError, match=r"no counterpart of Multiply"):
-        transfer.from_keras(called(lambda maps: 2 * maps))
+        keras_bridge.from_keras(called(lambda maps: 2 * maps))
 
 
 def test_a_second_output_is_not_lost():
     inputs = keras.Input((8, 8, 2))
     maps = kl.Conv2D(2, 3)(inputs)
     with pytest.raises(ValueError, match="must have one output to be transferred, got 2"):
-        transfer.from_keras(keras.Model(inputs, [maps, kl.Flatten()(maps)]))
+        keras_bridge.from_keras(keras.Model(inputs, [maps, kl.Flatten()(maps)]))
 
 
 def test_a_chain_may_be_called_a_second_time_or_looked_at_while_it_grows():
@@ -261,7 +290,7 @@ def test_a_chain_may_be_called_a_second_time_or_looked_at_while_it_grows():
     again = keras.Input((8, 8, 2))
     images = rng.random((2, 8, 8, 2), np.float32)
     for each in (model, keras.Model(again, model.layers[1](model.layers[0](again)))):
-        np.testing.assert_allclose(transfer.from_keras(each).predict(images), model(images), atol=1e-6)
+        np.testing.assert_allclose(keras_bridge.from_keras(each).predict(images), model(images), atol=1e-6)
 
 
 def test_a_model_with_a_way_of_its_own_says_so():
@@ -271,21 +300,21 @@ def test_a_model_with_a_way_of_its_own_says_so():
 
     inputs = keras.Input((8, 8, 2))
     with pytest.raises(ValueError, match=r"must be a keras.Sequential or keras.Model itself, got a Mine"):
-        transfer.from_keras(Mine(inputs, kl.Flatten()(inputs)))
+        keras_bridge.from_keras(Mine(inputs, kl.Flatten()(inputs)))
 
 
 def test_weights_of_a_low_rank_on_top_are_not_lost():
     model = chain(kl.Flatten(), kl.Dense(3))
     model.layers[-1].enable_lora(1)
     with pytest.raises(ValueError, match=r"must have lora_rank=None to be transferred, got 1"):
-        transfer.from_keras(model)
+        keras_bridge.from_keras(model)
 
 
 def test_batch_normalisation_that_is_frozen_says_so():
     network = every_kind()
     network.layers[1].trainable = False
     with pytest.raises(ValueError, match="BatchNorm must be trainable to be transferred"):
-        transfer.to_keras(network)
+        keras_bridge.to_keras(network)
 
 
 # ---- whatever the options of its layers, a model is refused or comes out the same
@@ -381,7 +410,7 @@ def test_a_model_is_refused_or_comes_out_the_same(chosen):
         assume(False)
     refused, network = "", None
     try:
-        network = transfer.from_keras(model)
+        network = keras_bridge.from_keras(model)
     except ValueError as error:
         refused = str(error)
     if network is None:

@@ -1,4 +1,4 @@
-"""The NumPy network as a Keras model and back: same layers, same weights, same numbers.
+"""The NumPy network as a Keras model and back: same layers, same weights, same numbers; and Keras's own gradients.
 
 Images and kernels are laid out alike on both sides, so weights are copied as they are; names differ:
 
@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from keras import layers as keras_layers
 
-from cnnlessons import autodiff, gradcheck, layers, ops, shapes
+from cnnlessons import gradcheck, layers, ops, shapes
 from cnnlessons.network import Sequential
 
 # --------------------------------------------------------------------------- NumPy to Keras
@@ -304,6 +304,80 @@ def _activation(layer):
     raise ValueError(f"{layer.name!r} must have no activation or relu, got {name}{remedy}")
 
 
+# --------------------------------------------------------------------------- Keras's own gradients
+
+
+def gradients(function, arrays):
+    """Return a function's value and its gradient with respect to each of its arguments, as TensorFlow finds them.
+
+    Parameters
+    ----------
+    function : callable
+        Takes as many tensors as there are arrays and returns a number as a tensor.
+    arrays : sequence of array_like of floats
+
+    Returns
+    -------
+    value : float
+    gradients : list of ndarray, each of the shape of its array
+
+    Raises
+    ------
+    NotImplementedError
+        If Keras runs on another backend.
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise NotImplementedError(
+            f"Keras's backend must be tensorflow for gradients, got {backend!r}; set KERAS_BACKEND to it before keras "
+            "is imported"
+        )
+    import tensorflow as tf
+
+    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = function(*tensors)
+    found = tape.gradient(value, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return float(value), [np.asarray(keras.ops.convert_to_numpy(gradient)) for gradient in found]
+
+
+def weight_gradients(model, loss, images, labels, training=True):
+    """Return the loss of a model on a batch and its gradient with respect to every trainable weight.
+
+    Parameters
+    ----------
+    model : keras.Model
+    loss : callable
+        Takes (labels, outputs) and returns a number: a `keras.losses.Loss`.
+    images : array_like, shape (N, H, W, C)
+    labels : array_like
+    training : bool
+        Whether batch normalisation uses the batch's own moments, and dropout drops.
+
+    Returns
+    -------
+    value : float
+    gradients : dict of str to ndarray
+        By the path of the weight, such as "conv2d/kernel". The model itself is not changed.
+
+    Notes
+    -----
+    Taught in lesson 07.
+    """
+    images, labels = keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
+
+    def loss_of(*weights):
+        outputs, _ = model.stateless_call(weights, model.non_trainable_variables, images, training=training)
+        return loss(labels, outputs)
+
+    value, found = gradients(loss_of, [weight.numpy() for weight in model.trainable_variables])
+    return value, {weight.path: each for weight, each in zip(model.trainable_variables, found, strict=True)}
+
+
 # --------------------------------------------------------------------------- are they the same?
 
 
@@ -333,7 +407,7 @@ def differences(network, model, images, labels):
     logits = network.forward(images, training=True)
     network.backward(ops.softmax_cross_entropy_backward(logits, labels))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=network.dtype.name)
-    keras_loss, keras_gradients = autodiff.weight_gradients(model, loss, images, labels)
+    keras_loss, keras_gradients = weight_gradients(model, loss, images, labels)
     keras_logits, _ = model.stateless_call(
         model.trainable_variables, model.non_trainable_variables, keras.ops.convert_to_tensor(images), training=True
     )
