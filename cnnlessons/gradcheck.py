@@ -27,14 +27,6 @@ def numerical_gradient(function, array, grad_output=None, step=1e-5):
     ndarray, shape of `array`, float64
         ``d sum(grad_output * function(array)) / d array``, with an error of the order of ``step**2``.
 
-    Raises
-    ------
-    TypeError
-        If `array` holds integers, which cannot be moved a little.
-    ValueError
-        If `step` is not a positive number, `grad_output` has another shape than the output, or `function` returns NaN
-        or infinity.
-
     Notes
     -----
     Taught in lesson 03. Unlike ``f(x + step) - f(x)``, the central difference ``f(x + step) - f(x - step)`` has
@@ -101,11 +93,6 @@ def relative_error(a, b):
     -------
     float
         ``max|a - b| / max(max|a|, max|b|)``, and 0 when both are all zeros.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or one holds NaN or infinity, which are no distance away from anything.
 
     Notes
     -----

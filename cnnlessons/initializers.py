@@ -16,7 +16,7 @@ from cnnlessons import kernels, shapes
 
 
 def fans(shape):
-    """Return how many numbers one output is summed from, and how many outputs one input goes to.
+    """Return how many numbers one output is summed from, and how many outputs one input goes to. Taught in lesson 05.
 
     Parameters
     ----------
@@ -26,15 +26,6 @@ def fans(shape):
     -------
     fan_in, fan_out : int
         ``positions * C_in`` and ``positions * C_out``, with ``positions = KH * KW`` (1 for a dense layer).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `shape` is not two or more whole numbers of at least 1.
-
-    Notes
-    -----
-    Taught in lesson 05.
 
     Examples
     --------
@@ -117,7 +108,7 @@ def he_normal(shape, rng):
 
 
 def edge_biased(shape, rng, share=0.5, bank="derivatives"):
-    """Draw as `he_normal` does, then lean every filter towards an edge detector.
+    """Draw as `he_normal` does, then lean every filter towards an edge detector. Taught in lesson 09.
 
     Parameters
     ----------
@@ -132,15 +123,6 @@ def edge_biased(shape, rng, share=0.5, bank="derivatives"):
     Returns
     -------
     ndarray, shape `shape`, with the mean square of `he_normal`
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `shape` is not that of a square kernel of odd size, or `share` lies outside 0 to 1.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     shape = _checked(shape)
     if len(shape) != 4 or shape[0] != shape[1]:
@@ -172,7 +154,7 @@ def names():
 
 
 def draw(initializer, shape, rng):
-    """Return starting weights from an initializer or its name.
+    """Return starting weights from an initializer or its name. Taught in lesson 05.
 
     Parameters
     ----------
@@ -184,15 +166,6 @@ def draw(initializer, shape, rng):
     Returns
     -------
     ndarray, shape `shape`
-
-    Raises
-    ------
-    ValueError
-        If there is no initializer of that name, or the function does not return finite numbers of that shape.
-
-    Notes
-    -----
-    Taught in lesson 05.
     """
     function = _BY_NAME.get(initializer) if isinstance(initializer, str) else initializer
     if not callable(function):

@@ -56,7 +56,7 @@ class KernelSource:
 
 
 def named(name):
-    """Return a named kernel, for cross-correlation.
+    """Return a named kernel, for cross-correlation. Taught in lesson 01.
 
     Parameters
     ----------
@@ -67,15 +67,6 @@ def named(name):
     -------
     ndarray (KH, KW) of float64
         A fresh copy that may be changed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `name` is no string, or not the name of a kernel; the message lists near matches and all names.
-
-    Notes
-    -----
-    Taught in lesson 01.
     """
     return about(name).weights.copy()
 
@@ -107,6 +98,7 @@ def bank(name, size, channels=1):
 
     The filters of a bank are linearly independent; those of "lines" and "dct" are orthogonal, and "dct" is a basis of
     all kernels of its size. Only the first "dct" filter answers to a flat image: the weights of all others sum to 0.
+    Taught in lesson 09.
 
     Parameters
     ----------
@@ -123,21 +115,12 @@ def bank(name, size, channels=1):
     ndarray (size, size, channels, filters) of float64
         Each filter, summed over the channels, has Euclidean norm 1. The sign is that of the named kernels.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the name is unknown, or `size` or `channels` is no such number.
-
     References
     ----------
     derivatives: J. J. Koenderink & A. J. van Doorn, "Representation of local geometry in the visual system",
     Biological Cybernetics 55, 1987, with binomial coefficients in place of the Gaussian. dct: N. Ahmed,
     T. Natarajan & K. R. Rao, "Discrete cosine transform", IEEE Trans. Computers C-23, 1974. gabor: see `gabor`.
     lines, curves: the named 3×3 kernels, drawn at any size.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     filters = _look_up(_BANKS, name, "bank")
     _check_size(size)
@@ -155,7 +138,7 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
     """Return a Gabor function: a plane wave under a Gaussian window.
 
     With ``u`` the distance from the centre along the wave and ``v`` across it, the value is
-    ``exp(-(u² + aspect²·v²) / (2·sigma²)) · cos(2π·u / wavelength + phase)``.
+    ``exp(-(u² + aspect²·v²) / (2·sigma²)) · cos(2π·u / wavelength + phase)``. Taught in lesson 08.
 
     Parameters
     ----------
@@ -183,10 +166,6 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
     J. G. Daugman, "Uncertainty relation for resolution in space, spatial frequency, and orientation optimized by
     two-dimensional visual cortical filters", JOSA A 2, 1985. ``skimage.filters.gabor_kernel`` is the same
     function divided by 2π·sigma_x·sigma_y, but chooses the size itself.
-
-    Notes
-    -----
-    Taught in lesson 08.
     """
     _check_size(size)
     sigma = size / 4 if sigma is None else sigma

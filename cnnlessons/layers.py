@@ -92,7 +92,7 @@ class _WithParameters(Layer):
 
 @dataclass(eq=False)
 class Conv2D(_WithParameters):
-    """Cross-correlate with `filters` kernels over all channels and add a bias to each.
+    """Cross-correlate with `filters` kernels over all channels and add a bias to each. Taught in lesson 04.
 
     Parameters
     ----------
@@ -107,10 +107,6 @@ class Conv2D(_WithParameters):
     ----------
     kernel : ndarray, shape (KH, KW, C_in, C_out)
     bias : ndarray, shape (C_out,), or None
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
 
     filters: int
@@ -303,7 +299,7 @@ class Flatten(Layer):
 
 @dataclass(eq=False)
 class Dense(_WithParameters):
-    """Multiply every input row by a weight matrix and add a bias.
+    """Multiply every input row by a weight matrix and add a bias. Taught in lessons 03 and 04.
 
     Parameters
     ----------
@@ -316,10 +312,6 @@ class Dense(_WithParameters):
     ----------
     weights : ndarray, shape (D_in, units)
     bias : ndarray, shape (units,), or None
-
-    Notes
-    -----
-    Taught in lessons 03 and 04.
     """
 
     units: int

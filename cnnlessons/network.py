@@ -25,7 +25,7 @@ class Evaluation(NamedTuple):
 
 
 class Sequential:
-    """A chain of layers that ends in one score (logit) for each class.
+    """A chain of layers that ends in one score (logit) for each class. Taught in lesson 04.
 
     Parameters
     ----------
@@ -47,10 +47,6 @@ class Sequential:
         Where the last training stands.
     optimizer : Optimizer or None
         That of the last training.
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
 
     def __init__(self, layers, input_shape=None, seed=0, dtype=np.float32):
@@ -240,6 +236,7 @@ class Sequential:
 
         Ctrl-C, or the stop button of a notebook, ends the training after the step being made and keeps what was
         learned; pressed twice, it raises KeyboardInterrupt at once, and the training cannot be resumed.
+        Taught in lesson 04.
 
         Parameters
         ----------
@@ -272,10 +269,6 @@ class Sequential:
             If the arguments do not fit the network, or those of a resumed training differ from what they were.
         FloatingPointError
             If the training diverges. The weights are then of no use; `build` draws new ones.
-
-        Notes
-        -----
-        Taught in lesson 04.
         """
         steps = self.training_steps(images, labels, epochs, batch_size, optimizer, validation, seed, resume)
         training = self.training

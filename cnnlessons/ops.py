@@ -37,11 +37,6 @@ def cross_correlate(image, kernel, padding="valid"):
     ndarray, shape (H', W')
         ``out[r, c] = sum over i, j of kernel[i, j] * image[r + i, c + j]`` (indices into the padded image).
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a 2-D array of numbers or the kernel fits nowhere.
-
     Notes
     -----
     Taught in lesson 01. This is what deep-learning libraries call convolution; the mathematician's flips the kernel
@@ -101,11 +96,6 @@ def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     Returns
     -------
     ndarray, shape (N, H', W', C_out)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If shapes do not fit together or a number is out of range; the message says which and what to do.
 
     Notes
     -----
@@ -184,7 +174,7 @@ def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", d
 
 
 def max_pool2d(images, size, stride=None, padding="valid"):
-    """Keep the largest value of every window, channel by channel.
+    """Keep the largest value of every window, channel by channel. Taught in lesson 04.
 
     Parameters
     ----------
@@ -199,10 +189,6 @@ def max_pool2d(images, size, stride=None, padding="valid"):
     Returns
     -------
     ndarray, shape (N, H', W', C), of the type of `images`
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
     images, windows = _pool(images, size, stride, padding)
     padded = _pad(images, windows, images.dtype, value=_lowest(images.dtype))
@@ -216,6 +202,8 @@ def max_pool2d(images, size, stride=None, padding="valid"):
 def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid", *, largest=None):
     """Carry a gradient back through `max_pool2d`: each window's goes to its largest pixel, the first one in a tie.
 
+    Taught in lesson 04.
+
     Parameters
     ----------
     grad_output : array_like, shape (N, H', W', C)
@@ -227,10 +215,6 @@ def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid",
     Returns
     -------
     grad_images : ndarray, shape (N, H, W, C)
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
     images, windows = _pool(images, size, stride, padding)
     grad_output, dtype = _pool_gradient(grad_output, images, windows)
@@ -259,16 +243,12 @@ def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid",
 def average_pool2d(images, size, stride=None, padding="valid"):
     """Average every window, channel by channel.
 
-    Parameters are those of `max_pool2d`, except that padded pixels are left out of the average.
+    Parameters are those of `max_pool2d`, except that padded pixels are left out of the average. Taught in lesson 04.
 
     Returns
     -------
     ndarray, shape (N, H', W', C)
         Of the floating type of `images`; float64 for integers.
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
     images, windows = _pool(images, size, stride, padding)
     dtype = _float_type(images)
@@ -343,7 +323,7 @@ def relu_backward(grad_output, array):
 
 
 def dense(inputs, weights, bias=None):
-    """Multiply every input row by a weight matrix and add a bias.
+    """Multiply every input row by a weight matrix and add a bias. Taught in lesson 03.
 
     Parameters
     ----------
@@ -354,10 +334,6 @@ def dense(inputs, weights, bias=None):
     Returns
     -------
     ndarray, shape (N, D_out)
-
-    Notes
-    -----
-    Taught in lesson 03.
     """
     inputs, weights = _inputs_and_weights(inputs, weights)
     bias = np.zeros(weights.shape[1], bool) if bias is None else numbers(bias, "bias", "(D_out,)", 1)
@@ -369,7 +345,7 @@ def dense(inputs, weights, bias=None):
 
 
 def dense_backward(grad_output, inputs, weights):
-    """Carry a gradient back through `dense`.
+    """Carry a gradient back through `dense`. Taught in lesson 03.
 
     Parameters
     ----------
@@ -382,10 +358,6 @@ def dense_backward(grad_output, inputs, weights):
     grad_inputs : ndarray, shape (N, D_in)
     grad_weights : ndarray, shape (D_in, D_out)
     grad_bias : ndarray, shape (D_out,)
-
-    Notes
-    -----
-    Taught in lesson 03.
     """
     inputs, weights = _inputs_and_weights(inputs, weights)
     grad_output = numbers(grad_output, "grad_output", "(N, D_out)", 2)
@@ -517,6 +489,8 @@ def _deviation(variance, epsilon):
 def softmax_cross_entropy(logits, labels):
     """Average, over the batch, of minus the logarithm of the softmax probability of the right class.
 
+    Taught in lesson 04.
+
     Parameters
     ----------
     logits : array_like, shape (N, K)
@@ -528,15 +502,6 @@ def softmax_cross_entropy(logits, labels):
     -------
     float
         In nats. ``log(K)`` when all scores are equal.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If labels are not whole numbers from 0 to K - 1, or the largest score of a row is NaN or infinite.
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
     logits, labels = _logits_and_labels(logits, labels)
     return float(-_log_softmax(logits)[np.arange(len(labels)), labels].mean())
@@ -546,14 +511,11 @@ def softmax_cross_entropy_backward(logits, labels):
     """Return the gradient of `softmax_cross_entropy` with respect to the logits: (softmax - one-hot) / N.
 
     Parameters are those of `softmax_cross_entropy`. The loss is where gradients start, so there is no `grad_output`.
+    Taught in lesson 04.
 
     Returns
     -------
     grad_logits : ndarray, shape (N, K)
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
     logits, labels = _logits_and_labels(logits, labels)
     grad_logits = np.exp(_log_softmax(logits))

@@ -47,7 +47,7 @@ class Optimizer:
             )
 
     def update(self, parameters, gradients):
-        """Make one step.
+        """Make one step, or change nothing if a gradient fits no parameter.
 
         Parameters
         ----------
@@ -55,12 +55,6 @@ class Optimizer:
             Changed in place.
         gradients : dict of str to ndarray
             The gradient of the loss with respect to each parameter that shall change.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a gradient has no parameter, or another shape, or a parameter is not an array of floats. Nothing has
-            changed then.
         """
         for name, gradient in gradients.items():
             _check_fit(name, parameters.get(name), gradient)
@@ -179,11 +173,6 @@ def make(optimizer, custom=()):
     optimizer : str, dict or Optimizer
     custom : sequence of classes
         Optimisers of your own that the name may mean.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
     """
     if isinstance(optimizer, Optimizer):
         return optimizer

@@ -22,15 +22,7 @@ from typing import NamedTuple
 
 
 def whole_number(value, name, least):
-    """Return `value` as an int of at least `least`, or say what is wrong with it.
-
-    Raises
-    ------
-    TypeError
-        If `value` is not a whole number (a float such as 1.5, a string, a bool).
-    ValueError
-        If it is smaller than `least`.
-    """
+    """Return `value` as an int of at least `least`, or say what is wrong with it."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -79,11 +71,6 @@ def padding_pair(padding):
     Parameters
     ----------
     padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `padding` is none of these.
     """
     padding = _plain(padding)
     if isinstance(padding, (tuple, list)):
@@ -150,16 +137,7 @@ def effective_kernel_size(kernel_size, dilation=1):
 def output_size(size, kernel_size, stride=1, padding="valid", dilation=1):
     """Return in how many places along one axis a kernel fits.
 
-    Parameters are those of `padding_amounts`.
-
-    Raises
-    ------
-    ValueError
-        If the kernel fits in no place.
-
-    Notes
-    -----
-    Taught in lesson 02.
+    Parameters are those of `padding_amounts`. Taught in lesson 02.
 
     Examples
     --------

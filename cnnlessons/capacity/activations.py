@@ -21,11 +21,6 @@ def variance_shares(activations):
     ndarray, shape (C,)
         The largest first; they sum to 1.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the activations do not hold finite numbers, have other axes, or are the same at all positions.
-
     Notes
     -----
     Taught in lesson 10. The mean of each channel is taken off, as principal component analysis does.
@@ -47,11 +42,6 @@ def effective_rank(activations):
     float
         From 1, all channels are multiples of one, to C, all directions are used alike.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As `variance_shares`.
-
     Notes
     -----
     Taught in lesson 10. The singular values of the matrix (positions, C), without each channel's mean, divided by
@@ -65,7 +55,7 @@ def effective_rank(activations):
 
 
 def components_that_carry(activations, share=0.99):
-    """Return how many principal components carry a share of the variance.
+    """Return how many principal components carry a share of the variance. Taught in lesson 10.
 
     Parameters
     ----------
@@ -75,15 +65,6 @@ def components_that_carry(activations, share=0.99):
     Returns
     -------
     int
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `variance_shares`, or if the share is out of its range.
-
-    Notes
-    -----
-    Taught in lesson 10.
     """
     share = number(share, "share", 0, 1, "0.99 asks for 99 %")
     carried = np.cumsum(variance_shares(activations))
@@ -98,7 +79,7 @@ class NeighbourCorrelation(NamedTuple):
 
 
 def neighbour_correlation(activations):
-    """Return the correlation of each activation with the one below it and the one on its right.
+    """Return the correlation of each activation with the one below it and the one on its right. Taught in lesson 10.
 
     Parameters
     ----------
@@ -109,15 +90,6 @@ def neighbour_correlation(activations):
     NeighbourCorrelation
         Over all channels: covariances and variances are added up before they are divided, so a channel that hardly
         varies hardly counts.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the activations do not hold finite numbers, have other axes, or are the same at all positions.
-
-    Notes
-    -----
-    Taught in lesson 10.
     """
     maps = ops.finite(activations, "activations")
     if maps.ndim != 4 or min(maps.shape[1:3]) < 2 or not maps.size:
@@ -127,7 +99,7 @@ def neighbour_correlation(activations):
 
 
 def zero_shares(activations):
-    """Return at which share of the positions each channel is exactly zero.
+    """Return at which share of the positions each channel is exactly zero. Taught in lesson 10.
 
     Parameters
     ----------
@@ -138,15 +110,6 @@ def zero_shares(activations):
     -------
     ndarray, shape (C,)
         Its mean is the share of all activations that are zero.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the activations do not hold finite numbers, or have other axes.
-
-    Notes
-    -----
-    Taught in lesson 10.
     """
     return (_rows(activations) == 0).mean(axis=0)
 

@@ -7,7 +7,7 @@ from cnnlessons.capacity.checks import kernel_of
 
 
 def patch_matrix(kernel):
-    """Return the matrix that a convolutional layer multiplies each patch by.
+    """Return the matrix that a convolutional layer multiplies each patch by. Taught in lesson 10.
 
     Parameters
     ----------
@@ -18,15 +18,6 @@ def patch_matrix(kernel):
     ndarray, shape (KH * KW * C_in, C_out)
         A patch written as one row, pixel by pixel and each pixel channel by channel, times this matrix is what
         `ops.conv2d` puts at that position. 3×3×1 with 8 filters: 9×8; 5×5×3 with 32 filters: 75×32.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the kernel has other axes or does not hold finite numbers.
-
-    Notes
-    -----
-    Taught in lesson 10.
 
     Examples
     --------
@@ -72,7 +63,7 @@ class StemCounts:
 
 
 def stem_counts(kernel_size, channels, filters, stride=1):
-    """Count what goes into a first layer and what comes out.
+    """Count what goes into a first layer and what comes out. Taught in lesson 10.
 
     Parameters
     ----------
@@ -83,15 +74,6 @@ def stem_counts(kernel_size, channels, filters, stride=1):
     Returns
     -------
     StemCounts
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not a whole number of at least 1.
-
-    Notes
-    -----
-    Taught in lesson 10.
 
     Examples
     --------

@@ -41,11 +41,6 @@ def periodic_conv2d(images, kernel, bias=None, stride=1):
     ndarray of float64, shape (N, H / stride, W / stride, C_out)
         The kernel's first weight lies on the pixel at ``stride`` times the position, as with padding "valid".
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays do not fit together or the stride does not divide the image size.
-
     Notes
     -----
     Taught in lesson 10. Away from the border this is `ops.conv2d`; "same" puts the kernel elsewhere, which moves the
@@ -70,11 +65,6 @@ def periodic_conv2d_backward(grad_output, kernel, stride=1):
     Returns
     -------
     grad_images : ndarray of float64, shape (N, H' * stride, W' * stride, C_in)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays do not fit together.
 
     Notes
     -----
@@ -116,7 +106,7 @@ def _folded(array, length, axis):
 
 
 def operator_matrix(kernel, stride, image_size):
-    """Return the whole map as one matrix: for small images, to look at and to check the rest with.
+    """Return the whole map as one matrix: for small images, to look at and to check the rest with. Taught in lesson 10.
 
     Parameters
     ----------
@@ -127,15 +117,6 @@ def operator_matrix(kernel, stride, image_size):
     -------
     ndarray, shape (H' * W' * C_out, H * W * C_in)
         ``operator_matrix(...) @ image.ravel()`` is ``periodic_conv2d(image[None], ...).ravel()``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `periodic_conv2d`, or if the matrix would have more than 2**25 entries.
-
-    Notes
-    -----
-    Taught in lesson 10.
     """
     kernel = kernel_of(kernel)
     size = shapes.pair(image_size, "image_size")
@@ -227,11 +208,6 @@ def operator_spectrum(kernel, stride, image_size):
     Returns
     -------
     OperatorSpectrum
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arguments do not fit together.
 
     Notes
     -----

@@ -72,11 +72,6 @@ def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0
     -------
     Reconstruction
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the arguments do not fit together, or activations after ReLU are negative.
-
     Notes
     -----
     Taught in lesson 10. Least squares by LSQR (C. C. Paige and M. A. Saunders, ACM Transactions on Mathematical
@@ -187,11 +182,6 @@ def invert(activations, kernel, bias=None, stride=1, *, start=0.5):
     -------
     ndarray, shape (N, H, W, C_in)
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the arguments do not fit together.
-
     Notes
     -----
     Taught in lesson 10. The result of `reconstruct` without ReLU, in one step whatever the condition number: each
@@ -222,11 +212,6 @@ def null_space_part(images, kernel, stride=1):
     -------
     ndarray, shape (N, H, W, C_in)
         Zeros where the layer sees everything.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arguments do not fit together.
 
     Notes
     -----
@@ -264,7 +249,7 @@ def null_space_image(image, other, kernel, stride=1, *, strength=1.0):
     """Return an image and a twin that looks different and has the same activations, before and after ReLU.
 
     The twin is the image, and, where the layer is blind, the other image. Both are drawn towards mid-gray as far
-    as needed to stay in [0, 1], which changes the activations of both alike.
+    as needed to stay in [0, 1], which changes the activations of both alike. Taught in lessons 10 and 13.
 
     Parameters
     ----------
@@ -278,16 +263,6 @@ def null_space_image(image, other, kernel, stride=1, *, strength=1.0):
     Returns
     -------
     NullSpaceImages
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arguments do not fit together, the layer sees everything (the message gives the rank), or the two
-        images do not differ where it is blind.
-
-    Notes
-    -----
-    Taught in lessons 10 and 13.
     """
     kernel = kernel_of(kernel)
     pair = images_of(np.stack(_two_images(image, other)), kernel, stride)

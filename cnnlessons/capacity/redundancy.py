@@ -16,6 +16,8 @@ from cnnlessons import ops, shapes
 def similarities(kernel, bias=None):
     """Return the cosine between each filter and each other: 1 where one is a positive multiple of the other.
 
+    Taught in lesson 05.
+
     Parameters
     ----------
     kernel : ndarray, shape (..., C_in, C_out)
@@ -26,15 +28,6 @@ def similarities(kernel, bias=None):
     -------
     ndarray, shape (C_out, C_out)
         Ones on the diagonal. A filter of zeros points nowhere and is similar to none, itself included: 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an array does not hold finite numbers, or the bias does not fit the kernel.
-
-    Notes
-    -----
-    Taught in lesson 05.
 
     Examples
     --------
@@ -51,7 +44,7 @@ def duplicates(kernel, bias=None, least=0.95):
     """Return the groups of filters that do the same job up to a positive factor.
 
     The longest filter leads the first group and takes in whatever is similar enough to it; the longest of those that
-    are left leads the next. So every filter of a group is similar to its leader.
+    are left leads the next. So every filter of a group is similar to its leader. Taught in lesson 05.
 
     Parameters
     ----------
@@ -64,15 +57,6 @@ def duplicates(kernel, bias=None, least=0.95):
     -------
     list of list of int
         Indices of filters, the leader first; groups of one are left out.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `similarities`, or if `least` is out of its range.
-
-    Notes
-    -----
-    Taught in lesson 05.
 
     Examples
     --------
@@ -112,11 +96,6 @@ def merge(kernel, bias, outgoing, groups):
     -------
     kernel, bias, outgoing : ndarray
         Without the filters that were merged, the others in their order.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays do not fit together, a filter is in two groups, or one points away from its leader.
 
     Notes
     -----

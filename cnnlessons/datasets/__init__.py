@@ -77,7 +77,7 @@ class DatasetSource:
 
 
 def load(name, **options):
-    """Return a data set by name.
+    """Return a data set by name. Taught in lesson 04.
 
     Parameters
     ----------
@@ -89,17 +89,6 @@ def load(name, **options):
     Returns
     -------
     Dataset
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the name is unknown, or the data set has no such option, or cannot take its value.
-    OSError
-        If its files are not there, or may not be read.
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
     if not isinstance(name, str) or name not in _DATASETS:
         raise ValueError(f"there is no data set named {name!r}; the names are: {', '.join(_DATASETS)}")

@@ -85,7 +85,7 @@ def cifar10(per_class=None, test_per_class=None, seed=0):
     """Return CIFAR-10: 50,000 training and 10,000 test images of ten classes.
 
     They are read from the copy that the environment variable CNNLESSONS_DATA names, or else downloaded once by Keras,
-    with its checksum. data/README.md says which copies can be read.
+    with its checksum. data/README.md says which copies can be read. Taught in lesson 07.
 
     Parameters
     ----------
@@ -98,17 +98,6 @@ def cifar10(per_class=None, test_per_class=None, seed=0):
     -------
     Dataset
         Images (N, 32, 32, 3), in the order of the copy; in one of class folders the classes take turns.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter is not a whole number or larger than a class, or the copy is damaged or not CIFAR-10.
-    OSError
-        If there is no copy and none can be downloaded.
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     wanted = {"train": per_class, "test": test_per_class}
     for name, count in (("per_class", per_class), ("test_per_class", test_per_class)):
@@ -149,7 +138,7 @@ def mnist(per_class=None, test_per_class=200, seed=0):
     not to be compared with those published, which come from 60,000 training images.
 
     They are read from the copy that the environment variable CNNLESSONS_DATA names, or else downloaded once by Keras;
-    data/README.md says which copies can be read.
+    data/README.md says which copies can be read. Taught in lesson 11.
 
     Parameters
     ----------
@@ -164,17 +153,6 @@ def mnist(per_class=None, test_per_class=200, seed=0):
     -------
     Dataset
         Images (N, 28, 28, 1), in the order of the copy.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter is not a whole number or larger than a class, or the copy is damaged or not MNIST.
-    OSError
-        If there is no copy and none can be downloaded.
-
-    Notes
-    -----
-    Taught in lesson 11.
     """
     if per_class is not None:
         shapes.whole_number(per_class, "per_class", 1)

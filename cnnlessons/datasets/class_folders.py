@@ -45,6 +45,7 @@ def folder(path, size=32, test_share=0.2, seed=0, zip_names=None):
     as systems make them. `skipped` of the data set lists them, with reasons; if there are any, a sentence says so.
 
     A folder that is split already, into parts whose names say which is which, such as train and test, stays so.
+    Used in lesson 15.
 
     Parameters
     ----------
@@ -63,17 +64,6 @@ def folder(path, size=32, test_share=0.2, seed=0, zip_names=None):
     -------
     Dataset
         Images (N, size, size, 1) if all files hold gray values, otherwise (N, size, size, 3). The classes take turns.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter is none of these, if there are fewer than two classes, or one has fewer than two images.
-    OSError
-        If the folder is not there or may not be read.
-
-    Notes
-    -----
-    Used in lesson 15.
     """
     _check_options(size, test_share, seed)
     with files.opened(path, zip_names=zip_names) as listing:

@@ -38,7 +38,7 @@ class PhotographSource:
 
 
 def photograph(name, size=None, gray=False, dtype=float):
-    """Return an installed photograph.
+    """Return an installed photograph. Taught in lesson 01.
 
     Parameters
     ----------
@@ -56,17 +56,6 @@ def photograph(name, size=None, gray=False, dtype=float):
     -------
     ndarray (H, W) if it is gray, or (H, W, 3)
         A fresh copy that may be changed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the name is unknown, or `size` or `dtype` is none of these.
-    FileNotFoundError
-        If the installed package does not hold the file. It is not downloaded.
-
-    Notes
-    -----
-    Taught in lesson 01.
     """
     if np.dtype(dtype) not in (np.float64, np.float32, np.uint8):
         raise ValueError(f"dtype must be float64, float32 or uint8, got {np.dtype(dtype)}")

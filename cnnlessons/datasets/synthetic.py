@@ -153,11 +153,6 @@ def melody(instrument, seed=0):
     -------
     ndarray of float64, shape (8448,)
         Standard deviation 1, at 8,000 samples a second.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no such instrument, or the seed is no whole number from 0 up.
     """
     if instrument not in INSTRUMENTS:
         raise ValueError(f"there is no instrument {instrument!r}; there are: {', '.join(INSTRUMENTS)}")

@@ -48,7 +48,7 @@ def names() -> list[str]:
 
 
 def compare(prediction, answer) -> None:
-    """Print the answer to a question and whether the reader's prediction was the same.
+    """Print the answer to a question and whether the reader's prediction was the same. Taught in lesson 00.
 
     Parameters
     ----------
@@ -56,10 +56,6 @@ def compare(prediction, answer) -> None:
         What the reader wrote down before; None if nothing.
     answer : object
         A number, a text or an array; or a set of names or numbers, which may come in any order, alone, or as "none".
-
-    Notes
-    -----
-    Taught in lesson 00.
     """
     shown = sorted(answer) if isinstance(answer, set) else answer  # in the same order on every run
     if prediction is None:
@@ -101,12 +97,6 @@ def check(name: str, answer, seconds: float = 5) -> Result:
         What the exercise asks for.
     seconds : float
         An answer that is still running then is stopped.
-
-    Raises
-    ------
-    ValueError
-        If there is no exercise of that name, or `seconds` is not a positive number. Whatever the answer does ends up
-        in the result.
 
     Notes
     -----

@@ -26,7 +26,7 @@ class Interval(NamedTuple):
 
 
 def interval(values, bounds=(-np.inf, np.inf), level=0.95):
-    """Return the mean over seeds and the ends of its interval, by Student's t.
+    """Return the mean over seeds and the ends of its interval, by Student's t. Taught in lesson 04.
 
     Parameters
     ----------
@@ -40,15 +40,6 @@ def interval(values, bounds=(-np.inf, np.inf), level=0.95):
     Returns
     -------
     Interval
-
-    Raises
-    ------
-    ValueError
-        If there is no value, one is not finite or out of bounds, or `level` is no such number.
-
-    Notes
-    -----
-    Taught in lesson 04.
     """
     values, count = np.asarray(values, float), np.size(values)
     shapes.number(level, "level", "between 0 and 1", lambda level: 0 < level < 1)
@@ -68,9 +59,6 @@ def holm(p):
 
     Whoever believes what is then at most 0.05 is wrong about any of a family in at most one family of twenty. S. Holm,
     "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
-
-    Notes
-    -----
     Taught in lesson 09.
     """
     p = np.asarray(p, float)
@@ -121,11 +109,6 @@ def compare(
     Returns
     -------
     Comparison
-
-    Raises
-    ------
-    ValueError
-        If a column or a setting is not there, a run is there twice, a value is no number, or there is no pair.
 
     Notes
     -----

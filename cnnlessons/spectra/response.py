@@ -16,7 +16,7 @@ def frequencies(size=64):
 
 
 def frequency_response(kernel, size=64):
-    """Return by what a kernel, applied by cross-correlation, multiplies each wave.
+    """Return by what a kernel, applied by cross-correlation, multiplies each wave. Taught in lesson 01.
 
     Parameters
     ----------
@@ -32,19 +32,10 @@ def frequency_response(kernel, size=64):
         At the frequencies ``frequencies(size)`` of rows and of columns; frequency zero is in the middle, at
         ``[size // 2, size // 2]``, and its value is the sum of the weights.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `kernel` is not a finite, real array with two axes.
-
     References
     ----------
     A. V. Oppenheim & R. W. Schafer, Discrete-Time Signal Processing, chapter 2. It defines the response of
     convolution; ours is its complex conjugate.
-
-    Notes
-    -----
-    Taught in lesson 01.
     """
     axis = frequencies(size)
     return response_at(kernel, axis[:, np.newaxis], axis)
@@ -106,7 +97,7 @@ class SignalTerms:
 
 
 def signal_terms(kernel):
-    """Say which kind of operation a kernel is: band, order, isotropy, symmetry.
+    """Say which kind of operation a kernel is: band, order, isotropy, symmetry. Taught in lesson 01.
 
     Parameters
     ----------
@@ -116,15 +107,6 @@ def signal_terms(kernel):
     Returns
     -------
     SignalTerms
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `kernel` is not a finite, real array with two axes, or all its weights are zero.
-
-    Notes
-    -----
-    Taught in lesson 01.
     """
     kernel = _check_kernel(kernel)
     if not kernel.any():
