@@ -6,6 +6,7 @@ committing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbclient import NotebookClient
     from nbformat import NotebookNode
 
 CELL_TIMEOUT = 600  # seconds; only what hangs takes so long, on a busy machine too
@@ -75,10 +79,22 @@ def store(path: str | Path) -> None:
 
 def run(notebook: NotebookNode, path: Path) -> None:
     """Execute every cell of `notebook`, the contents of the file `path`, and put the outputs in their places."""
+    from nbclient.exceptions import CellControlSignal, DeadKernelError
+
+    with in_kernel(notebook, path) as client:
+        for index, cell in enumerate(notebook.cells):
+            try:
+                client.execute_cell(cell, index)
+            except (CellControlSignal, DeadKernelError) as error:
+                raise NotebookError(f"{path}: cell {index} failed, nothing was stored.\n{error}") from None
+
+
+@contextlib.contextmanager
+def in_kernel(notebook: NotebookNode, path: Path) -> Iterator[NotebookClient]:
+    """Start a kernel that can execute the cells of `notebook` as those of the file `path`."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellControlSignal, DeadKernelError
 
     # Without kernel folders only this Python's own kernel is left, whatever else is registered on the machine.
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -94,11 +110,7 @@ def run(notebook: NotebookNode, path: Path) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         environment = os.environ | {"IPYTHONDIR": profile, "TF_CPP_MIN_LOG_LEVEL": "3"}
         with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL, cleanup_kc=True):
-            for index, cell in enumerate(notebook.cells):
-                try:
-                    client.execute_cell(cell, index)
-                except (CellControlSignal, DeadKernelError) as error:
-                    raise NotebookError(f"{path}: cell {index} failed, nothing was stored.\n{error}") from None
+            yield client
 
 
 def tidy(notebook: NotebookNode) -> None:

@@ -86,6 +86,7 @@ def test_hints_come_one_after_another(exercise, monkeypatch):
     given = [exercises.hint(exercise.name) for _ in range(len(exercise.hints) + 1)]
     assert "hint 1 of 3" in repr(given[0])
     assert [hint.text for hint in given] == [*exercise.hints, exercise.hints[-1]]
+    assert [exercises.hint(exercise.name, number) for number in (1, 2, 1, 99)] == [given[k] for k in (0, 1, 0, -1)]
 
 
 @every_exercise

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import rerun
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from cnnlessons import notebooks
@@ -159,3 +160,30 @@ def test_a_heading_within_a_cell_is_that_of_the_cells_below_it():
         new_code_cell("1"),
     ]
     assert notebooks.sections(new_notebook(cells=cells)) == ["One", "One", "One", "Two x"]
+
+
+# ---- Cells that are run again
+
+
+def test_a_cell_that_is_not_the_same_when_it_is_run_again_is_found(tmp_path):
+    cells = {
+        "import numpy as np\nimport time\nrng, count, pool = np.random.default_rng(0), 3, [1]": None,
+        "np.random.default_rng(0).random()": None,
+        "rng.random()": "says",
+        "pool.pop()": "fails: IndexError: pop from empty list",
+        "count": "again, from the last cell up: says '4' where it was '3'",
+        "count = 4": None,
+        "seen = []": None,
+        "seen.append(1)\nassert len(seen) < 3": "the third time in a row: fails: AssertionError",
+        "print(time.perf_counter())": None,
+        "time.perf_counter()": "says",
+        "object()": None,
+    }
+    book = new_notebook(cells=[new_code_cell(code) for code in cells])
+    book.cells[8].metadata["tags"] = ["clock"]
+    nbformat.write(book, tmp_path / "book.ipynb")
+    number, found = rerun.rerun(tmp_path / "book.ipynb")
+    assert number == len(cells)
+    for index, what in enumerate(cells.values()):
+        told = [line for line in found if line.startswith(f"cell {index},")]
+        assert any(what in line for line in told) if what else told == []

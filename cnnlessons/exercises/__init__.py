@@ -107,11 +107,12 @@ def check(name: str, answer, seconds: float = 5) -> Result:
     return _find(name).check(answer, seconds)
 
 
-def hint(name: str) -> Hint:
-    """The next general hint for an exercise; after the last, the last again."""
+def hint(name: str, number: int | None = None) -> Hint:
+    """A general hint for an exercise: that of a number, or else the next; after the last, the last again."""
     hints = _find(name).hints
-    number = min(_hints_given.get(name, 0) + 1, len(hints))
-    _hints_given[name] = number
+    if number is None:
+        number = _hints_given[name] = _hints_given.get(name, 0) + 1
+    number = min(max(number, 1), len(hints))
     return Hint(name, number, len(hints), hints[number - 1])
 
 

@@ -1,5 +1,6 @@
 """Every notebook is stored as a reader would get it by running it, and every lesson has the course's shape."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ TAGS = {
     "answer",  # a solution, folded away
     "recap",  # the driving question, answered
     "slow",  # takes more than five seconds
+    "clock",  # shows what a clock told, so that it says something else when it is run again
     "nbval-ignore-output",  # differs between machines; the next cell asserts the claim
 } | {f"Q-{question}" for question in QUESTION_IDS}
 
@@ -138,6 +140,37 @@ def test_every_picture_in_prose_has_alternative_text(notebook):
         assert not re.search(r"!\[\s*\]", cell.source), cell.source
         for image in re.findall(r"<img\b[^>]*>", cell.source):
             assert re.search(r'\balt="[^"]', image), image
+
+
+def generators(cell):
+    """The names that a cell gives to random generators."""
+    made = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assign)]
+    pairs = [
+        pair
+        for node in made
+        for target in node.targets
+        for pair in (
+            zip(target.elts, node.value.elts, strict=False)
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+            else [(target, node.value)]
+        )
+    ]
+    return {
+        target.id
+        for target, value in pairs
+        if isinstance(target, ast.Name)
+        and isinstance(value, ast.Call)
+        and ast.unparse(value.func).endswith("default_rng")
+    }
+
+
+def test_what_is_drawn_has_its_generator_in_its_own_cell(notebook):
+    names = set().union(*map(generators, code_cells(notebook)))
+    for cell in code_cells(notebook):
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        given = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        assert used & names <= generators(cell) | given, f"this cell draws something else each time:\n{cell.source}"
 
 
 def test_every_tag_is_known(notebook):
