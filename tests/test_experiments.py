@@ -418,9 +418,13 @@ def test_a_store_whose_writer_was_killed_is_free_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_that_is_no_lock_is_named(tmp_path):
-    (tmp_path / ".rows.csv.lock").write_text("not a lock\n" * 100)
-    words = r"rows.csv cannot be kept from others \(.*\): delete '.*rows\.csv\.lock', or name another store"
+def test_a_file_in_the_place_of_the_lock_does_not_block_and_a_folder_is_named(tmp_path):
+    place = tmp_path / ".rows.csv.lock"
+    place.write_text("not a lock\n" * 100)
+    with rows.sole_writer(tmp_path / "rows.csv"), pytest.raises(BlockingIOError, match=f"process {os.getpid()}"):
+        rows.sole_writer(tmp_path / "rows.csv").__enter__()
+    place.mkdir()
+    words = r"'.*rows\.csv\.lock' cannot be written \(.*\): delete it, or name another store"
     with pytest.raises(OSError, match=words), rows.sole_writer(tmp_path / "rows.csv"):
         pass
 

@@ -1,10 +1,10 @@
 """A folder for arrays that took long to make. It may be deleted at any time."""
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_cache_path
 
 from cnnlessons import atomic
 
@@ -13,15 +13,8 @@ VARIABLE = "CNNLESSONS_CACHE"
 
 def folder():
     """Return the folder that CNNLESSONS_CACHE names, or else the one that this system keeps for such files."""
-    if os.environ.get(VARIABLE):
-        return Path(os.path.expanduser(os.environ[VARIABLE]))
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(base)) / "cnnlessons"
+    usual = user_cache_path("cnnlessons", appauthor=False, opinion=False)
+    return Path(os.environ.get(VARIABLE) or usual).expanduser()
 
 
 def file(key):

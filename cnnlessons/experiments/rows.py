@@ -7,13 +7,13 @@ import io
 import itertools
 import os
 import re
-import sqlite3
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from cnnlessons import atomic
 
@@ -67,43 +67,40 @@ def _decoded(text):
 def sole_writer(path):
     """Let no other process write the rows in the meantime: two would lose, or repeat, each other's.
 
-    The lock is that of SQLite on a file beside the rows, which holds the number of the process. It is the same on
-    every system, and ends with the process, however that ends.
+    The lock ends with the process, however that ends. Its file, beside the rows, holds the number of the process.
     """
     if path is None:
         yield
         return
     path = Path(os.path.realpath(os.path.expanduser(path)))
-    path.parent.mkdir(parents=True, exist_ok=True)
     place = path.with_name(f".{path.name}.lock")
     try:
-        connection = sqlite3.connect(place, timeout=0, isolation_level=None)
-    except sqlite3.Error as error:
-        raise OSError(f"{str(path.parent)!r} cannot be written ({error}): name another store") from None
-    with closing(connection) as lock:
-        try:
-            lock.execute(f"PRAGMA user_version = {os.getpid()}")
-            lock.execute("BEGIN IMMEDIATE")  # others may read the number, and write nothing
-        except sqlite3.Error as error:
-            raise _not_alone(error, lock, path, place) from None
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # Windows deletes no open file
-                place.unlink()
-    if os.name == "nt":  # only there, where nobody can have opened it in the meantime and lose it
-        with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place, blocking=False, on_acquired=_sign)
+        lock.acquire()
+    except Timeout:
+        who = _holder(place)
+        raise BlockingIOError(f"another run is writing {path.name}{who}: wait for it, or name another store") from None
+    except OSError as error:
+        raise OSError(f"{str(place)!r} cannot be written ({error}): delete it, or name another store") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows deletes no open file: there filelock does it, afterwards
             place.unlink()
+        lock.release()
 
 
-def _not_alone(error, lock, path, place):
-    remedy = "name another store"
-    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-        return OSError(f"{path.name} cannot be kept from others ({error}): delete {str(place)!r}, or {remedy}")
-    who = ""
-    with suppress(sqlite3.Error):  # it may be writing its number just now
-        who = f" (process {lock.execute('PRAGMA user_version').fetchone()[0]})"
-    return BlockingIOError(f"another run is writing {path.name}{who}: wait for it, or {remedy}")
+def _sign(descriptor):
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f" {os.getpid()}".encode())  # nobody else can read the first byte on Windows
+
+
+def _holder(place):
+    with suppress(OSError, ValueError), place.open("rb") as file:  # it may be writing its number just now
+        file.seek(1)
+        return f" (process {int(file.read())})"
+    return ""
 
 
 class Table:
