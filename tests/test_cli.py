@@ -7,12 +7,11 @@ from importlib import metadata
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import cnnlessons
-from cnnlessons import cli, datasets
+from cnnlessons import cli, machine
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 
@@ -57,84 +56,8 @@ def test_an_unknown_command_lists_the_known_ones(capsys):
 # --------------------------------------------------------------------------- what this machine has
 
 
-def test_the_machine_has_the_versions_that_are_installed_and_the_data_that_are_there():
-    machine = cli.machine()
-    assert machine["NumPy"] == np.__version__
-    assert machine["scikit-image"] == metadata.version("scikit-image")
-    assert machine["Python"] == sys.version.split()[0]
-    assert int(machine["usable cores"]) >= 1
-    assert machine["data sets, offline"] == ", ".join(source.name for source in datasets.available() if source.offline)
-    assert machine["photographs, offline"] == str(len(datasets.photographs()))
-
-
-@pytest.mark.parametrize(
-    ("flags", "told"),
-    [("flags\t\t: fpu sse4_2 avx avx2", False), ("flags\t\t: fpu sse4_2", True), ("Features\t: fp asimd", False)],
-)
-def test_a_processor_without_avx_is_described_as_such(monkeypatch, tmp_path, flags, told):
-    monkeypatch.setattr(cli, "CPUINFO", tmp_path / "cpuinfo")
-    cli.CPUINFO.write_text(f"processor\t: 0\nmodel name\t: avx 3000\n{flags}\n" * 2)
-    assert cli.machine()["processor"] == "avx 3000" + (f" ({cli.NO_AVX})" if told else "")
-
-
-@pytest.mark.parametrize(
-    "status", [-4, -6, 0xC000001D]
-)  # illegal instruction, TensorFlow's own end, Windows's name for it
-def test_a_tensorflow_that_ends_its_process_is_told(monkeypatch, status):
-    monkeypatch.setattr(cli.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], status, stdout=""))
-    assert f"TensorFlow ended with exit status {status}" in cli.machine(gpu=True)["GPU"]
-
-
-def test_a_package_that_is_missing_is_said_to_be_missing(monkeypatch):
-    monkeypatch.setattr(cli, "PACKAGES", {"Keras": ("no-such-keras",), "TensorFlow": ("no-such-thing", "pip-of-none")})
-    machine = cli.machine()
-    assert machine["TensorFlow"] == machine["Keras"] == "not installed"
-    assert machine["Keras's backend"].startswith("none: lessons 01 to 06 run without Keras")
-
-
-def test_kerass_backend_is_the_one_that_keras_would_take(monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "PACKAGES", {"Keras": ("numpy",)})
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    settings = tmp_path / "keras.json"
-    assert cli.machine()["Keras's backend"] == "tensorflow"
-    settings.write_text("not { json")
-    assert cli.machine()["Keras's backend"] == "tensorflow"
-    settings.write_text('{"backend": "jax"}')
-    assert cli.machine()["Keras's backend"] == "jax"
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
-    assert cli.machine()["Keras's backend"] == "torch"
-
-
-@pytest.mark.parametrize(
-    ("used", "driver", "said"),
-    [
-        ("", "", cli.NO_GPU),
-        ("", "NVIDIA H200\n", "NVIDIA H200 (which this TensorFlow does not use)"),
-        ("NVIDIA H200\nNVIDIA T4\n", "NVIDIA H200\nNVIDIA T4\n", "NVIDIA H200, NVIDIA T4 (usable by TensorFlow)"),
-    ],
-)
-def test_a_gpu_counts_only_if_tensorflow_can_use_it(monkeypatch, used, driver, said):
-    def answer(command, **options):
-        text = used if command[0] == sys.executable else driver
-        return subprocess.CompletedProcess(command, 0, stdout=text)
-
-    monkeypatch.setattr(cli.subprocess, "run", answer)
-    monkeypatch.setattr(cli.shutil, "which", lambda name: "/bin/nvidia-smi" if driver else None)
-    assert cli.machine(gpu=True)["GPU"] == said
-    assert cli.machine()["GPU"] == (", ".join(driver.split("\n")[:-1]) or cli.NO_GPU)
-
-
-def test_the_table_holds_every_entry_in_plain_text_and_in_html():
-    table = cli.Table({"memory": "24 GiB", "GPU": "<none> & none"})
-    assert repr(table) == "memory  24 GiB\nGPU     <none> & none"
-    html = table._repr_html_()
-    assert html.count("<tr>") == 2
-    assert "&lt;none&gt; &amp; none" in html
-
-
 def test_the_command_machine_prints_the_table(run, monkeypatch):
-    monkeypatch.setattr(cli, "machine", lambda gpu: {"GPU": "asked" if gpu else "not asked"})
+    monkeypatch.setattr(machine, "machine", lambda gpu: {"GPU": "asked" if gpu else "not asked"})
     assert run("machine") == (0, "GPU  asked\n", "")
 
 

@@ -41,6 +41,7 @@ ORDER = (
     "panels",
     "exercises",
     "lesson",
+    "machine",
     "notebooks",
     "cli",
 )
