@@ -1153,29 +1153,31 @@ def test_a_folder_with_one_picture_of_its_own_is_kept_whole(contained):
 
 
 @pytest.mark.parametrize(
-    ("names", "encoding", "said"),
-    [
-        (("Äpfel", "Nüsse"), "utf-8", ""),
-        (("Äpfel", "Größe", "été"), "cp437", ""),
-        (("Ávila", "João"), "cp850", ""),
-        (("猫", "犬"), "cp932", "Japanese"),
-        (("リンゴ", "表"), "cp932", "Japanese"),  # the second byte of 表 is a backslash
-        (("кошка", "собака"), "cp866", "Russian"),
-    ],
+    ("names", "encoding"),
+    [(("Äpfel", "Nüsse"), "utf-8"), (("Äpfel", "Größe", "été"), "cp437"), (("Ávila", "João"), "cp850")],
 )
-def test_names_in_a_zip_file_that_does_not_tell_their_encoding(tmp_path, names, encoding, said, capsys):
+def test_names_in_a_zip_file_that_does_not_tell_their_encoding(tmp_path, names, encoding):
     form = "NFD" if encoding == "utf-8" else "NFC"  # as the Finder writes
     path = zipped(tmp_path / "pets.zip", untold(names, lambda name: unicodedata.normalize(form, name).encode(encoding)))
     data = datasets.load("folder", path=path, size=8)
     assert data.class_names == tuple(sorted(names, key=str.casefold))
-    assert (f"read as {said}" in capsys.readouterr().out) == bool(said)
 
 
-def test_names_that_may_be_of_several_languages_are_asked_for(tmp_path):
-    path = zipped(tmp_path / "pets.zip", untold(("고양이", "개"), lambda name: name.encode("cp949")))
-    words = r"'고양이/0.png' if zip_names='cp949' \(Korean\): give zip_names"
+@pytest.mark.parametrize(
+    ("names", "encoding", "language"),
+    [
+        (("猫", "犬"), "cp932", "Japanese"),
+        (("リンゴ", "表"), "cp932", "Japanese"),  # the second byte of 表 is a backslash
+        (("кошка", "собака"), "cp866", "Russian"),
+        (("고양이", "개"), "cp949", "Korean"),
+    ],
+)
+def test_names_that_may_be_of_several_languages_are_asked_for(tmp_path, names, encoding, language):
+    path = zipped(tmp_path / "pets.zip", untold(names, lambda name: name.encode(encoding)))
+    words = rf"{names[0]}/0.png' if zip_names='{encoding}' \({language}\).*: give zip_names"
     refused(lambda: datasets.load("folder", path=path), ValueError, words)
-    assert datasets.load("folder", path=path, size=8, zip_names="cp949").class_names == ("개", "고양이")
+    data = datasets.load("folder", path=path, size=8, zip_names=encoding)
+    assert data.class_names == tuple(sorted(names, key=str.casefold))
     for wrong in ("cp000", "ascii"):
         refused(
             lambda wrong=wrong: datasets.load("folder", path=path, zip_names=wrong), ValueError, "zip_names must be"
@@ -1553,7 +1555,7 @@ def test_arrays_are_read_under_both_names_and_in_each_form(tmp_path, monkeypatch
         (changed(test_labels=np.eye(20)), r"test_labels .* got the shape \(20, 20\); save labels.argmax"),
         (changed(test_labels=np.zeros(20, dtype=bool)), "test_labels .* must be whole numbers, .* got bool"),
         (changed(test_labels=np.array(["cat"] * 20)), "got <U3; save the place of each in the list of classes"),
-        (changed(test_labels=np.array([7] * 20, dtype=object)), "test_labels .* must be whole numbers, .* got object"),
+        (changed(test_labels=np.array([7] * 20, dtype=object)), "'.*a.npz' is damaged, or not .*Object arrays cannot"),
         (changed(train_images=np.zeros(30, dtype="U1,U2")), "train_images .* must be uint8"),
     ],
 )
@@ -1562,7 +1564,7 @@ def test_an_array_that_is_not_what_it_should_be_is_named_with_its_file(tmp_path,
     refused(lambda: datasets.load("cifar10"), ValueError, words)
 
 
-def test_an_array_that_claims_more_than_the_memory_holds_is_refused_before_it_is_read(tmp_path, monkeypatch):
+def test_an_array_that_claims_more_than_the_memory_holds_is_refused(tmp_path, monkeypatch):
     header = io.BytesIO()
     claimed = {"descr": "|u1", "fortran_order": False, "shape": (10**12, 32, 32, 3)}
     np.lib.format.write_array_header_1_0(header, claimed)
@@ -1570,8 +1572,7 @@ def test_an_array_that_claims_more_than_the_memory_holds_is_refused_before_it_is
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("train_images.npy", header.getvalue())
     monkeypatch.setenv("CNNLESSONS_DATA", str(path))
-    words = "train_images .* must hold 1 to 50,000 images, got 1,000,000,000,000"
-    refused(lambda: datasets.load("cifar10"), ValueError, words)
+    refused(lambda: datasets.load("cifar10"), ValueError, "'.*a.npz' is damaged, or not an npz file")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip file", encoded(RED), None])
@@ -1600,7 +1601,7 @@ def test_no_code_in_an_npz_file_is_run(tmp_path, monkeypatch):
     sprung = tmp_path / "sprung"
     arrays = changed(train_images=np.array([Trap(sprung)] * 30, dtype=object))
     monkeypatch.setenv("CNNLESSONS_DATA", str(saved(tmp_path / "a.npz", arrays)))
-    refused(lambda: datasets.load("cifar10"), ValueError, "train_images .* got object")
+    refused(lambda: datasets.load("cifar10"), ValueError, "'.*a.npz' is damaged, or not .*Object arrays cannot")
     assert not sprung.exists()
 
 

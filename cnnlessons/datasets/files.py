@@ -199,13 +199,13 @@ def _members(archive, path, zip_names):
     return entries
 
 
-# Code pages of DOS: language, the first bytes of the characters that are in use, and the least second byte.
+# Code pages of DOS whose names are not guessed, but asked for.
 _PAGES = {
-    "cp932": ("Japanese", range(0x81, 0x99), 0x40),
-    "cp936": ("Chinese", range(0xA1, 0xD8), 0xA1),
-    "cp950": ("traditional Chinese", range(0xA1, 0xC7), 0x40),
-    "cp949": ("Korean", range(0xA1, 0xC9), 0xA1),
-    "cp866": ("Russian", range(0x80, 0xF2), None),  # of single bytes
+    "cp932": "Japanese",
+    "cp936": "Chinese",
+    "cp950": "traditional Chinese",
+    "cp949": "Korean",
+    "cp866": "Russian",
 }
 
 
@@ -221,56 +221,31 @@ def _raw(info):
 
 
 def _encoding(raw_names, path):
-    """Return the encoding of names that do not tell it: UTF-8, as the Finder writes, or a code page of DOS."""
-    readings = {}
+    """Return the encoding of names that do not tell it: UTF-8, as the Finder writes, or Windows in western Europe."""
+    raw_names, readings = [raw for raw in raw_names if raw], {}
     for encoding in ("utf-8", "cp437", "cp850", *_PAGES):
         with suppress(UnicodeDecodeError):
-            readings[encoding] = [raw.decode(encoding) for raw in raw_names if raw]
+            readings[encoding] = [raw.decode(encoding) for raw in raw_names]
     for encoding in ("utf-8", "cp437", "cp850"):
         if encoding in readings and (encoding == "utf-8" or all(map(_is_western, readings[encoding]))):
             return encoding
-    possible = [page for page in _PAGES if page in readings]
-    likely = [page for page in possible if all(_is_common(name, page) for name in readings[page])]
-    if len(likely) == 1:
-        print(f"The names in {Path(path).name} are read as {_PAGES[likely[0]][0]}; zip_names can say otherwise.")
-        return likely[0]
-    said = [f"{readings[page][0]!r} if zip_names={page!r} ({_PAGES[page][0]})" for page in likely or possible]
+    said = [f"{readings[page][0]!r} if zip_names={page!r} ({_PAGES[page]})" for page in _PAGES if page in readings]
     raise ValueError(
         f"the names in {str(path)!r} do not tell their encoding; {readings['cp437'][0]!r} would be "
         f"{', '.join(said) or 'in none that is known here'}: give zip_names, or make the zip file anew in UTF-8"
     )
 
 
-def _is_common(name, page):
-    """Whether a name holds no character that is rare, or of another alphabet than those beside it."""
-    _, first, second = _PAGES[page]
-    if second is None:
-        latin = any(re.search("[a-zA-Z]", stem) for stem in _stems(name) if not stem.isascii())
-        return not latin and all(unicodedata.name(letter, "").startswith("CYR") for letter in _not_ascii(name))
-    codes = [letter.encode(page) for letter in _not_ascii(name)]
-    return all(len(code) == 2 and code[0] in first and code[1] >= second for code in codes)
-
-
 def _is_western(name):
     """Whether a name looks like one with some accents, and not like bytes that are read wrongly."""
-    for stem in _stems(name):
-        accented = _not_ascii(stem)
-        turned = any(a.islower() and b.isupper() and not (a + b).isascii() for a, b in pairwise(stem))
-        letters = max(sum(map(str.isalpha, stem)), 2)
-        if turned or 3 * len(accented) > 2 * letters:
-            return False
-        if not all(unicodedata.name(letter, "").startswith("LATIN") for letter in accented):
-            return False
-    return True
+    return all(_some_accents(part.rpartition(".")[0] or part) for part in re.split(r"[/\\]", name))
 
 
-def _stems(name):
-    """Return the names of folders and file in a path, without a suffix."""
-    return [part.rpartition(".")[0] or part for part in re.split(r"[/\\]", name)]
-
-
-def _not_ascii(text):
-    return [letter for letter in text if not letter.isascii()]
+def _some_accents(stem):
+    accented = [letter for letter in stem if not letter.isascii()]
+    turned = any(a.islower() and b.isupper() and not (a + b).isascii() for a, b in pairwise(stem))
+    latin = all(unicodedata.name(letter, "").startswith("LATIN") for letter in accented)
+    return latin and not turned and 3 * len(accented) <= 2 * max(sum(map(str.isalpha, stem)), 2)
 
 
 def _refused(info, name):
