@@ -230,13 +230,6 @@ def test_a_last_line_that_was_cut_off_is_no_row(tmp_path, cut):
     assert store.read_bytes() == ONE_ROW
 
 
-def test_what_is_not_utf_8_is_kept_as_it_is(tmp_path):
-    store = tmp_path / "rows.csv"
-    store.write_bytes(ONE_ROW + b"\xe9t\xe9,3,1,0.5,\ncut")
-    assert len(rows.Table(store, ("setting", "size", "seed")).rows) == 2
-    assert store.read_bytes() == ONE_ROW + b"\xe9t\xe9,3,1,0.5,\n"
-
-
 # ---- what a spreadsheet, or a hand, made of the rows
 
 NAMES = ("setting", "rate", "frozen", "seed")
@@ -253,7 +246,7 @@ WANTED = [
 UNDERSTOOD = {
     "byte order mark": lambda text: "\ufeff" + text,
     "capitals": lambda text: text.replace("True", "TRUE").replace("False", "FALSE").replace("1e-05", "1.00E-05"),
-    "as Windows writes": lambda text: text.replace("\n", "\r\n").replace("0.5,F", "0.50,F").encode("cp1252"),
+    "as Windows writes": lambda text: text.replace("\n", "\r\n").replace("0.5,F", "0.50,F"),
     "numbers with a point": lambda text: text.replace(",0,", ",0.0,").replace(",1,", ",1.0,"),
     "a row twice": lambda text: text + text.splitlines()[1] + "\n",
     "the first line twice": lambda text: text + text,
@@ -266,8 +259,7 @@ UNDERSTOOD = {
 @pytest.mark.parametrize("change", UNDERSTOOD)
 def test_rows_that_a_spreadsheet_saved_are_the_same_rows(tmp_path, change):
     store = tmp_path / "rows.csv"
-    changed = UNDERSTOOD[change](WRITTEN)
-    store.write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    store.write_bytes(UNDERSTOOD[change](WRITTEN).encode())
     table = rows.Table(store, NAMES)
     assert all(map(table.holds, WANTED))
     assert table.frame(WANTED)["accuracy"].tolist() == [0.625, 0.5, 0.75]
@@ -283,13 +275,6 @@ def test_rows_that_a_spreadsheet_saved_are_the_same_rows(tmp_path, change):
     ("change", "words"),
     [
         (
-            lambda text: text.replace('"3×3, twice"', "twice").replace(",", ";").replace(".", ","),
-            "must have commas between",
-        ),
-        (lambda text: text.replace('"3×3, twice"', "twice").replace(",", "\t"), r"must have commas .* got '\\t'"),
-        (lambda text: text.replace("0.625", '"0,625"'), r"accuracy in line 2 of .* a number with a point, got '0,625'"),
-        (lambda text: text.replace("0.625", "62.5%"), r"accuracy in line 2 of .* got '62.5%'"),
-        (
             lambda text: text + text.splitlines()[1].replace("625", "626") + "\n",
             "lines 2 and 5 of .* two results of one run",
         ),
@@ -297,7 +282,7 @@ def test_rows_that_a_spreadsheet_saved_are_the_same_rows(tmp_path, change):
         (lambda text: text + "seed,setting,rate,frozen,error,accuracy\n", "line 5 of .* were two files merged by hand"),
         (lambda text: text + "3×3,1e-05,True\n", "line 5 of .* must hold the 6 columns .* got 3 fields"),
         (lambda text: text + "3×3,1e-05,True,5,0.5,,7\n", "line 5 of .* must hold the 6 columns .* got 7 fields"),
-        (lambda text: text.encode("utf-16"), "must be in UTF-8, got UTF-16"),
+        *((lambda text, name=name: text.encode(name), "must be a CSV file in UTF-8") for name in ("utf-16", "cp1252")),
     ],
 )
 def test_rows_that_cannot_be_understood_are_refused_with_the_reason_and_kept(tmp_path, change, words):
@@ -309,16 +294,6 @@ def test_rows_that_cannot_be_understood_are_refused_with_the_reason_and_kept(tmp
         with pytest.raises(ValueError, match=words):
             call()
     assert store.read_bytes() == before
-
-
-@pytest.mark.parametrize(("rate", "shown"), [(1.2345e-5, "1.23E-05"), (1 / 3, "0.333333333")])
-def test_a_run_whose_number_lost_its_digits_is_not_made_again_beside_it(tmp_path, rate, shown):
-    store = tmp_path / "rows.csv"
-    store.write_text(WRITTEN.replace("1e-05", shown), encoding="utf-8")
-    table = rows.Table(store, NAMES)
-    with pytest.raises(ValueError, match=r"lost digits in a spreadsheet.*: write them in full, or name another store"):
-        table.holds(WANTED[0] | {"rate": rate})
-    assert not table.holds(WANTED[0] | {"rate": 2e-5})
 
 
 def test_a_store_in_the_home_folder_lies_there(tmp_path, monkeypatch):

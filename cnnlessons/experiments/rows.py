@@ -1,12 +1,10 @@
 """The rows of an experiment: a CSV file to which each finished run is added at once. Taught in lesson 09."""
 
 import ast
-import codecs
 import csv
 import io
 import itertools
 import os
-import re
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -50,17 +48,8 @@ def key(run):
 
 @lru_cache(maxsize=10_000)
 def _spelt(text):
-    found = value(_decoded(text))
+    found = value(text)
     return str(int(found)) if isinstance(found, float) and found.is_integer() else _text(found)
-
-
-def _decoded(text):
-    """Return a text that was not in UTF-8 as a spreadsheet on Windows wrote it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode(errors="surrogateescape").decode("cp1252", "replace")
-    return text
 
 
 @contextmanager
@@ -112,7 +101,6 @@ class Table:
         if self.path and self.path.is_file():
             self._take_over()
         self.rows_by_key = {self._key_of(row): row for row in self.rows}
-        self._rounded = [row for row in self.rows if any(_ROUNDED.fullmatch(row[name]) for name in names)]
 
     def _take_over(self):
         """Read what is there, without a last line that was cut off and without failed runs, which are made again."""
@@ -136,14 +124,7 @@ class Table:
         return key({name: row[name] for name in self.names})
 
     def holds(self, run):
-        wanted = key(run)
-        for row in self._rounded if wanted not in self.rows_by_key else ():
-            if all(_may_stand_for(row[name], text) for name, text in wanted):
-                raise ValueError(
-                    f"{self.path.name} holds a run whose numbers have lost digits in a spreadsheet, perhaps that of "
-                    f"{dict(wanted)}: write them in full, or name another store"
-                )
-        return wanted in self.rows_by_key
+        return key(run) in self.rows_by_key
 
     def add(self, row):
         row = {name: _text(value) for name, value in row.items()}
@@ -183,23 +164,10 @@ def _csv(columns, rows, header=False):
     if header:
         writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode(errors="surrogateescape")
+    return text.getvalue().encode()
 
 
 # ----- what is read
-
-
-# Fewer digits than a float has, as a spreadsheet shows them; of a number that was typed in, so many are rare.
-_ROUNDED = re.compile(r"[+-]?\d\.\d*E[+-]?\d+|[+-]?\d*\.\d{9,15}")
-_NOT_A_NUMBER_HERE = re.compile(r"[+-]?\d+,\d+(E[+-]?\d+)?|[+-]?\d+([.,]\d+)?\s?%")
-
-
-def _may_stand_for(text, wanted):
-    """Whether a field is that text, or that number with fewer digits."""
-    with suppress(ValueError):
-        digits = len(re.sub(r"E.*|\D", "", text).lstrip("0"))
-        return float(text) == float(f"{float(wanted):.{max(digits - 1, 0)}e}") or _spelt(text) == wanted
-    return _spelt(text) == wanted
 
 
 def _rows_of(content, name):
@@ -207,16 +175,15 @@ def _rows_of(content, name):
 
     A spreadsheet may have saved it since, or somebody merged two: what cannot be understood is refused, with its line.
     """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError(f"{name} must be in UTF-8, got UTF-16, as a spreadsheet saves it: save it as CSV in UTF-8")
-    text = _complete_lines(content.removeprefix(codecs.BOM_UTF8)).decode(
-        errors="surrogateescape"
-    )  # to write all as it was
+    try:
+        text = content[: content.rfind(b"\n") + 1].decode("utf-8-sig")  # a last line may be cut off, within a letter
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} must be a CSV file in UTF-8: save it as that") from None
     reader, columns, rows, repeated = csv.reader(io.StringIO(text, newline="")), None, {}, False
     try:
         for record in reader:
             if columns is None:
-                columns = _header(record, name)
+                columns = record[: max((place + 1 for place, title in enumerate(record) if title), default=0)]
             elif record == columns:  # above the rows of another file
                 repeated = True
             elif any(record):
@@ -229,17 +196,6 @@ def _rows_of(content, name):
     return columns or [], [row for _, row in rows.values()], repeated
 
 
-def _header(record, name):
-    while record and not record[-1]:
-        record.pop()
-    if len(record) == 1 and (found := [mark for mark in ";\t|" if mark in record[0]]):
-        raise ValueError(
-            f"{name} must have commas between its columns, got {found[0]!r}, as a spreadsheet saves them: save it "
-            "with commas, points in its numbers, and TRUE and FALSE in English"
-        )
-    return record
-
-
 def _row(record, columns, where):
     record = [*record[: len(columns)], *filter(None, record[len(columns) :])]
     if len(record) != len(columns) or {columns[0], "seed"} <= set(record):
@@ -247,12 +203,7 @@ def _row(record, columns, where):
             f"{where} must hold the {len(columns)} columns that its first line names, got {len(record)} fields, "
             f"{','.join(record)[:60]!r}: were two files merged by hand? Keep one, or give both the same columns"
         )
-    row = dict(zip(columns, record, strict=True))
-    results = columns[columns.index("seed") :] if "seed" in columns else []
-    wrong = next((name for name in results if _NOT_A_NUMBER_HERE.fullmatch(row[name])), None)
-    if wrong:
-        raise ValueError(f"{wrong} in {where} must be a number with a point, got {row[wrong]!r}: was it a spreadsheet?")
-    return row
+    return dict(zip(columns, record, strict=True))
 
 
 def _taken_in(row, rows, columns, name, line):
@@ -270,11 +221,6 @@ def _taken_in(row, rows, columns, name, line):
     return first != line
 
 
-def _complete_lines(content):
-    """Return the bytes of a file without a last line that was cut off, perhaps within a letter."""
-    return content[: content.rfind(b"\n") + 1]
-
-
 def read_csv(content):
     """Return the table of the bytes of a CSV file; a setting may be called "None" or "NA"."""
     file = io.BytesIO(_as_written_here(content))
@@ -288,4 +234,4 @@ def read_texts(content):
 
 def _as_written_here(content):
     columns, rows, _ = _rows_of(content, "the file")
-    return _csv(columns, [{name: _decoded(text) for name, text in row.items()} for row in rows], header=True)
+    return _csv(columns, rows, header=True)
