@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from cnnlessons import cli, experiments
-from cnnlessons.experiments import course, rows, running, tuning
+from cnnlessons.experiments import catalogue, rows, running, tuning
 
 GRID = [{"setting": name, "size": size} for name, size in (("a", 3), ("b", 5))]
 RUNS = '''
@@ -591,7 +591,7 @@ def in_this_process(function, runs, jobs, scheduler):
 def here(monkeypatch):
     """Make runs in this process, without what prepares another."""
     monkeypatch.setattr(running, "_prepare_process", lambda parent: None)
-    monkeypatch.setattr(course, "finished", in_this_process)
+    monkeypatch.setattr(catalogue, "finished", in_this_process)
 
 
 def test_runs_that_are_made_again_get_the_settings_that_were_recorded(recorded, here):
@@ -644,7 +644,7 @@ def test_nothing_to_make_again_is_no_success(tmp_path, recorded):
 def test_the_function_is_that_of_the_experiment_with_these_settings(recorded):
     for known in experiments.EXPERIMENTS.values():
         for setting in known.settings[:1]:
-            assert course._function_for(setting) is known.function
+            assert catalogue._function_for(setting) is known.function
     with pytest.raises(ValueError, match=r"rows of none of the course's experiments, stems, .*: pass the function"):
         experiments.verify(recorded[0])
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from cnnlessons.exercises.cards import Result
-from cnnlessons.exercises.running import MEMORY, Outcome, attempt, outcome
+from cnnlessons.exercises.sandbox import MEMORY, Outcome, attempt, outcome
 
 UNATTEMPTED = {
     "stub": "Not attempted yet. Write your answer in the place of the stub and run the cell again.",

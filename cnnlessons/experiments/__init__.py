@@ -6,13 +6,13 @@ same noise and the same start of all that is not the setting itself, so two sett
 
 Rooms: *running* (a grid, in several processes), *rows* (the file), *intervals* (what the seeds resolve), and the
 experiments of the course, *handcrafted* (lesson 09) and *bakeoff* (lesson 11), which share *classification* and are
-listed in *course*. Their rows are in data/evidence; ``cnnlessons experiment`` makes them again.
+listed in *catalogue*. Their rows are in data/evidence; ``cnnlessons experiment`` makes them again.
 
 Taught in lessons 09 and 11.
 """
 
 from cnnlessons.experiments.bakeoff import train_contestant
-from cnnlessons.experiments.course import EXPERIMENTS, SEEDS, Experiment, evidence, experiment, grid, read, verify
+from cnnlessons.experiments.catalogue import EXPERIMENTS, SEEDS, Experiment, evidence, experiment, grid, read, verify
 from cnnlessons.experiments.handcrafted import train_stem
 from cnnlessons.experiments.intervals import MARKS, compare, holm, interval
 from cnnlessons.experiments.running import run
