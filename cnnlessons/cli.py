@@ -120,10 +120,10 @@ def record_weights(tasks: list[str] | None, jobs: int) -> None:
     Problem
         If there is no such task, or its images are not there.
     """
-    from cnnlessons import recorded
+    from cnnlessons.experiments import weights
 
     try:
-        recorded.record(tasks=tasks, jobs=jobs)
+        weights.record(tasks=tasks, jobs=jobs)
     except (OSError, ValueError) as error:
         raise Problem(str(error)) from error
 

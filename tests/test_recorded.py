@@ -10,6 +10,7 @@ import pytest
 
 from cnnlessons import cli, recorded, spectra
 from cnnlessons.datasets import photos
+from cnnlessons.experiments import weights
 
 README = Path(__file__).parents[1] / "data" / "README.md"
 ROW = re.compile(r"^\| `(\w+\.npz)` \|.*\| ([\d.]+) % \| `(\w{64})` \|$")
@@ -57,7 +58,7 @@ def test_training_began_at_the_recipes_own_starting_weights(recipe):
     found = recorded.kernels(recipe.name)
     shape = {"lines": (16, 16, 1), "digits": (8, 8, 1)}.get(recipe.task, (32, 32, 3))
     for seed, untrained in enumerate(found.untrained):
-        start = recorded.network(recipe, shape, 10, seed).layers[0].kernel
+        start = weights.network(recipe, shape, 10, seed).layers[0].kernel
         np.testing.assert_allclose(untrained, start, atol=1e-3)
 
 
@@ -67,7 +68,7 @@ def test_a_recorded_network_gets_its_recorded_accuracy_again(task):
     recipe = next(recipe for recipe in recorded.RECIPES if recipe.name.startswith(f"{task}_5x5") and not recipe.noise)
     largest = max(r.filters for r in recorded.RECIPES if r.task == task)
     recipe = dataclasses.replace(recipe, filters=largest)
-    found = recorded.data(recipe, seed=0)
+    found = weights.data(recipe, seed=0)
     again = net.evaluate(found.test_images, found.test_labels).accuracy
     # One image in 360 or 1,000 may lie on the edge between two classes, where the order of a sum decides.
     assert again == pytest.approx(recorded.kernels(recipe.name).accuracies[0], abs=0.003)
@@ -148,7 +149,7 @@ def test_what_was_not_recorded_is_answered_with_the_command_that_makes_it(monkey
 
 
 def test_the_same_seed_trains_the_same_network_and_another_seed_another():
-    (first, _), (again, _), (other, _) = (recorded.train(TINY, seed) for seed in (0, 0, 1))
+    (first, _), (again, _), (other, _) = (weights.train(TINY, seed) for seed in (0, 0, 1))
     assert all((array == again.parameters()[name]).all() for name, array in first.parameters().items())
     assert abs(first.layers[0].kernel - other.layers[0].kernel).max() > 0.1
 
@@ -160,25 +161,25 @@ def test_noise_is_added_to_the_training_images_alone_and_is_new_in_every_epoch(m
         seen.append(images)
         return type(net).learn(net, images, labels, epochs, **options)
 
-    kind = type(recorded.network(TINY, (16, 16, 1), 2, 0))
+    kind = type(weights.network(TINY, (16, 16, 1), 2, 0))
     monkeypatch.setattr(kind, "learn", kind.fit, raising=False)
     monkeypatch.setattr(kind, "fit", fit)
     noisy = dataclasses.replace(TINY, noise=0.2, epochs=2)
-    recorded.train(noisy, 0)
-    clean = recorded.data(noisy, 0).train_images
+    weights.train(noisy, 0)
+    clean = weights.data(noisy, 0).train_images
     assert [(images - clean).std() for images in seen] == pytest.approx([0.2, 0.2], rel=0.05)
     assert abs(np.corrcoef((seen[0] - clean).ravel(), (seen[1] - clean).ravel())[0, 1]) < 0.05
 
 
 def test_an_interrupted_recording_trains_only_what_is_missing(tiny, tmp_path, monkeypatch):
-    recorded.record(tmp_path, jobs=1)
+    weights.record(tmp_path, jobs=1)
     whole = {path.name: path.read_bytes() for path in tmp_path.glob("*.npz")}
     assert set(whole) == {f"{TINY.name}.npz"}
     (tmp_path / "runs" / f"{TINY.name}_1.npz").unlink()
     trained = []
-    train = recorded.train
-    monkeypatch.setattr(recorded, "train", lambda recipe, seed: trained.append(seed) or train(recipe, seed))
-    recorded.record(tmp_path, jobs=1)
+    train = weights.train
+    monkeypatch.setattr(weights, "train", lambda recipe, seed: trained.append(seed) or train(recipe, seed))
+    weights.record(tmp_path, jobs=1)
     assert trained == [1]
     with np.load(tmp_path / f"{TINY.name}.npz") as file:
         assert file["trained"].shape == (2, 3, 3, 1, 2)
@@ -187,4 +188,4 @@ def test_an_interrupted_recording_trains_only_what_is_missing(tiny, tmp_path, mo
 
 def test_the_command_says_which_tasks_there_are(capsys):
     assert cli.main(["record-weights", "--task", "mnist"]) == 1
-    assert "tasks must be among lines, digits, photo_patches, cifar10, got 'mnist'" in capsys.readouterr().err
+    assert "tasks must be one of lines, digits, photo_patches, cifar10, got 'mnist'" in capsys.readouterr().err
