@@ -66,8 +66,7 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
         raise ValueError(f"stem must return feature maps (N, H, W, F), got {getattr(maps, 'shape', maps)!r}")
     maps = _normalised(maps, "stem")
     maps = _pooled(maps, "stem_pool") if pool else maps
-    if body not in BODIES:
-        raise ValueError(f"body must be one of {', '.join(BODIES)}, got {body!r}")
+    shapes.chosen(body, "body", list(BODIES))
     starts = _starts(seed, 2 * depth + 1 if body == "plain" else 7)
     features = BODIES[body](maps, width, depth, starts)
     logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
@@ -124,8 +123,7 @@ def _normalised(maps, name):
 
 def _pooled(maps, name):
     """Halve the image, unless a stride has left no two pixels to choose from."""
-    size = tuple(min(2, side) for side in maps.shape[1:3])
-    return layers.MaxPooling2D(size, name=name)(maps)
+    return layers.MaxPooling2D(tuple(min(2, side) for side in maps.shape[1:3]), name=name)(maps)
 
 
 RELUS = {  # behind the stem, between the two convolutions of a block, behind each block
@@ -166,9 +164,7 @@ def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere"
     -----
     Taught in lesson 10.
     """
-    if relu not in RELUS:
-        raise ValueError(f"relu must be one of {', '.join(RELUS)}, got {relu!r}")
-    at_stem, between, after = RELUS[relu]
+    at_stem, between, after = RELUS[shapes.chosen(relu, "relu", list(RELUS))]
     starts = _starts(seed, 4 * blocks + 2)
 
     def step(maps, name, stride=1, active=True):

@@ -178,8 +178,7 @@ def _start(source, length, filters, size, channels, seed):
 
 def _shortened(kernel, length):
     """Return a kernel of He's length with that of `length`."""
-    if length not in LENGTHS:
-        raise ValueError(f"length must be one of {', '.join(LENGTHS)}, got {length!r}")
+    shapes.chosen(length, "length", LENGTHS)
     fan_in, fan_out = initializers.fans(kernel.shape)
     return kernel * {"he": 1, "glorot": np.sqrt(fan_in / (fan_in + fan_out)), "small": 0.1}[length]
 

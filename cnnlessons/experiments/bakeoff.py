@@ -46,26 +46,18 @@ def train_contestant(
         Whether the stem's maps are halved by pooling.
     width, depth : int
         Of the body, see `models.classifier`.
-    dataset, per_class, test_per_class
-        See `datasets.load`.
-    epochs : int
-        The first half, rounded up, at `learning_rate`, the rest at a fifth of it.
-    seed : int
-        Of the images drawn, their order, the noise and all starting weights.
-    setting, group : str
-        What the row is called, and which rows it is compared with; they change nothing.
-    batch_size : int
-    learning_rate : float
-    test_noise : float
-        Standard deviation of the noise that is added to the test images, 0 to 1, for "noisy_accuracy".
+    epochs, learning_rate
+        The first half of the epochs, rounded up, at `learning_rate`, the rest at a fifth of it.
+    setting, group, dataset, per_class, test_per_class, seed, batch_size, test_noise
+        As in `train_first_layer`.
 
     Returns
     -------
     dict
-        "accuracy" on the test images, "noisy_accuracy", "train_accuracy" (on at most 2,000 of the training images);
-        "parameters", "multiply_adds" and "activations" of the model (see `models.costs`) and, with "stem_" before them,
-        of the stem; "receptive_field" of the stem, in pixels; "forward_ms" and "training_ms", the least time that
-        a batch took, the latter with gradients and update; "data", the checksum of all images.
+        "accuracy", "noisy_accuracy", "train_accuracy" and "data" as from `train_first_layer`; "parameters",
+        "multiply_adds" and "activations" of the model (see `models.costs`) and, with "stem_" before them, of the stem;
+        "receptive_field" of the stem, in pixels; "forward_ms" and "training_ms", the least time that a batch took, the
+        latter with gradients and update.
 
     Notes
     -----
@@ -168,16 +160,22 @@ _STRIDE_4 = [
     _patches("stride 4", 4, 32),
 ]
 
+
 # As many filters as make the whole model's multiply-adds those of "5×5, 32 filters", to within 3 %.
-_EQUAL_COST = [
-    _one("equal cost", 3, 37),
-    _one("equal cost", 7, 27),
-    _several("equal cost", "3×3 twice, ReLU", "stacked", 3, 22, "relu"),
-    _several("equal cost", "3×1 and 1×3, ReLU", "factorised", 3, 29, "relu"),
-    _several("equal cost", "ResNet-C, ReLU", "resnet_c", None, 25, "relu"),
-    _several("equal cost", "gradual, ReLU", "gradual", None, 27, "relu"),
-    _patches("equal cost", 2, 39),
-]
+def _equal_cost(three, seven, twice, factorised, resnet, gradual, patches):
+    return [
+        _one("equal cost", 3, three),
+        _one("equal cost", 7, seven),
+        _several("equal cost", "3×3 twice, ReLU", "stacked", 3, twice, "relu"),
+        _several("equal cost", "3×1 and 1×3, ReLU", "factorised", 3, factorised, "relu"),
+        _several("equal cost", "ResNet-C, ReLU", "resnet_c", None, resnet, "relu"),
+        _several("equal cost", "gradual, ReLU", "gradual", None, gradual, "relu"),
+        _patches("equal cost", 2, patches),
+    ]
+
+
+_EQUAL_COST = _equal_cost(37, 27, 22, 29, 25, 27, 39)
+_EQUAL_COST_GREY = _equal_cost(34, 30, 21, 27, 23, 24, 34)  # on one channel, where kernels cost less
 
 # Twice the multiply-adds of "5×5, 32 filters", to within 3 %, spent on width or on depth of the body.
 _DEPTH = [
@@ -185,17 +183,6 @@ _DEPTH = [
     _one("wide or deep", 5, 32, width=58, setting="one convolution a block, width 58"),
     _one("wide or deep", 5, 32, width=33, depth=2, setting="two convolutions a block, width 33"),
     _one("wide or deep", 5, 32, width=22, depth=4, setting="four convolutions a block, width 22"),
-]
-
-# The same on one channel, where kernels cost less.
-_EQUAL_COST_GREY = [
-    _one("equal cost", 3, 34),
-    _one("equal cost", 7, 30),
-    _several("equal cost", "3×3 twice, ReLU", "stacked", 3, 21, "relu"),
-    _several("equal cost", "3×1 and 1×3, ReLU", "factorised", 3, 27, "relu"),
-    _several("equal cost", "ResNet-C, ReLU", "resnet_c", None, 23, "relu"),
-    _several("equal cost", "gradual, ReLU", "gradual", None, 24, "relu"),
-    _patches("equal cost", 2, 34),
 ]
 
 # The multiply-adds of "5×5, 32 filters", to within 3 %: 1 % of them in the stem, 2 %, 4 %, 8 %, a third, a half.

@@ -80,12 +80,10 @@ def grid(name, dataset=None, epochs=None):
     settings = experiment(name).settings
     if not settings:
         raise ValueError(f"the rates of {name} are not chosen yet; do it with: cnnlessons experiment {name}")
-    chosen = [dict(setting) for setting in settings if dataset in (None, setting["dataset"])]
-    if not chosen:
-        used = dict.fromkeys(setting["dataset"] for setting in settings)
-        raise ValueError(f"dataset must be one of {', '.join(used)}, got {dataset!r}")
+    if dataset is not None:
+        shapes.chosen(dataset, "dataset", list(dict.fromkeys(setting["dataset"] for setting in settings)))
     changed = {} if epochs is None else {"epochs": shapes.whole_number(epochs, "epochs", 1)}
-    return [setting | changed for setting in chosen]
+    return [setting | changed for setting in settings if dataset in (None, setting["dataset"])]
 
 
 def experiment(name):

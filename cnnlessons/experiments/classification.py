@@ -26,16 +26,8 @@ def train(model, data, epochs, learning_rate, **options):
     """
     from cnnlessons import training
 
-    training.fit_in_two_phases(
-        model,
-        data.train_images,
-        data.train_labels,
-        epochs,
-        -(-epochs // 2),
-        rates=(learning_rate, learning_rate / 5),
-        progress=False,
-        **options,
-    )
+    options |= {"rates": (learning_rate, learning_rate / 5), "progress": False}
+    training.fit_in_two_phases(model, data.train_images, data.train_labels, epochs, -(-epochs // 2), **options)
 
 
 def train_in_thirds(model, data, epochs, rate, callbacks=(), **options):
@@ -50,25 +42,15 @@ def train_in_thirds(model, data, epochs, rate, callbacks=(), **options):
 
     third = epochs // 3
     slower = keras.callbacks.LearningRateScheduler(lambda epoch: rate if epoch < 2 * third else rate / 5)
-    training.fit_in_two_phases(
-        model,
-        data.train_images,
-        data.train_labels,
-        epochs,
-        third,
-        rates=(rate, rate),
-        callbacks=[slower, *callbacks],
-        progress=False,
-        **options,
-    )
+    options |= {"rates": (rate, rate), "callbacks": [slower, *callbacks], "progress": False}
+    training.fit_in_two_phases(model, data.train_images, data.train_labels, epochs, third, **options)
 
 
 def compete(model, data, scale, epochs, rate, flips, test_noise, seed, batch_size, train_noise=0.0, **options):
     """Train a model on `standardised` data for three thirds of the epochs, and return what is measured."""
     change = changes(flips, train_noise / scale)
     train_in_thirds(model, data, epochs, rate, batch_size=batch_size, seed=seed, change=change, **options)
-    noise = np.random.default_rng([seed, 1]).normal(scale=test_noise / scale, size=data.test_images.shape)
-    return measured(model, data, noise.astype(np.float32))
+    return measured(model, data, _noise(data, test_noise / scale, seed))
 
 
 def changes(flips, noise):
@@ -85,9 +67,11 @@ def changes(flips, noise):
 def standardised(dataset, per_class, test_per_class, validation, seed):
     """Return standardised images, the spread they were divided by, and their checksum.
 
-    With `validation`, as many images a class more are drawn from the training part, and are the test images.
+    With `validation`, as many images a class more are drawn from the training part, and are the test images. Without
+    the mean taken off, a filter that sums to nearly zero answers most to how far from zero it is, and the averages that
+    batch normalisation keeps for testing do not follow it.
     """
-    cut = _loaded.__wrapped__ if dataset == "cifar10" else _loaded
+    cut = _loaded.__wrapped__ if dataset == "cifar10" else _loaded  # crops take long to cut: kept for the next run
     data, checksum = cut(dataset, per_class + validation, test_per_class, seed)
     if validation:
         data = _held_out(data, validation, seed)
@@ -111,17 +95,15 @@ def _held_out(data, count, seed):
 
 
 def load(dataset, per_class, test_per_class, test_noise, seed):
-    """Return standardised images, noise for the test images on the same scale, and the checksum of the images.
+    """Return standardised images, noise for the test images on the same scale, and the checksum of the images."""
+    data, scale, checksum = standardised(dataset, per_class, test_per_class, 0, seed)
+    return data, _noise(data, test_noise / scale, seed), checksum
 
-    Without the mean taken off, a filter that sums to nearly zero answers most to how far from zero it is, and the
-    averages that batch normalisation keeps for testing do not follow it.
-    """
-    cut = _loaded.__wrapped__ if dataset == "cifar10" else _loaded  # crops take long to cut: kept for the next run
-    data, checksum = cut(dataset, per_class, test_per_class, seed)
-    mean, scale = data.train_images.mean(axis=(0, 1, 2)), data.train_images.std()
-    images = {part: (getattr(data, part) - mean) / scale for part in ("train_images", "test_images")}
-    noise = np.random.default_rng([seed, 1]).normal(scale=test_noise / scale, size=data.test_images.shape)
-    return replace(data, **images), noise.astype(np.float32), checksum
+
+def _noise(data, scale, seed):
+    """Return what is added to the test images."""
+    drawn = np.random.default_rng([seed, 1]).normal(scale=scale, size=data.test_images.shape)
+    return drawn.astype(np.float32)
 
 
 @lru_cache(maxsize=1)

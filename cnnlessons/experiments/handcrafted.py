@@ -28,38 +28,20 @@ def train_stem(
 
     Parameters
     ----------
-    stem : str
-        A function of `stems`: "learned", "fixed", "split", "pass_through", "edge_biased" or "basis".
+    stem, share, dataset, per_class, test_per_class, seed, setting, filters, size, width, batch_size, test_noise
+        As in `train_first_layer`.
     bank : str
         Where its fixed kernel comes from or its trained one starts, see `stems`; "components" are the principal
         components of the training images.
-    share : float or None
-        For "split" and "edge_biased".
     frozen : bool
         Whether the stem is frozen for the first half of the epochs; for "learned" and "edge_biased".
-    dataset, per_class, test_per_class
-        See `datasets.load`.
-    epochs : int
-        The first half, rounded up, at `learning_rate`, the rest at a fifth of it.
-    seed : int
-        Of the images drawn, their order, the noise and all starting weights.
-    setting : str
-        What the row is called; changes nothing.
-    filters, size : int
-        Of the stem.
-    width : int
-        Of the body, see `models.classifier`.
-    batch_size : int
-    learning_rate : float
-    test_noise : float
-        Standard deviation of the noise that is added to the test images, 0 to 1, for "noisy_accuracy".
+    epochs, learning_rate
+        The first half of the epochs, rounded up, at `learning_rate`, the rest at a fifth of it.
 
     Returns
     -------
     dict
-        "accuracy" on the test images, "noisy_accuracy", "train_accuracy" (on at most 2,000 of the training images);
-        "drift", how far the trained filters of the stem have moved in the end (`training.drift`), on average,
-        "drift_by_epoch" and "drift_by_filter"; "parameters" that are trained; "data", the checksum of all images.
+        As from `train_first_layer`, and "drift_by_filter".
 
     Raises
     ------
@@ -83,16 +65,8 @@ def train_stem(
     model = models.classifier(made, data.train_images.shape[1:], len(data.class_names), width, seed)
     convolutions = stems.convolutions(model)
     drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
-    classification.train(
-        model,
-        data,
-        epochs,
-        learning_rate,
-        frozen=["stem"] if frozen else [],
-        callbacks=[drift],
-        batch_size=batch_size,
-        seed=seed,
-    )
+    options = {"frozen": ["stem"] if frozen else [], "callbacks": [drift], "batch_size": batch_size, "seed": seed}
+    classification.train(model, data, epochs, learning_rate, **options)
     return classification.measured(model, data, noise) | {
         "drift": round(float(drift.by_epoch[-1].mean()), 4),
         "drift_by_epoch": _numbers(moved.mean() for moved in drift.by_epoch),

@@ -11,9 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
 from functools import cache, lru_cache
-from importlib import metadata
 
 import joblib
 import numpy as np
@@ -175,33 +173,29 @@ def _finished_by_dask(function, runs, scheduler):
                 _, row = future.result()
             except CancelledError:
                 raise ConnectionError(f"the Dask scheduler at {scheduler!r} is gone") from None
-            except KilledWorker:
-                row = _failed(work[future], DIED)
             except Exception as problem:  # of the worker: the run keeps its own
-                row = _failed(work[future], " ".join(f"{type(problem).__name__}: {problem}".split()))
+                row = _failed(work[future], DIED if isinstance(problem, KilledWorker) else _said(problem))
             yield row
 
 
 def _client(scheduler):
+    """Return a client of a scheduler that has workers, or say what is missing."""
     try:
         from distributed import Client
     except ImportError as error:
         raise ImportError(
             f"a scheduler needs Dask, which is not installed ({error}); install it with: pip install distributed"
         ) from None
+    client, missing = None, f"no Dask scheduler answers at {scheduler!r}; start one there with: dask scheduler"
     try:
         client = Client(scheduler, timeout=10, set_as_default=False)
-    except OSError:
-        raise ConnectionError(
-            f"no Dask scheduler answers at {scheduler!r}; start one there with: dask scheduler"
-        ) from None
-    try:
         client.wait_for_workers(1, timeout=30)
     except OSError:
-        client.close()
-        raise ConnectionError(
-            f"the Dask scheduler at {scheduler!r} has no worker; start some with: dask worker {scheduler} --nthreads 1"
-        ) from None
+        if client is not None:
+            client.close()
+            start = f"dask worker {scheduler} --nthreads 1"
+            missing = f"the Dask scheduler at {scheduler!r} has no worker; start some with: {start}"
+        raise ConnectionError(missing) from None
     return client
 
 
@@ -221,9 +215,13 @@ def _one_run(function, run, parent):
                 _load_keras()
             results = _checked_results(function(**run), run)
         except (Exception, SystemExit) as problem:  # whatever it is, it is kept, and the other runs go on
-            error = f"{type(problem).__name__}: {problem}"
+            error = _said(problem)
         seconds = round(time.perf_counter() - start, 2)
-        return run, run | results | {"seconds": seconds, FAILED: " ".join(error.split())} | _made_with()
+        return run, run | results | {"seconds": seconds, FAILED: error} | _made_with()
+
+
+def _said(problem):
+    return " ".join(f"{type(problem).__name__}: {problem}".split())
 
 
 def _checked_results(results, run):
@@ -300,7 +298,8 @@ def _made_with():
     device = training.device()
     if device.kind != device.name:
         found["device"] = f"{device.kind} {device.name}"
-    return found | {"keras": keras.__version__, "backend": f"{device.backend} {_version(device.backend)}"}
+    version = sys.modules[device.backend].__version__
+    return found | {"keras": keras.__version__, "backend": f"{device.backend} {version}"}
 
 
 @cache
@@ -312,10 +311,3 @@ def _commit():
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found.stdout.strip()
-
-
-def _version(backend):
-    for name in (backend, f"{backend}-cpu"):
-        with suppress(metadata.PackageNotFoundError):
-            return metadata.version(name)
-    return ""
