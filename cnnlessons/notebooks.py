@@ -28,7 +28,8 @@ QUESTION_IDS = tuple(
     for number in range(1, count + 1)
 )
 
-# The kernel reports its own version as well, which would make every machine's file a different one.
+# What JupyterLab writes into a notebook that it opens: the kernel, and what that says of its language. In this course's
+# environment the version is "3" whatever the Python, so that a lesson that was only looked at is the same file.
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {
@@ -38,6 +39,7 @@ METADATA = {
         "name": "python",
         "nbconvert_exporter": "python",
         "pygments_lexer": "ipython3",
+        "version": "3",
     },
 }
 
@@ -118,6 +120,8 @@ def tidy(notebook: NotebookNode) -> None:
     notebook.metadata = METADATA
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+            cell.metadata.collapsed = True  # as JupyterLab writes it beside the other
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET_VIEW, None)
 

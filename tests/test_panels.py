@@ -478,7 +478,7 @@ def test_stored_outputs_of_panels_are_the_same_every_time():
     ]:
         first, second = make(), make()
         assert repr(first) == repr(second) == text
-        assert first._repr_mimebundle_()["text/plain"] == text
+        assert first._repr_mimebundle_()["text/plain"] == f"{text}\nRun this cell to bring the panel to life."
 
 
 def test_pictures_have_words_for_those_who_cannot_see_them(panel):

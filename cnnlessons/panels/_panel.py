@@ -72,6 +72,11 @@ class Panel(widgets.VBox):
         """Return what is put into `text`, by name."""
         return {}
 
+    def _repr_mimebundle_(self, **options):
+        bundle = super()._repr_mimebundle_(**options)
+        bundle["text/plain"] += "\nRun this cell to bring the panel to life."  # what a stored notebook shows
+        return bundle
+
     def on(self, control, action=lambda: None):
         """Run `action`, then draw, when the reader presses or changes `control`."""
 

@@ -85,6 +85,15 @@ def test_the_metadata_tells_nothing_of_the_machine(notebook):
     assert not [cell.id for cell in notebook.cells if "execution" in cell.metadata]
 
 
+def test_a_folded_cell_is_written_as_jupyterlab_writes_it_and_its_first_line_gives_nothing_away(notebook):
+    folded = [cell for cell in notebook.cells if cell.metadata.get("jupyter", {}).get("outputs_hidden")]
+    for cell in folded:
+        assert cell.metadata.get("collapsed"), "store the notebook with: cnnlessons store"
+        first = cell.outputs[0]  # JupyterLab shows its first line
+        line = (first.get("text") or first.data["text/plain"]).splitlines()[0]
+        assert line in ("No prediction written.", "What was measured:") or "answer" in cell.metadata.tags
+
+
 def test_every_cell_ran_once_from_top_to_bottom(notebook):
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1)), "store the notebook with: cnnlessons store"
