@@ -22,6 +22,7 @@ PLACES = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
+SETTINGS = Path(__file__).parents[2] / "lab" / "etc"  # the course's
 PATIENCE = 240_000  # ms; a busy machine may need half a minute to show JupyterLab, and minutes to run a lesson
 
 
@@ -46,7 +47,7 @@ def chromium(*arguments):
 
 @contextlib.contextmanager
 def running_lab(root):
-    """A JupyterLab over the folder `root`, without personal settings: a function from path to address."""
+    """A JupyterLab over `root`, with the settings of the course and no others: a function from path to address."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, open(Path(home, "log"), "w+") as log:
         port, token = free_port(), secrets.token_hex()
         command = [
@@ -58,6 +59,8 @@ def running_lab(root):
         folders = {f"JUPYTER_{name}_DIR": f"{home}/{name.lower()}" for name in ("CONFIG", "DATA", "RUNTIME")}
         folders |= {f"JUPYTERLAB_{name}_DIR": f"{home}/{name.lower()}" for name in ("SETTINGS", "WORKSPACES")}
         folders["IPYTHONDIR"] = f"{home}/ipython"
+        shutil.copytree(SETTINGS / "jupyter", folders["JUPYTER_CONFIG_DIR"])
+        shutil.copytree(SETTINGS / "ipython", f"{home}/ipython/profile_default")
         server = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_it_answers(server, f"http://127.0.0.1:{port}/api", log)

@@ -35,12 +35,38 @@ BUTTONS = {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A JupyterLab over a copy of the lessons."""
+def root(tmp_path_factory):
+    """A folder with a copy of the lessons."""
     root = tmp_path_factory.mktemp("course")
     shutil.copytree(NOTEBOOKS, root / "notebooks")
+    return root
+
+
+@pytest.fixture(scope="module")
+def address(root):
+    """A JupyterLab over the copy of the lessons."""
     with lab.running_lab(root) as address:
         yield address
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_that_was_opened_and_saved_is_the_same_file(browser, root, address, name):
+    with browser.new_page() as page:
+        lab.open_notebook(page, address(f"notebooks/{name}"))
+        page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    assert (root / "notebooks" / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+
+
+def test_a_link_of_the_index_finds_its_section_at_the_second_click(browser, address):
+    with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
+        lab.open_notebook(page, address("notebooks/00_start_here.ipynb"))
+        link = page.locator("a[href*='03_']", has_text="The gradient of the image").first
+        link.click()
+        page.wait_for_function("() => jupyterapp.shell.currentWidget.context.path.includes('03_')")
+        lab.wait_until_idle(page)
+        page.evaluate("() => jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/00_start_here.ipynb'})")
+        link.click()
+        expect(page.get_by_role("heading", name="The gradient of the image").first).to_be_in_viewport()
 
 
 @pytest.fixture(scope="module", params=LESSONS)
