@@ -55,6 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
     command.set_defaults(run=lambda options: store(options.notebooks))
 
+    command = commands.add_parser("show", help="print a notebook's words, code and text outputs, for git's diff")
+    command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    command.set_defaults(run=lambda options: show(options.notebook))
+
+    command = commands.add_parser("new-lesson", help="begin a lesson: a notebook, an exercise, rows in the tables")
+    command.add_argument("number", type=int, metavar="NUMBER")
+    command.add_argument("title", metavar="TITLE")
+    command.set_defaults(run=lambda options: new_lesson(options.number, options.title))
+
     command = commands.add_parser("record-weights", help="train the networks that lesson 08 reads (an hour; goes on)")
     command.add_argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated")
     command.add_argument("--jobs", type=int, default=2, help="networks trained at once, one core each")
@@ -227,6 +236,33 @@ def store(paths: list[Path]) -> None:
             failures.append(f"{path}: {getattr(error, 'strerror', None) or error}")
     if failures:
         raise Problem("\n".join(failures))
+
+
+def show(path: Path) -> None:
+    """Print a notebook as text, in UTF-8, as git expects it."""
+    from cnnlessons import notebooks
+
+    try:
+        sys.stdout.buffer.write(notebooks.as_text(path).encode())
+    except (OSError, ValueError, LookupError) as error:  # no such file, or not a notebook
+        raise Problem(f"{path}: {getattr(error, 'strerror', None) or f'no notebook ({error!r})'}") from error
+
+
+def new_lesson(number: int, title: str) -> None:
+    """Begin a lesson, store it and say what to do next."""
+    from cnnlessons import notebooks
+
+    try:
+        lesson, exercise = notebooks.new_lesson(number, title)
+        notebooks.store(lesson)
+    except (notebooks.NotebookError, OSError) as error:
+        raise Problem(str(error)) from error
+    print(
+        f"wrote {lesson} and {exercise}, with a row each in README.md and lesson 00\n"
+        "next: fill them as CONTRIBUTING.md says; then\n"
+        f"  python3 course.py run cnnlessons store notebooks/{lesson.name}\n"
+        f"  python3 course.py test notebooks/{lesson.name} tests/notebooks tests/test_exercises.py"
+    )
 
 
 if __name__ == "__main__":

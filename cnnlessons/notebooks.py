@@ -1,4 +1,4 @@
-"""Notebooks as source: run one from top to bottom and store it; find which question is answered where.
+"""Notebooks as source: run one and store it, show it as text, begin a new one; find which question is answered where.
 
 The lessons are kept with their outputs: whoever changes one calls `store` (``cnnlessons store`` in a terminal) before
 committing.
@@ -6,11 +6,15 @@ committing.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import re
+import struct
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,11 +47,14 @@ METADATA = {
     },
 }
 
+COURSE = Path(__file__).parents[1]
+SKELETON = COURSE / "data" / "new_lesson"  # lesson 99, whole but for its contents, and its exercise
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class NotebookError(RuntimeError):
-    """A notebook that cannot be stored, and why."""
+    """A notebook that cannot be stored or begun, and why."""
 
 
 def store(path: str | Path) -> None:
@@ -163,3 +170,72 @@ def questions(notebook: NotebookNode) -> dict[str, list[str]]:
                 if section not in places:
                     places.append(section)
     return answered
+
+
+# --------------------------------------------------------------------------- as text, for whoever reads a change
+
+
+def as_text(path: str | Path) -> str:
+    """Return the words, the code and what the outputs say; of a picture, how large it is and a checksum."""
+    lines = []
+    for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
+        metadata = json.dumps(cell["metadata"], ensure_ascii=False, sort_keys=True)
+        lines += [f"--- {cell['cell_type']} {cell.get('id', '')} {metadata}", *"".join(cell["source"]).splitlines(), ""]
+        for output in cell.get("outputs", []):
+            lines += [f"  | {line}" for line in _said(output)]
+    return "\n".join(lines) + "\n"
+
+
+def _said(output):
+    data = output.get("data", {})
+    text = "".join(output.get("text") or data.get("text/plain") or output.get("traceback") or "").splitlines()
+    if "image/png" not in data:
+        return text
+    png = base64.b64decode("".join(data["image/png"]))
+    width, height = struct.unpack(">II", png[16:24])  # where PNG's first chunk holds them
+    return [*text, f"picture, {width} × {height} pixels, checksum {zlib.crc32(png):08x}"]
+
+
+# --------------------------------------------------------------------------- a new lesson
+
+
+def new_lesson(number: int, title: str) -> list[Path]:
+    """Write a lesson of the course's shape and its exercise, list it in README.md and lesson 00; return both files.
+
+    Raises
+    ------
+    NotebookError
+        If number or title cannot be taken, or the course's folder is not here. Nothing is overwritten.
+    """
+    import nbformat
+
+    words = "_".join(re.findall(r"\w+", title.lower()))
+    if not 1 <= number <= 98 or not words or re.search(r"[|\[\]\n]", title):
+        raise NotebookError(f"a lesson has a number from 1 to 98 and a title without | [ ], got {number} and {title!r}")
+    if not SKELETON.is_dir():
+        raise NotebookError(f"{SKELETON} is not there: get the course's folder, and begin the lesson in it")
+    lesson, start = f"{number:02}", COURSE / "notebooks" / "00_start_here.ipynb"
+    notebook = start.with_name(f"{lesson}_{words}.ipynb")
+    exercise = COURSE / "cnnlessons" / "exercises" / f"lesson_{lesson}.py"
+    taken = [*notebook.parent.glob(f"{lesson}_*"), *filter(Path.exists, [exercise])]
+    if taken:
+        raise NotebookError(f"lesson {lesson} is there already ({taken[0]}): choose another number")
+    for place, source in ((notebook, "lesson.ipynb"), (exercise, "lesson.py")):
+        text = (SKELETON / source).read_text(encoding="utf-8").replace("99", lesson)
+        text = text.replace("Skeleton", json.dumps(title, ensure_ascii=False)[1:-1])
+        place.write_text(text, encoding="utf-8", newline="\n")
+    readme, row = COURSE / "README.md", f"| [{lesson} {title}]({{}}{notebook.name}) | its question |"
+    text = _listed(readme.read_text(encoding="utf-8"), row.format("notebooks/") + " 50 + 30 |")
+    readme.write_text(text, encoding="utf-8", newline="\n")
+    contents = nbformat.read(start, as_version=4)
+    for cell in contents.cells:
+        if cell.source.startswith("## The lessons"):
+            cell.source = _listed(cell.source, row.format(""))
+    nbformat.write(contents, start)
+    return [notebook, exercise]
+
+
+def _listed(text, row):
+    """Return a text with a row more in its table of lessons, in the order of their numbers."""
+    before = [found for found in re.finditer(r"^\| \[\d\d .*", text, re.MULTILINE) if found[0] < row]
+    return text[: before[-1].end()] + "\n" + row + text[before[-1].end() :]

@@ -196,3 +196,20 @@ def test_store_names_each_notebook_that_fails_and_leaves_it_as_it_was(run, tmp_p
     assert f"{missing}: No such file or directory" in complaint
     assert f"{text}: Notebook does not appear to be JSON" in complaint
     assert broken.read_bytes() == before
+
+
+def test_show_prints_a_notebook_as_text_and_says_what_is_none(run, tmp_path):
+    path, text = tmp_path / "right.ipynb", tmp_path / "text.ipynb"
+    nbformat.write(new_notebook(cells=[new_markdown_cell("3 × 3 → 9", id="one")]), path)
+    text.write_text("no notebook")
+    assert run("show", str(path)) == (0, "--- markdown one {}\n3 × 3 → 9\n\n", "")
+    for wrong, why in ((text, "no notebook"), (tmp_path / "missing.ipynb", "No such file or directory")):
+        status, out, complaint = run("show", str(wrong))
+        assert (status, out) == (1, "")
+        assert complaint.startswith(f"cnnlessons: {wrong}: {why}")
+
+
+def test_a_new_lesson_whose_number_is_taken_is_told(run):
+    status, _, complaint = run("new-lesson", "1", "Any")
+    assert status == 1
+    assert complaint.startswith("cnnlessons: lesson 01 is there already")

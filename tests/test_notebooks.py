@@ -1,7 +1,10 @@
 """Storing a notebook, finding questions in it, and what ``pytest --nbval`` makes of it in this repository."""
 
+import base64
 import copy
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -187,3 +190,105 @@ def test_a_cell_that_is_not_the_same_when_it_is_run_again_is_found(tmp_path):
     for index, what in enumerate(cells.values()):
         told = [line for line in found if line.startswith(f"cell {index},")]
         assert any(what in line for line in told) if what else told == []
+
+
+# --------------------------------------------------------------------------- as text
+
+
+def test_as_text_a_notebook_is_its_words_its_code_and_what_it_says(stored, tmp_path):
+    cells = [new_markdown_cell("# Title\ntext", id="one"), *stored.cells]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "any.ipynb")
+    text = notebooks.as_text(tmp_path / "any.ipynb")
+    assert text.startswith("--- markdown one {}\n# Title\ntext\n\n--- code ")
+    assert "\nprint(0.125)\n\n  | 0.125\n--- code" in text
+    assert '{"tolerance": "2 points"}\nprint(\'97.9 %\')\n\n  | 97.9 %\n' in text
+    pictures = re.findall(r"^  \| picture, \d{3} × \d{3} pixels, checksum \w{8}$", text, re.MULTILINE)
+    assert len(pictures) == sum(cell.source.startswith("draw(") for cell in stored.cells)
+    assert max(map(len, text.splitlines())) < 300
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+def test_git_shows_a_change_in_words_and_that_a_picture_changed(stored, tmp_path):
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    changed = copy.deepcopy(stored)
+    changed.cells[1].outputs[0].text = "0.126\n"
+    data = next(cell.outputs[0].data for cell in changed.cells if cell.source.startswith("draw("))
+    data["image/png"] = base64.b64encode(base64.b64decode(data["image/png"]) + b"more").decode()
+    settings = {"user.name": "A", "user.email": "a@example.org", "commit.gpgsign": "false"}
+    settings["diff.lesson.textconv"] = f'"{sys.executable}" -m cnnlessons.cli show'
+
+    def git(*words):
+        command = ["git", *(word for pair in settings.items() for word in ("-c", "=".join(pair))), *words]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.check_output(command, cwd=tmp_path, env=environment, encoding="utf-8")
+
+    git("init", "--quiet")
+    for notebook in (stored, changed):
+        nbformat.write(notebook, tmp_path / "any.ipynb")
+        git("add", "any.ipynb")
+        if notebook is stored:
+            git("commit", "--quiet", "--message=first")
+    lines = [line for line in git("diff", "--cached", "--unified=0").splitlines() if re.match(r"[-+] ", line)]
+    assert lines[:2] == ["-  | 0.125", "+  | 0.126"]
+    assert [re.sub(r"\d+ × \d+|\w{8}$", "…", line) for line in lines[2:]] == [
+        f"{sign}  | picture, … pixels, checksum …" for sign in "-+"
+    ]
+
+
+# --------------------------------------------------------------------------- a new lesson
+
+
+def within_a_copy(course, *words):
+    """Run Python in a copy of the course: its exit status, and what it said."""
+    environment = os.environ | {"PYTHONPATH": str(course), "PYTHONUTF8": "1"}
+    command = [sys.executable, *map(str, words)]
+    done = subprocess.run(command, cwd=course, env=environment, capture_output=True, encoding="utf-8")
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_new_lesson_passes_the_tests_of_lessons_exercises_and_index(tmp_path):
+    for name in ("cnnlessons", "notebooks", "tests/notebooks", "data/new_lesson"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("README.md", "pyproject.toml", "conftest.py", "tests/conftest.py", "tests/test_exercises.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    status, said = within_a_copy(tmp_path, "-m", "cnnlessons.cli", "new-lesson", "98", 'What is "same"?')
+    assert status == 0, said
+    new = [tmp_path / "notebooks" / "98_what_is_same.ipynb", tmp_path / "cnnlessons" / "exercises" / "lesson_98.py"]
+    assert all(str(file) in said for file in new)
+    text = notebooks.as_text(new[0])
+    assert '# 98 What is "same"?\n' in text
+    assert "98.row_means" in text
+    assert "  | loops and the course's function: equal in all 6 numbers\n" in text
+    for words in (["check"], ["format", "--check"]):
+        assert within_a_copy(tmp_path, "-m", "ruff", *words, *new)[0] == 0
+    tests = "tests/notebooks/test_hygiene.py", "tests/notebooks/test_index.py", "tests/test_exercises.py"
+    status, said = within_a_copy(tmp_path, "-m", "pytest", "-q", "-n", "0", *tests, "-k", "98 or index or every_lesson")
+    assert status == 0, said
+    assert int(re.search(r"(\d+) passed", said)[1]) > 40  # those of each kind were found
+
+
+@pytest.mark.parametrize(
+    ("number", "title", "said"),
+    [
+        (12, "Another", r"lesson 12 is there already \(.*12_one.ipynb\): choose another number"),
+        (13, "Another", r"lesson 13 is there already \(.*lesson_13.py\): choose another number"),
+        (0, "Zero", r"a number from 1 to 98 and a title without \| \[ \], got 0 and 'Zero'"),
+        (97, "One | two", r"a title without \| \[ \], got 97 and 'One \| two'"),
+        (97, "?", r"got 97 and '\?'"),
+    ],
+)
+def test_a_lesson_that_cannot_be_begun_leaves_all_as_it_was(monkeypatch, tmp_path, number, title, said):
+    monkeypatch.setattr(notebooks, "COURSE", tmp_path)
+    files = [tmp_path / "notebooks" / "12_one.ipynb", tmp_path / "cnnlessons" / "exercises" / "lesson_13.py"]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    with pytest.raises(notebooks.NotebookError, match=said):
+        notebooks.new_lesson(number, title)
+    assert [path for path in tmp_path.rglob("*.*") if path.read_text() or path not in files] == []
+
+
+def test_outside_of_the_course_s_folder_no_lesson_is_begun(monkeypatch, tmp_path):
+    monkeypatch.setattr(notebooks, "SKELETON", tmp_path / "none")
+    with pytest.raises(notebooks.NotebookError, match="get the course's folder, and begin the lesson in it"):
+        notebooks.new_lesson(97, "Any")
