@@ -1,5 +1,6 @@
 """The command says what is true of this machine, and says in a sentence what is wrong."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 import cnnlessons
 from cnnlessons import cli, machine
 
-BENCHMARKS = Path(__file__).parent / "benchmarks"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "cnnlessons"
+BENCHMARKS = ROOT / "tests" / "benchmarks"
 
 
 @pytest.fixture
@@ -51,6 +54,23 @@ def test_an_unknown_command_lists_the_known_ones(capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["fly"])
     assert "invalid choice: 'fly'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_the_commands_and_files_that_a_document_names_are_there(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    commands = set(re.findall(r"course\.py run cnnlessons ([\w-]+)", text))
+    assert commands
+    for command in commands:
+        with pytest.raises(SystemExit, match="0"):
+            cli.main([command, "--help"])
+    named = re.findall(r"`(?:python3 |bash )?([\w/.]+\.(?:py|md|toml|yml|ipynb))`", text)
+    placeholders = re.compile(r"16_|lesson_16|NAME")
+    assert [
+        name
+        for name in named
+        if not placeholders.search(name) and not (ROOT / name).is_file() and not [*PACKAGE.rglob(name)]
+    ] == []
 
 
 # --------------------------------------------------------------------------- what this machine has
