@@ -251,14 +251,8 @@ def fixed(bank, filters=32, size=5, stride=1, seed=0):
     ----------
     bank : str or ndarray (KH, KW, C, filters)
         See the top of this module; an array says its own size and filters.
-    filters, size, stride : int
-    seed : int
-        Of a random kernel.
-
-    Returns
-    -------
-    function
-        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters).
+    filters, size, stride, seed
+        As in `learned`.
 
     Notes
     -----
@@ -281,19 +275,12 @@ def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0, length="he"):
     ----------
     bank : str or ndarray (KH, KW, C, filters)
         Of the fixed ones, see the top of this module.
-    filters, size, stride : int
-        Filters of both together.
+    filters : int
+        Of both together. The fixed ones' maps come first.
     share : float, between 0 and 1
         Of the filters, how many are fixed.
-    seed : int
-        Of the trained ones' random start.
-    length : {"he", "glorot", "small"}
-        Of the trained ones at the start.
-
-    Returns
-    -------
-    function
-        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters), the fixed ones first.
+    size, stride, seed, length
+        As in `learned`, seed and length of the trained ones.
 
     Raises
     ------
@@ -332,15 +319,9 @@ def pass_through(bank, filters=32, size=5, seed=0):
     bank : str or ndarray (KH, KW, C, filters)
         See the top of this module.
     filters : int
-        Maps in all: ``2 * C`` of them are the channels.
-    size : int
-    seed : int
-        Of a random kernel.
-
-    Returns
-    -------
-    function
-        From images (N, H, W, C) to feature maps (N, H, W, filters), the fixed ones first.
+        Maps in all, the fixed ones first; the last ``2 * C`` of them are the channels.
+    size, seed
+        As in `learned`.
 
     Notes
     -----
@@ -370,16 +351,8 @@ def basis(bank, filters=32, size=5, stride=1, seed=0, length="he"):
     ----------
     bank : str
         One of `kernels.banks()`.
-    filters, size, stride : int
-    seed : int
-        Of the 1×1 convolution's random start.
-    length : {"he", "glorot", "small"}
-        Of its filters at the start.
-
-    Returns
-    -------
-    function
-        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters).
+    filters, size, stride, seed, length
+        As in `learned`, seed and length of the 1×1 convolution.
 
     Notes
     -----

@@ -86,16 +86,12 @@ def prepare(seed=0, precision="auto"):
     differently.
     """
     if precision == "auto":
-        precision = os.environ.get("CNNLESSONS_PRECISION") or _suitable(device().kind)
+        precision = os.environ.get("CNNLESSONS_PRECISION") or ("mixed_float16" if device().kind == "GPU" else "float32")
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be auto, {', '.join(PRECISIONS)}, got {precision!r}")
     keras.utils.set_random_seed(shapes.whole_number(seed, "seed", 0))
     keras.mixed_precision.set_dtype_policy(precision)
     return device()
-
-
-def _suitable(kind):
-    return "mixed_float16" if kind == "GPU" else "float32"
 
 
 # --------------------------------------------------------------------------- training
