@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnlessons import datasets
-from cnnlessons.datasets import benchmarks, files, npz, photos, pictures, store, synthetic
+from cnnlessons.datasets import benchmarks, files, npz, photos, pictures, synthetic
 from cnnlessons.kernels import ORIENTATIONS
 
 README = Path(__file__).parents[1] / "data" / "README.md"
@@ -41,7 +41,6 @@ def _nothing_from_this_machine(monkeypatch, tmp_path_factory):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.delenv("CNNLESSONS_DATA", raising=False)
-    monkeypatch.setenv("CNNLESSONS_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
 
 
@@ -1355,38 +1354,6 @@ def test_a_copy_that_has_changed_is_read_again(place, tmp_path, monkeypatch):
     (zipped if path.is_file() else unpacked)(path, changed)
     after = datasets.load("cifar10")
     assert (before.train_images != after.train_images).any(axis=(1, 2, 3)).sum() == 1
-
-
-def test_a_write_that_breaks_off_leaves_nothing_behind(monkeypatch):
-    store.write("key", {"a": np.arange(3)})
-
-    def savez(file, **arrays):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np, "savez", savez)
-    store.write("key", {"a": np.arange(4)})
-    assert [path.name for path in store.folder().iterdir()] == ["key.npz"]
-    with np.load(store.file("key")) as kept:
-        np.testing.assert_array_equal(kept["a"], [0, 1, 2])
-
-
-CACHES = [  # on which system, if not on all, with which variables, where
-    ("linux", {}, "~/.cache/cnnlessons"),
-    ("linux", {"XDG_CACHE_HOME": os.path.expanduser("~/elsewhere")}, "~/elsewhere/cnnlessons"),
-    ("darwin", {}, "~/Library/Caches/cnnlessons"),
-    ("win32", {}, "~/AppData/Local/cnnlessons"),
-    (sys.platform, {"CNNLESSONS_CACHE": "~/mine"}, "~/mine"),
-]
-
-
-@pytest.mark.parametrize(("variables", "expected"), [case[1:] for case in CACHES if case[0] == sys.platform])
-def test_the_cache_lies_where_the_system_keeps_such_files(monkeypatch, variables, expected):
-    for name in ("CNNLESSONS_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert store.folder() == Path(expected).expanduser()
 
 
 def test_a_subset_has_as_many_of_each_class_and_contains_every_smaller_one(copy):

@@ -1,7 +1,9 @@
 """Experiments whose contestants have rates of their own: who is trained where, at which rate, on which images."""
 
 import inspect
+import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 
 from cnnlessons import cli, experiments, stems, training
-from cnnlessons.experiments import classification, first_layers, tuning
+from cnnlessons.experiments import classification, first_layers, kept, tuning
 
 
 def rows_of(name):
@@ -187,9 +189,43 @@ def test_a_run_is_the_same_again_and_its_kernel_is_kept_for_others(chosen, tmp_p
     assert len(found["drift_by_epoch"].split()) == 3
     if change.get("frozen"):
         assert found["drift_by_epoch"].startswith("0.000 ")
-    kept = sorted(path.name for path in tmp_path.glob("*.npz"))
-    assert kept == (["first_layer_photo_patches_6_3_1.npz"] if "bank" in change else [])
+    written = sorted(path.name for path in tmp_path.glob("*.npz"))
+    assert written == (["first_layer_photo_patches_6_3_1.npz"] if "bank" in change else [])
     assert {"accuracy", "noisy_accuracy", "train_accuracy", "parameters", "data"} <= set(found)
+
+
+def test_a_write_that_breaks_off_leaves_nothing_behind(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("CNNLESSONS_CACHE", str(tmp_path))
+    kept.write("key", {"a": np.arange(3)})
+
+    def savez(file, **arrays):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", savez)
+    kept.write("key", {"a": np.arange(4)})
+    assert [path.name for path in kept.folder().iterdir()] == ["key.npz"]
+    with np.load(kept.file("key")) as file:
+        np.testing.assert_array_equal(file["a"], [0, 1, 2])
+    assert "could not be kept" in capsys.readouterr().out
+
+
+CACHES = [  # on which system, if not on all, with which variables, where
+    ("linux", {}, "~/.cache/cnnlessons"),
+    ("linux", {"XDG_CACHE_HOME": os.path.expanduser("~/elsewhere")}, "~/elsewhere/cnnlessons"),
+    ("darwin", {}, "~/Library/Caches/cnnlessons"),
+    ("win32", {}, "~/AppData/Local/cnnlessons"),
+    (sys.platform, {"CNNLESSONS_CACHE": "~/mine"}, "~/mine"),
+]
+
+
+@pytest.mark.parametrize(("variables", "expected"), [case[1:] for case in CACHES if case[0] == sys.platform])
+def test_the_cache_lies_where_the_system_keeps_such_files(monkeypatch, variables, expected):
+    for name in ("CNNLESSONS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert kept.folder() == Path(expected).expanduser()
 
 
 @pytest.mark.parametrize(

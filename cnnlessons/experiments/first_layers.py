@@ -6,8 +6,7 @@ A *place* is a data set with a number of images; there each contestant is traine
 
 import numpy as np
 
-from cnnlessons.datasets import store
-from cnnlessons.experiments import classification, tuning
+from cnnlessons.experiments import classification, kept, tuning
 
 
 def train_first_layer(
@@ -104,7 +103,7 @@ def train_first_layer(
         callbacks=[drift],
     )
     if (setting, group) == (_SOURCE, "headline"):
-        store.write(_key(place, seed), {"kernel": convolutions[0].get_weights()[0]})
+        kept.write(_key(place, seed), {"kernel": convolutions[0].get_weights()[0]})
     return found | {
         "drift": round(float(drift.by_epoch[-1].mean()), 4),
         "drift_by_epoch": " ".join(f"{moved.mean():.3f}" for moved in drift.by_epoch),
@@ -133,14 +132,14 @@ def _kernel(bank, images, filters, size, place, seed):
 
 def _learned(place, seed):
     """Return the kernel, each filter of norm 1, that `_SOURCE` learned at a place; made there if it is not kept yet."""
-    path = store.file(_key(place, seed))
+    path = kept.file(_key(place, seed))
     if not path.is_file():
         wanted = {"setting": _SOURCE, "group": "headline", **place}
         source = next(each for each in settings() if wanted.items() <= each.items())
         train_first_layer(**source, seed=seed)
         classification.begin(seed)
-    with np.load(path) as kept:
-        kernel = kept["kernel"]
+    with np.load(path) as file:
+        kernel = file["kernel"]
     return kernel / np.sqrt(np.square(kernel).sum((0, 1, 2)))
 
 

@@ -1,4 +1,4 @@
-"""A folder for arrays that took long to make. It may be deleted at any time."""
+"""A folder for kernels that one run learns for others. It may be deleted at any time."""
 
 import os
 from pathlib import Path
@@ -31,4 +31,4 @@ def write(key, arrays):
             np.savez(draft, **arrays)
     except OSError as error:
         why = error.strerror or error
-        print(f"The images could not be kept in {str(place.parent)!r} ({why}), so the next time takes as long.")
+        print(f"The kernels could not be kept in {str(place.parent)!r} ({why}), so the next time takes as long.")
