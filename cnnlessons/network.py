@@ -43,6 +43,8 @@ class Sequential:
     layers : list of Layer
     input_shape, output_shape : tuple or None
         Without the batch axis; None until the network is built.
+    output_shapes : list of tuple
+        Those of all layers.
     training : Training or None
         Where the last training stands.
     optimizer : Optimizer or None
@@ -71,7 +73,7 @@ class Sequential:
         made = [tuple(shapes.whole_number(size, "input_shape", 1) for size in input_shape)]
         for layer in self.layers:
             made.append(tuple(layer.build(made[-1], rng, self.dtype)))
-        self._shapes, self.input_shape, self.output_shape = made, made[0], made[-1]
+        self.input_shape, self.output_shapes, self.output_shape = made[0], made[1:], made[-1]
         self.training = self.optimizer = None
 
     # ----- forward and backward
@@ -349,7 +351,7 @@ class Sequential:
         counts = [sum(array.size for array in layer.parameters().values()) for layer in self.layers]
         rows = [
             (type(layer).__name__, " × ".join(map(str, shape)), f"{count:,}")
-            for layer, shape, count in zip(self.layers, self._shapes[1:], counts, strict=True)
+            for layer, shape, count in zip(self.layers, self.output_shapes, counts, strict=True)
         ]
         rows = [("layer", "output", "parameters"), *rows, ("total", "", f"{sum(counts):,}")]
         return "\n".join(f"{name:<20}{shape:<16}{count:>12}" for name, shape, count in rows)

@@ -121,6 +121,25 @@ def test_a_stored_panel_is_its_plain_text(stored):
     assert panel.outputs[0].data == {"text/plain": "IntSlider(value=0)"}
 
 
+def test_a_stored_picture_has_its_words_with_or_without_pyplot(tmp_path):
+    cells = [
+        "import numpy as np\nfrom cnnlessons import plots\nplots.grids([[[7, -1], [4, 11]]], ['feature map'])",
+        "%matplotlib inline\nimport matplotlib.pyplot\nplots.images([np.eye(2)], alt='white on the diagonal')",
+        "display(plots.kinds({'layer': {'edges': 0.25, 'lines': 0.75}}))",
+    ]
+    path = tmp_path / "pictures.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(code) for code in cells]), path)
+    notebooks.store(path)
+    outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.outputs]
+    assert [output.metadata["image/png"]["alt"] for output in outputs] == [
+        "feature map: 7 −1; 4 11.",
+        "white on the diagonal",
+        "Shares. layer: edges 25%, lines 75%.",
+    ]
+    assert all(output.data["image/png"].startswith("iVBOR") for output in outputs)  # a PNG in base64
+    assert all(output.data["text/plain"].startswith("<Picture") for output in outputs)
+
+
 @pytest.mark.parametrize("code", ["1 / 0", "import os; os._exit(1)"])
 def test_a_notebook_that_fails_is_not_stored(tmp_path, code):
     path = tmp_path / "failing.ipynb"

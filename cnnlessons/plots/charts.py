@@ -1,136 +1,38 @@
-"""Arrays in, Figure out; no arithmetic on what is shown.
+"""Images, grids of numbers, curves, points and intervals."""
 
-One style for the whole course: photographs in grey, magnitudes in viridis (perceptually even), signed values in a
-diverging map whose white is zero, kernels always with their numbers, labels readable from the back of a room, colours
-that colour-blind readers can tell apart. Every function returns a `Picture`, a matplotlib figure outside pyplot's
-state, so that a notebook shows it exactly once, as the value of its cell.
-
-Used from lesson 01 on.
-"""
-
-import io
 import re
-from functools import cache, wraps
 
-import matplotlib
 import numpy as np
-from matplotlib import style
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
-from PIL import Image
 
 from cnnlessons import shapes
-
-#: Okabe and Ito, "Color universal design" (2008): colours that colour-blind readers can tell apart.
-BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6B6B6B"
-
-STYLE = {
-    "axes.prop_cycle": matplotlib.cycler(color=[BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY]),
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 15,
-    "axes.labelsize": 14,
-    "figure.dpi": 100,
-    "figure.facecolor": "white",  # opaque: legible on JupyterLab's dark theme too
-    "font.size": 13,
-    "image.interpolation": "nearest",
-    "legend.frameon": False,
-    "lines.linewidth": 2.5,
-    "savefig.facecolor": "white",
-    "text.parse_math": False,
-    "xtick.labelsize": 12,
-    "ytick.labelsize": 12,
-}
-
-PHOTOGRAPH, MAGNITUDE, SIGNED = "gray", "viridis", "RdBu_r"
-
-
-@cache
-def colour_table(name):
-    """Return the 256 colours of a colour map, for code that paints pixels itself.
-
-    Parameters
-    ----------
-    name : {"gray", "viridis", "RdBu_r"}
-
-    Returns
-    -------
-    ndarray, shape (256, 3), uint8; read-only
-    """
-    table = (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-    table.setflags(write=False)
-    return table
+from cnnlessons.plots.paper import (
+    BLUE,
+    GREY,
+    MAGNITUDE,
+    MAPS,
+    VERMILLION,
+    Picture,
+    arrays_of,
+    blank,
+    box,
+    counted,
+    course_of,
+    draw_cells,
+    draw_pale,
+    draw_window,
+    ends_of,
+    for_each,
+    in_style,
+    limits_of,
+    listed,
+    number_text,
+    numbers_of,
+    said,
+)
 
 
-class Picture(Figure):
-    """A matplotlib figure that a notebook shows as a PNG, with or without pyplot."""
-
-    def _repr_png_(self):
-        drawn, stored = io.BytesIO(), io.BytesIO()
-        with style.context(STYLE, after_reset=True):
-            self.savefig(drawn, format="png", dpi=self.dpi)
-        # Opaque and packed well, for lessons are stored with their pictures.
-        Image.open(drawn).convert("RGB").save(stored, format="png", optimize=True)
-        return stored.getvalue()
-
-    def __repr__(self):
-        width, height = self.get_size_inches()
-        return f"<Picture {width:g} × {height:g} inches, {len(self.axes)} axes>"
-
-
-def _styled(function):
-    """Draw under the course's style, whatever style the notebook has set."""
-
-    @wraps(function)
-    def styled(*arguments, **options):
-        with style.context(STYLE, after_reset=True):
-            return function(*arguments, **options)
-
-    return styled
-
-
-def _picture(count, columns, width, height):
-    """Return a picture with `count` axes in rows of `columns`, each `width` by `height` inches."""
-    rows = -(-count // columns)
-    picture = Picture(figsize=(columns * width, rows * height), layout="constrained")
-    axes = picture.subplots(rows, columns, squeeze=False).ravel()
-    for unused in axes[count:]:
-        unused.remove()
-    return picture, axes[:count]
-
-
-def _arrays(arrays, name, axes=(2,)):
-    """Return a sequence of arrays as a list, or say what is wrong with it."""
-    arrays = [np.asanyarray(array) for array in arrays]
-    if not arrays or any(array.ndim not in axes for array in arrays):
-        got = ", ".join(str(array.shape) for array in arrays[:3]) or "nothing"
-        raise ValueError(f"{name} must be a list of arrays of shape (H, W), got {got}; a single one goes in a list too")
-    return arrays
-
-
-def _for_each(value, count, name):
-    """Return one value as many times as there are arrays, and a list as it is."""
-    if not isinstance(value, (list, tuple)):
-        return [value] * count
-    if len(value) != count:
-        raise ValueError(f"{name} must be one value or {count}, got {len(value)}")
-    return list(value)
-
-
-def _limits(array, kind):
-    if kind == "photograph" and array.ndim == 2 and array.dtype.kind in "iu" and array.max() > 1:
-        raise ValueError(f"a gray photograph is drawn from 0 to 1, got {array.dtype} up to {array.max()}; give limits")
-    sizes = np.abs(np.asarray(array, float))  # float first: an int8 has no 128
-    largest = sizes.max(where=np.isfinite(sizes), initial=0.0) or 1.0
-    return {"photograph": (0, 1), "magnitude": (0, largest), "signed": (-largest, largest)}[kind]
-
-
-_MAPS = {"photograph": PHOTOGRAPH, "magnitude": MAGNITUDE, "signed": SIGNED}
-
-
-@_styled
+@in_style
 def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limits=None, windows=None):
     """Show images and feature maps side by side.
 
@@ -159,27 +61,28 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
         If a kind is unknown, an array is no image, a list is too short, or whole numbers beyond 1 come as a gray
         photograph, which would be all white.
     """
-    arrays = _arrays(arrays, "arrays", (2, 3))
+    arrays = arrays_of(arrays, "arrays", (2, 3))
     kinds, titles, windows = (
-        _for_each(value, len(arrays), name)
-        for name, value in (("kind", kind), ("titles", titles), ("windows", windows))
+        for_each(value, len(arrays), name) for name, value in (("kind", kind), ("titles", titles), ("windows", windows))
     )
     for each in kinds:
-        shapes.chosen(each, "kind", list(_MAPS))
-    picture, axes = _picture(len(arrays), columns or len(arrays), width, width * 1.1)
+        shapes.chosen(each, "kind", list(MAPS))
+    picture, axes = blank(len(arrays), columns or len(arrays), width, width * 1.1)
     for axis, array, title, kind, window in zip(axes, arrays, titles, kinds, windows, strict=True):
-        low, high = limits or _limits(array, kind)
-        drawn = axis.imshow(array, cmap=_MAPS[kind], vmin=low, vmax=high)
+        low, high = limits or limits_of(array, kind)
+        drawn = axis.imshow(array, cmap=MAPS[kind], vmin=low, vmax=high)
         axis.set(title=title, xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
         if kind != "photograph":
             picture.colorbar(drawn, ax=axis, location="bottom", fraction=0.06, pad=0.03)
         if window is not None:
-            _draw_window(axis, window)
+            draw_window(axis, window)
+    named = zip(titles, kinds, map(numbers_of, arrays), strict=True)
+    picture.alt = listed((title or kind, numbers) for title, kind, numbers in named)
     return picture
 
 
-@_styled
+@in_style
 def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.62):
     """Show small arrays cell by cell, every number readable: images, kernels, products.
 
@@ -201,22 +104,22 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
     -------
     Picture
     """
-    arrays = _arrays(arrays, "arrays")
+    arrays = arrays_of(arrays, "arrays")
     count, gap = len(arrays), 0.9
     titles, windows, signed = (
-        _for_each(value, count, name) for name, value in (("titles", titles), ("windows", windows), ("signed", signed))
+        for_each(value, count, name) for name, value in (("titles", titles), ("windows", windows), ("signed", signed))
     )
-    symbols = [*_for_each(symbols, count - 1, "symbols"), None]
+    symbols = [*for_each(symbols, count - 1, "symbols"), None]
     height, width = max(array.shape[0] for array in arrays), sum(array.shape[1] for array in arrays)
     picture = Picture(figsize=(size * (width + gap * (count + 1)), size * (height + 1.6)))
     left = gap
     for array, title, window, coloured, symbol in zip(arrays, titles, windows, signed, symbols, strict=True):
         top = (height - array.shape[0]) / 2
-        axis = picture.add_axes(_box(picture, size, left, top + 1.2, array.shape))
-        _draw_cells(axis, array, coloured)
+        axis = picture.add_axes(box(picture, size, left, top + 1.2, array.shape))
+        draw_cells(axis, array, coloured)
         axis.set_title(title, pad=10)
         if window is not None:
-            _draw_window(axis, window)
+            draw_window(axis, window)
         if symbol is not None:
             x = (left + array.shape[1] + gap / 2) * size / picture.get_figwidth()
             picture.text(
@@ -228,53 +131,11 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
                 fontsize=20,
             )
         left += array.shape[1] + gap
+    picture.alt = listed((title, numbers_of(array)) for title, array in zip(titles, arrays, strict=True))
     return picture
 
 
-def _box(picture, size, left, top, shape):
-    """Return where `shape` cells of `size` inches go, (left, bottom, width, height) in figure fractions."""
-    width, height = picture.get_size_inches() / size
-    return left / width, 1 - (top + shape[0]) / height, shape[1] / width, shape[0] / height
-
-
-def _draw_cells(axis, array, signed):
-    _draw_pale(axis, np.ma.masked_invalid(array) if signed else np.zeros(array.shape), aspect="auto")
-    axis.set(xticks=np.arange(array.shape[1] + 1) - 0.5, yticks=np.arange(array.shape[0] + 1) - 0.5)
-    axis.tick_params(length=0, labelbottom=False, labelleft=False)
-    axis.grid(color=GREY, linewidth=0.8)
-    axis.spines[:].set(visible=True, color=GREY, linewidth=0.8)  # closes the grid at its rim
-    for (row, column), number in np.ndenumerate(array):
-        if np.isfinite(number):
-            axis.text(column, row, number_text(number), ha="center", va="center", fontsize=14)
-
-
-def _draw_pale(axis, array, **options):
-    """Colour by sign, pale enough for black digits."""
-    low, high = _limits(np.ma.filled(array, 0), "signed")
-    axis.imshow(array, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high, **options)
-
-
-def _draw_window(axis, window):
-    row, column, height, width = window
-    axis.add_patch(
-        Rectangle((column - 0.5, row - 0.5), width, height, fill=False, edgecolor=ORANGE, linewidth=3, clip_on=False)
-    )
-
-
-def number_text(number):
-    """Write a number for a small cell: whole numbers in full, others with two decimals, a real minus sign.
-
-    Examples
-    --------
-    >>> number_text(-3.0), number_text(0.125), number_text(7)
-    ('−3', '0.12', '7')
-    """
-    number = float(number)
-    text = f"{number:z.0f}" if number.is_integer() else f"{number:z.2f}"  # z: no −0
-    return text.replace("-", "−")
-
-
-@_styled
+@in_style
 def responses(kernels, gains, titles=None, columns=6, width=2.1):
     """Show kernels above the gain that each gives to every frequency.
 
@@ -293,8 +154,8 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
     -------
     Picture
     """
-    kernels, gains = _arrays(kernels, "kernels"), _arrays(gains, "gains")
-    gains, titles = _for_each(gains, len(kernels), "gains"), _for_each(titles, len(kernels), "titles")
+    kernels, gains = arrays_of(kernels, "kernels"), arrays_of(gains, "gains")
+    gains, titles = for_each(gains, len(kernels), "gains"), for_each(titles, len(kernels), "titles")
     columns = min(columns, len(kernels))
     rows = -(-len(kernels) // columns)
     picture = Picture(figsize=(columns * width, rows * 1.95 * width), layout="constrained")
@@ -304,7 +165,7 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
         axis.axis("off")
     for i, (kernel, gain, title) in enumerate(zip(kernels, gains, titles, strict=True)):
         above, below = axes[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
-        _draw_pale(above, kernel)
+        draw_pale(above, kernel)
         above.set_title(title, fontsize=12)
         for (row, column), weight in np.ndenumerate(kernel):
             above.text(
@@ -316,12 +177,14 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
                 fontsize=12 if kernel.size < 16 else 8,
             )
         below.axis("on")
-        below.imshow(gain, cmap=MAGNITUDE, vmin=0, vmax=_limits(gain, "magnitude")[1], extent=(-0.5, 0.5, 0.5, -0.5))
+        below.imshow(gain, cmap=MAGNITUDE, vmin=0, vmax=limits_of(gain, "magnitude")[1], extent=(-0.5, 0.5, 0.5, -0.5))
         below.set(
             xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5], xticklabels=["−½", "0", "½"], yticklabels=["−½", "0", "½"]
         )
         below.tick_params(labelsize=10, length=2)
         below.set_xlabel(f"gain 0 to {_short(gain.max())}", fontsize=11)
+    shown = zip(titles, map(numbers_of, kernels), gains, strict=True)
+    picture.alt = listed((title, f"{weights}, gain 0 to {said(gain.max())}") for title, weights, gain in shown)
     return picture
 
 
@@ -331,7 +194,7 @@ def _short(number, shape=(1, 1)):
     return re.sub(r"^(-?)0\.", r"\1.", digits).replace("-", "−") if number else "0"
 
 
-@_styled
+@in_style
 def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, height=4.2, log=False):
     """Draw several curves over one axis, each named at the line's own style and marker, not by colour alone.
 
@@ -352,7 +215,7 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
     -------
     Picture
     """
-    picture, (axis,) = _picture(1, 1, width, height)
+    picture, (axis,) = blank(1, 1, width, height)
     styles = zip(["-", "--", "-.", ":"] * len(series), ["o", "s", "^", "D", "v", "P"] * len(series), strict=False)
     for (name, values), (line, marker) in zip(series.items(), styles, strict=False):
         axis.plot(x, values, line, marker=marker, markevery=max(1, len(x) // 12), markersize=7, label=name)
@@ -369,10 +232,12 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
     else:
         axis.axhline(0, color=GREY, linewidth=1)
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    told = ((name, course_of(x, values)) for name, values in series.items())
+    picture.alt = f"{title or 'Curves'}, {y_label} over {x_label}. {listed(told)}"
     return picture
 
 
-@_styled
+@in_style
 def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
     """Draw points in a plane, each group with a marker and a colour of its own.
 
@@ -390,16 +255,18 @@ def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
     -------
     Picture
     """
-    picture, (axis,) = _picture(1, 1, width, height)
+    picture, (axis,) = blank(1, 1, width, height)
     for (name, (x, y)), marker in zip(groups.items(), "o*s^Dv" * len(groups), strict=False):
         axis.plot(x, y, marker, markersize=16 if marker == "*" else 9, alpha=0.8, markeredgecolor="white", label=name)
     axis.set(xlabel=x_label, ylabel=y_label, title=title)
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    told = ((name, f"{np.size(x)}, across {ends_of(x)}, up {ends_of(y)}") for name, (x, y) in groups.items())
+    picture.alt = f"{title or 'Points'}, {y_label} over {x_label}. {listed(told)}"
     return picture
 
 
-@_styled
-def intervals(groups, label, title=None, width=8.5, reference=None):
+@in_style
+def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     """Show several runs of each setting: every run a dot, below them their mean, a diamond on the bar of its interval.
 
     Parameters
@@ -414,32 +281,49 @@ def intervals(groups, label, title=None, width=8.5, reference=None):
         In inches.
     reference : float, optional
         Where to draw a line that says "no difference".
+    key : (str, str), optional
+        What a dot and a bar are, such as ("one pair of runs", "mean, 95 % interval"): a legend that says so, and at
+        the right the mean and the interval in numbers.
 
     Returns
     -------
     Picture
     """
-    picture, (axis,) = _picture(1, 1, width, 1.1 + 0.65 * len(groups))
+    picture, (axis,) = blank(1, 1, width, 1.1 + 0.65 * len(groups))
     if reference is not None:
         axis.axvline(reference, color="0.6", linewidth=1.5, zorder=0)
     shown = np.concatenate([np.ravel(values) for values, _ in groups.values()])
     margin = np.ptp(shown) or 1.0
     limits = shown.min() - margin, shown.max() + margin
     for row, (values, ends) in enumerate(groups.values()):
-        axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
+        dots = axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
         bar = np.clip(ends, *limits)
-        axis.plot(bar, [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
+        line = axis.plot(bar, [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
         for place, end, arrow in zip(bar, ends, "<>", strict=True):
             if place != end:
                 axis.plot([place], [row + 0.2], arrow, color=VERMILLION, markersize=12)
-        axis.plot([np.mean(values)], [row + 0.2], "D", color=VERMILLION, markersize=8, markeredgecolor="white")
+        mean = axis.plot([np.mean(values)], [row + 0.2], "D", color=VERMILLION, markersize=8, markeredgecolor="white")
     axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
     axis.set_yticks(range(len(groups)), groups)
     axis.tick_params(axis="y", length=0, labelsize=14)
+    spread = np.nan_to_num(np.log10(margin))
+    digits = int(np.clip(1 - np.floor(spread), 0, 6))  # so that a tenth of the spread of the runs can be read
+    told = {}
+    for name, (values, ends) in groups.items():
+        text = "{:z.{d}f} ({:z.{d}f} to {:z.{d}f})".format(np.mean(values), *ends, d=digits)
+        told[name] = text.replace("-", "−").replace("inf", "∞")
+    if key is not None:
+        for row, text in enumerate(told.values()):
+            axis.text(1.02, row, text, transform=axis.get_yaxis_transform(), va="center", fontsize=12)
+        picture.legend([*dots, (*line, *mean)], key, loc="outside lower center", ncols=2, fontsize=12)
+    runs = (counted(len(values), "dot") for values, _ in groups.values())
+    picture.alt = f"{title or 'Runs and intervals'}, {label}. " + listed(
+        (name, f"{text}, {dots}") for (name, text), dots in zip(told.items(), runs, strict=True)
+    )
     return picture
 
 
-@_styled
+@in_style
 def mosaic(rows, kind="signed", size=0.95):
     """Show rows of small arrays of one kind, such as a layer's kernels before and after; a row has one scale.
 
@@ -454,23 +338,25 @@ def mosaic(rows, kind="signed", size=0.95):
     -------
     Picture
     """
-    rows = {name: _arrays(arrays, name) for name, arrays in rows.items()}
+    rows = {name: arrays_of(arrays, name) for name, arrays in rows.items()}
     columns = max(map(len, rows.values()))
     picture = Picture(figsize=(columns * size, len(rows) * (size + 0.35)), layout="constrained")
     for part, (name, arrays) in zip(np.ravel(picture.subfigures(len(rows), 1)), rows.items(), strict=True):
         part.suptitle(name, x=0.01, ha="left", fontsize=14)
-        low, high = _limits(np.concatenate([array.ravel() for array in arrays]), kind)
+        low, high = limits_of(np.concatenate([array.ravel() for array in arrays]), kind)
         axes = part.subplots(1, columns, squeeze=False)[0]
         for axis in axes[len(arrays) :]:
             axis.remove()
         for axis, array in zip(axes, arrays, strict=False):
-            axis.imshow(array, cmap=_MAPS[kind], vmin=low, vmax=high)
+            axis.imshow(array, cmap=MAPS[kind], vmin=low, vmax=high)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set(visible=True, color=GREY, linewidth=0.8)
+    told = ((name, f"{counted(len(arrays), 'array')}, {ends_of(*arrays)}") for name, arrays in rows.items())
+    picture.alt = listed(told)
     return picture
 
 
-@_styled
+@in_style
 def descents(paths, heights, extent, titles=("", ""), width=8.5, height=4.2):
     """Show ways down a valley, step by step, over its lines of equal height.
 
@@ -490,17 +376,20 @@ def descents(paths, heights, extent, titles=("", ""), width=8.5, height=4.2):
     -------
     Picture
     """
-    picture, (axis,) = _picture(1, 1, width, height)
+    picture, (axis,) = blank(1, 1, width, height)
     levels = heights.max() / 2.0 ** np.arange(9, -1, -1)
     axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
     for (name, path), marker in zip(paths.items(), "os^Dv" * len(paths), strict=False):
         axis.plot(*path.T, marker=marker, markersize=6, linewidth=1.8, label=name)
     axis.set(xlabel=titles[0], ylabel=titles[1], xlim=extent[:2], ylim=extent[2:])
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    steps = ((name, len(path) - 1, *map(said, (*path[0], *path[-1]))) for name, path in paths.items())
+    told = ((name, f"from ({a}, {b}) to ({c}, {d}) in {counted(count, 'step')}") for name, count, a, b, c, d in steps)
+    picture.alt = f"Ways down a valley, ({titles[0]}, {titles[1]}). {listed(told)}"
     return picture
 
 
-@_styled
+@in_style
 def log_curves(panels, x_label, titles=None, width=4, height=4.2):
     """Draw curves on logarithmic axes, where equal steps are equal ratios and a power law is a straight line.
 
@@ -524,7 +413,7 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
     ValueError
         If a value is 0 or less, which has no logarithm.
     """
-    x_labels, titles = _for_each(x_label, len(panels), "x_label"), _for_each(titles, len(panels), "titles")
+    x_labels, titles = for_each(x_label, len(panels), "x_label"), for_each(titles, len(panels), "titles")
     names = list(dict.fromkeys(name for _, series in panels.values() for name in series))
     picture = Picture(figsize=(len(panels) * width + 2.6, height), layout="constrained")
     axes = picture.subplots(1, len(panels), squeeze=False)[0]
@@ -539,6 +428,9 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
             (lines[name],) = axis.plot(x, values, line, color=f"C{number}", marker=marker, markersize=7)
         _write_ticks(axis, x)
     picture.legend(lines.values(), lines, loc="outside right upper")
+    told = [(f"{label}, {name}", course_of(x, values))
+            for label, (x, series) in panels.items() for name, values in series.items()]  # fmt: skip
+    picture.alt = f"Over {', '.join(dict.fromkeys(x_labels))}, logarithmic axes. {listed(told)}"
     return picture
 
 
