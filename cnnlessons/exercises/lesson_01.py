@@ -62,10 +62,6 @@ def _first_left_zero(image, kernel):
     return _last_left_zero(image[::-1, ::-1], kernel[::-1, ::-1])[::-1, ::-1]
 
 
-def _matrix_product(image, kernel):
-    return (sliding_window_view(image, kernel.shape) @ kernel).sum((2, 3))
-
-
 def _writes_into_image(image, kernel):
     out = ops.cross_correlate(image, kernel)
     image[: out.shape[0], : out.shape[1]] = out
@@ -105,7 +101,7 @@ CROSS_CORRELATE = FunctionExercise(
         "mean": lambda image, kernel: ops.cross_correlate(image, kernel) / kernel.size,
         "square images only": _square_only,
         "product of sums": lambda image, kernel: sliding_window_view(image, kernel.shape).sum((2, 3)) * kernel.sum(),
-        "matrix product": _matrix_product,
+        "matrix product": lambda image, kernel: (sliding_window_view(image, kernel.shape) @ kernel).sum((2, 3)),
         "sum carried over": lambda image, kernel: np.cumsum(ops.cross_correlate(image, kernel)).reshape(
             ops.cross_correlate(image, kernel).shape
         ),

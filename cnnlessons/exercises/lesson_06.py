@@ -203,10 +203,6 @@ def _circular(grad_output, kernel):
     return np.fft.irfft2(np.fft.rfft2(grad_output) * np.fft.rfft2(kernel, grad_output.shape), grad_output.shape)
 
 
-def _correlated(grad_output, kernel):
-    return full_convolution(grad_output, kernel[::-1, ::-1])
-
-
 def _conjugated(grad_output, kernel):
     size = np.add(grad_output.shape, kernel.shape) - 1
     return np.fft.irfft2(np.fft.rfft2(grad_output, size) * np.fft.rfft2(kernel, size).conj(), size)
@@ -245,7 +241,7 @@ FULL_CONVOLUTION = FunctionExercise(
     ),
     wrong={
         "wrapped around": _circular,
-        "cross-correlated": _correlated,
+        "cross-correlated": lambda grad_output, kernel: full_convolution(grad_output, kernel[::-1, ::-1]),
         "conjugated": _conjugated,
         "a column lost": _even_width,
         "valid part only": _valid,
@@ -299,10 +295,6 @@ def _scaled(two, three):
     return answer
 
 
-def _outputs(pixels, weights):
-    return np.correlate(pixels, weights, "valid")
-
-
 def _same_signs(pixels, weights):
     return middle_products(pixels, weights)[0], (pixels[2] - pixels[1]) * weights.sum() / 2
 
@@ -330,7 +322,7 @@ MIDDLE_PRODUCTS = FunctionExercise(
         "halves forgotten": _scaled(2, 2),
         "sign of m3": _scaled(1, -1),
         "exchanged": lambda pixels, weights: middle_products(pixels, weights)[::-1],
-        "the outputs": _outputs,
+        "the outputs": lambda pixels, weights: np.correlate(pixels, weights, "valid"),
         "m1 and m4": lambda pixels, weights: np.array(
             [(pixels[0] - pixels[2]) * weights[0], (pixels[1] - pixels[3]) * weights[2]]
         ),

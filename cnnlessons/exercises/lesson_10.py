@@ -69,17 +69,9 @@ def _small_values(blocks, tolerance):
     return np.count_nonzero(values <= tolerance * values.max())
 
 
-def _real_part(blocks, tolerance):
-    return nullity(np.real(blocks), tolerance)
-
-
 def _absolute(blocks, tolerance):
     values = np.linalg.svd(blocks, compute_uv=False)
     return blocks.shape[0] * blocks.shape[2] - np.count_nonzero(values > tolerance)
-
-
-def _rank(blocks, tolerance):
-    return blocks.shape[0] * blocks.shape[2] - nullity(blocks, tolerance)
 
 
 _Z = np.exp(2j * np.pi * np.arange(4) / 4)  # four waves
@@ -104,13 +96,13 @@ NULLITY = FunctionExercise(
         (1e-6 * _blocks((0, 0, 1), (0, 1, 0)), 1e-3),
     ),
     wrong={
-        "rank": _rank,
+        "rank": lambda blocks, tolerance: blocks.shape[0] * blocks.shape[2] - nullity(blocks, tolerance),
         "outputs, not inputs": _by_rank(lambda blocks: blocks.shape[0] * blocks.shape[1]),
         "zeros counted": _small_values,
         "one wave": _by_rank(lambda blocks: blocks.shape[2]),
         "tolerance block by block": _each_by_itself,
         "tolerance as it is": _absolute,
-        "real part only": _real_part,
+        "real part only": lambda blocks, tolerance: nullity(np.real(blocks), tolerance),
     },
     said="""
         rank: That is the rank: what survives. What is lost is the rest of the image's dimensions.
