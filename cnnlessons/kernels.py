@@ -32,27 +32,15 @@ ORIENTATIONS = ("horizontal", "vertical", "backslash", "slash")
 
 @dataclass(frozen=True, eq=False)
 class KernelSource:
-    """What there is to know about a named kernel.
-
-    Attributes
-    ----------
-    name : str
-    family : str
-        "shifts", "smoothing", "sharpening", "differences", "edges", "second derivatives", "lines", "corners",
-        "curves" or "gabor".
-    weights : ndarray (KH, KW)
-        Read-only; `named` hands out copies.
-    answers_to : str
-        What makes the response large, and with which sign.
-    source : str
-        Where the weights come from.
-    """
+    """What there is to know about a named kernel."""
 
     name: str
+    #: "shifts", "smoothing", "sharpening", "differences", "edges", "second derivatives", "lines", "corners",
+    #: "curves" or "gabor"
     family: str
-    weights: np.ndarray
-    answers_to: str
-    source: str
+    weights: np.ndarray  #: (KH, KW), read-only: `named` hands out copies
+    answers_to: str  #: what makes the response large, and with which sign
+    source: str  #: where the weights come from
 
 
 def named(name):

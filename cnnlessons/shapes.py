@@ -165,16 +165,12 @@ class ReceptiveField(NamedTuple):
 
 
 def receptive_field(layers):
-    """Return the receptive field of the last output of a chain of unpadded layers.
+    """Return the `ReceptiveField` of the last output of a chain of unpadded layers.
 
     Parameters
     ----------
     layers : iterable of (kernel_size, stride, dilation)
         From the input to the output; stride and dilation may be left out and are then 1.
-
-    Returns
-    -------
-    ReceptiveField
 
     Notes
     -----
@@ -216,7 +212,7 @@ class Counts(NamedTuple):
 
 
 def conv2d_counts(image_shape, kernel_shape, stride=1, padding="valid", dilation=1, bias=True):
-    """Count the parameters, multiply-adds and outputs of a convolutional layer for one image.
+    """Return the `Counts` of a convolutional layer for one image: parameters, multiply-adds and outputs.
 
     Parameters
     ----------
@@ -226,10 +222,6 @@ def conv2d_counts(image_shape, kernel_shape, stride=1, padding="valid", dilation
     padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
     bias : bool
         Whether each filter has a bias.
-
-    Returns
-    -------
-    Counts
 
     Notes
     -----

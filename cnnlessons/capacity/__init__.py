@@ -32,29 +32,3 @@ from cnnlessons.capacity.reconstruction import (
     reconstruct,
 )
 from cnnlessons.capacity.redundancy import duplicates, merge, similarities
-
-__all__ = [
-    "NeighbourCorrelation",
-    "NullSpaceImages",
-    "OperatorSpectrum",
-    "Reconstruction",
-    "StemCounts",
-    "components_that_carry",
-    "duplicates",
-    "effective_rank",
-    "invert",
-    "merge",
-    "neighbour_correlation",
-    "null_space_image",
-    "null_space_part",
-    "operator_matrix",
-    "operator_spectrum",
-    "patch_matrix",
-    "periodic_conv2d",
-    "periodic_conv2d_backward",
-    "reconstruct",
-    "similarities",
-    "stem_counts",
-    "variance_shares",
-    "zero_shares",
-]

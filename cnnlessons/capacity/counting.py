@@ -34,46 +34,25 @@ class StemCounts:
     """How many numbers go into a first layer and come out, seen from one patch and from the whole image.
 
     ``image_ratio == patch_ratio * windows_per_pixel``: what a patch seems to lose, its neighbours may still hold.
-
-    Attributes
-    ----------
-    patch_inputs : int
-        Numbers under the kernel: KH · KW · C.
-    patch_outputs : int
-        Numbers made of them: the filters.
-    new_inputs : int
-        Numbers of the image for each position of the kernel: stride · stride · C.
-    patch_ratio : float
-        Outputs ÷ inputs of one patch. Below 1 "condenses", above 1 "dilutes".
-    image_ratio : float
-        Outputs ÷ inputs of a whole image whose size is a multiple of the stride, with padding "same".
-    windows_per_pixel : float
-        In how many windows a pixel lies, on average.
-    weights : int
-        KH · KW · C · filters.
     """
 
-    patch_inputs: int
-    patch_outputs: int
-    new_inputs: int
-    patch_ratio: float
-    image_ratio: float
-    windows_per_pixel: float
-    weights: int
+    patch_inputs: int  #: numbers under the kernel: KH · KW · C
+    patch_outputs: int  #: numbers made of them: the filters
+    new_inputs: int  #: numbers of the image for each position of the kernel: stride · stride · C
+    patch_ratio: float  #: outputs ÷ inputs of one patch. Below 1 "condenses", above 1 "dilutes".
+    image_ratio: float  #: outputs ÷ inputs of a whole image whose size is a multiple of the stride, with padding "same"
+    windows_per_pixel: float  #: in how many windows a pixel lies, on average
+    weights: int  #: KH · KW · C · filters
 
 
 def stem_counts(kernel_size, channels, filters, stride=1):
-    """Count what goes into a first layer and what comes out. Taught in lesson 10.
+    """Count what goes into a first layer and what comes out, as `StemCounts`. Taught in lesson 10.
 
     Parameters
     ----------
     kernel_size, stride : int or (row, column)
     channels, filters : int
         Of the image and of the output.
-
-    Returns
-    -------
-    StemCounts
 
     Examples
     --------

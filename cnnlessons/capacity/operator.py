@@ -137,25 +137,15 @@ def operator_matrix(kernel, stride, image_size):
 
 @dataclass(frozen=True, eq=False)
 class OperatorSpectrum:
-    """All singular values of a first layer on images of one size.
+    """All singular values of a first layer on images of one size."""
 
-    Attributes
-    ----------
-    by_frequency : ndarray, shape (H', W', k)
-        The singular values that belong to each frequency of the output, the largest first; zero frequency at [0, 0].
-        ``k`` is the smaller of C_out and stride · stride · C_in.
-    counts : StemCounts
-    inputs, outputs : int
-        Numbers in the image and numbers that come out.
-    tolerance : float
-        Up to here a singular value is rounding, and counts as zero.
-    """
-
+    #: (H', W', k): those that belong to each frequency of the output, the largest first; zero frequency at [0, 0].
+    #: ``k`` is the smaller of C_out and stride · stride · C_in.
     by_frequency: np.ndarray = field(repr=False)
     counts: StemCounts
-    inputs: int
-    outputs: int
-    tolerance: float
+    inputs: int  #: numbers in the image
+    outputs: int  #: numbers that come out
+    tolerance: float  #: up to here a singular value is rounding, and counts as zero
 
     @property
     def singular_values(self):
@@ -196,7 +186,7 @@ class OperatorSpectrum:
 
 
 def operator_spectrum(kernel, stride, image_size):
-    """Return all singular values of a first layer on images that go on at the opposite side.
+    """Return the `OperatorSpectrum` of a first layer on images that go on at the opposite side: all singular values.
 
     Parameters
     ----------
@@ -204,10 +194,6 @@ def operator_spectrum(kernel, stride, image_size):
     stride : int or (row, column)
     image_size : int or (row, column)
         A multiple of the stride.
-
-    Returns
-    -------
-    OperatorSpectrum
 
     Notes
     -----
@@ -235,21 +221,10 @@ def rounding(kernel):
 
 
 def blocks_of(kernel, stride, positions, rows=slice(None)):
-    """Return the small matrices that the map consists of.
+    """Return the small matrices that the map consists of: (rows, W' // 2 + 1, C_out, stride * stride * C_in).
 
-    Parameters
-    ----------
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-    stride, positions : (row, column)
-        Positions are the output's height and width.
-    rows : slice
-        Which frequencies along the rows; those along the columns go from 0 to the middle, since the others are the
-        complex conjugates of these.
-
-    Returns
-    -------
-    ndarray of complex128, shape (rows, W' // 2 + 1, C_out, stride * stride * C_in)
-        Times the transform of `phases` of an image, each is the transform of the outputs at one frequency.
+    Each, times the transform of `phases` of an image, is the transform of the outputs at one frequency. `positions` are
+    the output's height and width. Along the columns frequencies go up to the middle: the others are the conjugates.
     """
     height, width, channels, filters = kernel.shape
     down, across = -(-height // stride[0]), -(-width // stride[1])  # the kernel's size in strides, rounded up

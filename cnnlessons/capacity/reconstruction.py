@@ -24,27 +24,17 @@ from cnnlessons.capacity.operator import (
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """Images that were sought for given activations.
+    """Images that were sought for given activations."""
 
-    Attributes
-    ----------
-    images : ndarray, shape (N, H, W, C_in)
-    residual : float
-        How far their activations are from the given ones: root of the sum of squares, relative to the given ones.
-    iterations : int
-        Times that the layer was applied forwards and backwards.
-    converged : bool
-        Whether the search ended by itself, before it ran out of iterations.
-    """
-
-    images: np.ndarray = field(repr=False)
+    images: np.ndarray = field(repr=False)  #: (N, H, W, C_in)
+    #: how far their activations are from the given ones: root of the sum of squares, relative to the given ones
     residual: float
-    iterations: int
-    converged: bool
+    iterations: int  #: times that the layer was applied forwards and backwards
+    converged: bool  #: whether the search ended by itself, before it ran out of iterations
 
 
 def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0.5, iterations=3000, tolerance=1e-10):
-    """Look for the images that have given activations, with nothing but the layer and its gradient.
+    """Look for the images that have given activations, as a `Reconstruction`, with only the layer and its gradient.
 
     Without ReLU this is least squares. With ReLU, a positive activation gives its sum exactly; a zero only says that
     the sum was not positive. What is made small is then the sum of the squares of what contradicts the activations:
@@ -67,10 +57,6 @@ def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0
         At most so many.
     tolerance : float
         Relative residual that is good enough.
-
-    Returns
-    -------
-    Reconstruction
 
     Notes
     -----
@@ -227,22 +213,12 @@ def null_space_part(images, kernel, stride=1):
 
 @dataclass(frozen=True, eq=False)
 class NullSpaceImages:
-    """Two images with the same activations.
+    """Two images with the same activations."""
 
-    Attributes
-    ----------
-    image, twin : ndarray, shape (H, W, C_in)
-        In [0, 1].
-    contrast : float
-        What the contrast of the given image was multiplied by, to make room in [0, 1].
-    difference : float
-        Root mean square of ``twin - image``.
-    """
-
-    image: np.ndarray = field(repr=False)
-    twin: np.ndarray = field(repr=False)
-    contrast: float
-    difference: float
+    image: np.ndarray = field(repr=False)  #: (H, W, C_in), in [0, 1]
+    twin: np.ndarray = field(repr=False)  #: (H, W, C_in), in [0, 1]
+    contrast: float  #: what the contrast of the given image was multiplied by, to make room in [0, 1]
+    difference: float  #: root mean square of ``twin - image``
 
 
 def null_space_image(image, other, kernel, stride=1, *, strength=1.0):
@@ -266,7 +242,7 @@ def null_space_image(image, other, kernel, stride=1, *, strength=1.0):
     """
     kernel = kernel_of(kernel)
     pair = images_of(np.stack(_two_images(image, other)), kernel, stride)
-    _check_strength(strength)
+    number(strength, "strength", 0, 1e6, "1 lays the difference on once")
     spectrum = operator_spectrum(kernel, stride, pair.shape[1:3])
     if spectrum.injective:
         raise ValueError(
@@ -297,10 +273,6 @@ def _two_images(image, other):
         if array.min() < 0 or array.max() > 1:
             raise ValueError(f"{name} must be in [0, 1], got {array.min():.3g} to {array.max():.3g}; divide by 255?")
     return image, other
-
-
-def _check_strength(strength):
-    number(strength, "strength", 0, 1e6, "1 lays the difference on once")
 
 
 def _factors(kernel, stride, size):

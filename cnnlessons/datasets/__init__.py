@@ -24,51 +24,17 @@ from cnnlessons.datasets.photos import (
 from cnnlessons.datasets.records import Dataset, Skipped
 from cnnlessons.datasets.synthetic import INSTRUMENTS, lines, melody, spectrograms
 
-__all__ = [
-    "INSTRUMENTS",
-    "Dataset",
-    "DatasetSource",
-    "PhotographSource",
-    "Skipped",
-    "available",
-    "cifar10",
-    "digits",
-    "folder",
-    "lines",
-    "load",
-    "melody",
-    "mnist",
-    "photo_patches",
-    "photograph",
-    "photograph_source",
-    "photographs",
-    "spectrograms",
-]
-
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """A data set that `load` knows.
-
-    Attributes
-    ----------
-    name : str
-    shows : str
-    source : str
-    loader : function
-        Takes the options and returns the `Dataset`.
-    files : tuple of str
-        What it reads, inside the folder of installed packages.
-    here : function
-        Whether what else it reads is on this machine.
-    """
+    """A data set that `load` knows."""
 
     name: str
     shows: str
     source: str
-    loader: Callable[..., Dataset]
-    files: tuple[str, ...] = ()
-    here: Callable[[], bool] = lambda: True
+    loader: Callable[..., Dataset]  #: takes the options and returns the `Dataset`
+    files: tuple[str, ...] = ()  #: what it reads, inside the folder of installed packages
+    here: Callable[[], bool] = lambda: True  #: whether what else it reads is on this machine
 
     @property
     def offline(self):

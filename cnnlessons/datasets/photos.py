@@ -17,24 +17,13 @@ from cnnlessons.datasets.records import Dataset
 
 @dataclass(frozen=True)
 class PhotographSource:
-    """Where a photograph comes from.
-
-    Attributes
-    ----------
-    name : str
-    file : str
-        Inside the folder of installed packages.
-    shows : str
-    source : str
-    licence : str
-        As the package states it.
-    """
+    """Where a photograph comes from."""
 
     name: str
-    file: str
+    file: str  #: inside the folder of installed packages
     shows: str
     source: str
-    licence: str
+    licence: str  #: as the package states it
 
 
 def photograph(name, size=None, gray=False, dtype=float):

@@ -7,44 +7,23 @@ import numpy as np
 
 
 class Skipped(NamedTuple):
-    """A file that did not become an image of the data set.
+    """A file that did not become an image of the data set."""
 
-    Attributes
-    ----------
-    file : str
-        Its name inside the folder or zip, with "/" between the folders.
-    reason : str
-        What is wrong with it.
-    """
-
-    file: str
-    reason: str
+    file: str  #: its name inside the folder or zip, with "/" between the folders
+    reason: str  #: what is wrong with it
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with labels, split once and for all into a training and a test part.
+    """Images with labels, split once and for all into a training and a test part."""
 
-    Attributes
-    ----------
-    train_images, test_images : ndarray (N, H, W, C) of float32
-        In [0, 1].
-    train_labels, test_labels : ndarray (N,) of int64
-        Indices into `class_names`.
-    class_names : tuple of str
-    source : str
-        Where the images come from and how they were split.
-    skipped : tuple of Skipped
-        Files of your own folder that were left out, each with the reason.
-    """
-
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
+    train_images: np.ndarray  #: (N, H, W, C) of float32, in [0, 1]
+    train_labels: np.ndarray  #: (N,) of int64: indices into `class_names`
+    test_images: np.ndarray  #: (N, H, W, C) of float32, in [0, 1]
+    test_labels: np.ndarray  #: (N,) of int64: indices into `class_names`
     class_names: tuple[str, ...]
-    source: str
-    skipped: tuple[Skipped, ...] = ()
+    source: str  #: where the images come from and how they were split
+    skipped: tuple[Skipped, ...] = ()  #: files of your own folder that were left out, each with the reason
 
 
 def as_floats(images):

@@ -17,21 +17,3 @@ from cnnlessons.experiments.catalogue import EXPERIMENTS, SEEDS, Experiment, evi
 from cnnlessons.experiments.handcrafted import train_stem
 from cnnlessons.experiments.intervals import MARKS, compare, holm, interval
 from cnnlessons.experiments.running import run
-
-__all__ = [
-    "EXPERIMENTS",
-    "MARKS",
-    "SEEDS",
-    "Experiment",
-    "compare",
-    "evidence",
-    "experiment",
-    "grid",
-    "holm",
-    "interval",
-    "read",
-    "run",
-    "train_contestant",
-    "train_stem",
-    "verify",
-]

@@ -80,7 +80,7 @@ def compare(
     same_seeds=False,
     level=0.95,
 ):
-    """Compare settings with one of them, seed by seed; say what the seeds resolve, and whether it depends on the data.
+    """Return the `Comparison` of settings with one of them, seed by seed: what is resolved, and if it depends on the data.
 
     Parameters
     ----------
@@ -105,10 +105,6 @@ def compare(
         paired, too. If not, how far they are apart is tested by Welch's t and by exchanging seeds between them.
     level : float, between 0 and 1
         How often such intervals hold the true mean difference. Tests count up to 1 − level.
-
-    Returns
-    -------
-    Comparison
 
     Notes
     -----

@@ -13,15 +13,3 @@ conjugate: same gain, opposite phase (with an even kernel and padding "same", bu
 from cnnlessons.spectra.descriptions import KernelDescription, describe
 from cnnlessons.spectra.names import DerivativeFit, GaborFit
 from cnnlessons.spectra.response import SignalTerms, frequencies, frequency_response, response_at, signal_terms
-
-__all__ = [
-    "DerivativeFit",
-    "GaborFit",
-    "KernelDescription",
-    "SignalTerms",
-    "describe",
-    "frequencies",
-    "frequency_response",
-    "response_at",
-    "signal_terms",
-]

@@ -156,11 +156,6 @@ def describe(kernel):
         Of the pattern in the colour direction that holds the most energy (the first singular vectors of the weights
         as a (KH·KW, C) matrix). Print it for a few plain words.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `kernel` is not a finite, real array with two or three axes.
-
     References
     ----------
     J. J. Koenderink & A. J. van Doorn, "Representation of local geometry in the visual system", Biological
