@@ -80,7 +80,7 @@ def compare(
     same_seeds=False,
     level=0.95,
 ):
-    """Return the `Comparison` of settings with one of them, seed by seed: what is resolved, and if it depends on the data.
+    """Return the `Comparison` of settings with one of them, seed by seed: what the seeds resolve, and where it depends.
 
     Parameters
     ----------
