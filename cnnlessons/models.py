@@ -85,8 +85,7 @@ def _plain(maps, width, depth, starts):
 def _residual(maps, width, depth, starts):
     for block, filters in (("block1", width), ("block2", 3 * width // 2)):
         inner = _normalised(_convolution(maps, filters, block, next(starts)), block)
-        inner = _convolution(inner, filters, f"{block}_2", next(starts))
-        inner = layers.BatchNormalization(momentum=0.9, name=f"{block}_2_norm")(inner)
+        inner = _normalised(_convolution(inner, filters, f"{block}_2", next(starts)), f"{block}_2", False)
         if maps.shape[-1] != filters:  # a shortcut needs as many channels as it is added to
             maps = layers.Conv2D(filters, 1, kernel_initializer=next(starts), name=f"{block}_shortcut")(maps)
         maps = layers.ReLU(name=f"{block}_2_relu")(layers.Add(name=f"{block}_add")([inner, maps]))
@@ -109,16 +108,15 @@ def _starts(seed, count):
     return (keras.initializers.GlorotUniform(layer_seed) for layer_seed in drawn)
 
 
-def _convolution(maps, filters, name, start):
+def _convolution(maps, filters, name, start, stride=1):
     # No bias: batch normalisation follows and would take it off again.
-    return layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer=start, name=f"{name}_conv")(
-        maps
-    )
+    options = {"padding": "same", "use_bias": False, "kernel_initializer": start, "name": f"{name}_conv"}
+    return layers.Conv2D(filters, 3, stride, **options)(maps)
 
 
-def _normalised(maps, name):
+def _normalised(maps, name, active=True):
     maps = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(maps)
-    return layers.ReLU(name=f"{name}_relu")(maps)
+    return layers.ReLU(name=f"{name}_relu")(maps) if active else maps
 
 
 def _pooled(maps, name):
@@ -168,12 +166,7 @@ def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere"
     starts = _starts(seed, 4 * blocks + 2)
 
     def step(maps, name, stride=1, active=True):
-        start = next(starts)
-        maps = layers.Conv2D(
-            width, 3, stride, padding="same", use_bias=False, kernel_initializer=start, name=f"{name}_conv"
-        )(maps)
-        maps = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(maps)
-        return layers.ReLU(name=f"{name}_relu")(maps) if active else maps
+        return _normalised(_convolution(maps, width, name, next(starts), stride), name, active)
 
     inputs = keras.Input(input_shape, name="images")
     maps = step(inputs, "stem", 2, at_stem)
