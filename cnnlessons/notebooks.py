@@ -176,7 +176,7 @@ def questions(notebook: NotebookNode) -> dict[str, list[str]]:
 
 
 def as_text(path: str | Path) -> str:
-    """Return the words, the code and what the outputs say; of a picture, how large it is and a checksum."""
+    """Return the words, the code and what the outputs say; of a picture, its words, how large it is, a checksum."""
     lines = []
     for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
         metadata = json.dumps(cell["metadata"], ensure_ascii=False, sort_keys=True)
@@ -193,7 +193,8 @@ def _said(output):
         return text
     png = base64.b64decode("".join(data["image/png"]))
     width, height = struct.unpack(">II", png[16:24])  # where PNG's first chunk holds them
-    return [*text, f"picture, {width} × {height} pixels, checksum {zlib.crc32(png):08x}"]
+    words = output.get("metadata", {}).get("image/png", {}).get("alt", "").splitlines()
+    return [*text, *words, f"picture, {width} × {height} pixels, checksum {zlib.crc32(png):08x}"]
 
 
 # --------------------------------------------------------------------------- a new lesson
@@ -209,30 +210,35 @@ def new_lesson(number: int, title: str) -> list[Path]:
     """
     import nbformat
 
-    words = "_".join(re.findall(r"\w+", title.lower()))
-    if not 1 <= number <= 98 or not words or re.search(r"[|\[\]\n]", title):
-        raise NotebookError(f"a lesson has a number from 1 to 98 and a title without | [ ], got {number} and {title!r}")
-    if not SKELETON.is_dir():
-        raise NotebookError(f"{SKELETON} is not there: get the course's folder, and begin the lesson in it")
-    lesson, start = f"{number:02}", COURSE / "notebooks" / "00_start_here.ipynb"
-    notebook = start.with_name(f"{lesson}_{words}.ipynb")
-    exercise = COURSE / "cnnlessons" / "exercises" / f"lesson_{lesson}.py"
-    taken = [*notebook.parent.glob(f"{lesson}_*"), *filter(Path.exists, [exercise])]
-    if taken:
-        raise NotebookError(f"lesson {lesson} is there already ({taken[0]}): choose another number")
+    notebook, exercise = _room_for(number, title)
     for place, source in ((notebook, "lesson.ipynb"), (exercise, "lesson.py")):
-        text = (SKELETON / source).read_text(encoding="utf-8").replace("99", lesson)
+        text = (SKELETON / source).read_text(encoding="utf-8").replace("99", f"{number:02}")
         text = text.replace("Skeleton", json.dumps(title, ensure_ascii=False)[1:-1])
         place.write_text(text, encoding="utf-8", newline="\n")
-    readme, row = COURSE / "README.md", f"| [{lesson} {title}]({{}}{notebook.name}) | its question |"
+    readme, row = COURSE / "README.md", f"| [{number:02} {title}]({{}}{notebook.name}) | its question |"
     text = _listed(readme.read_text(encoding="utf-8"), row.format("notebooks/") + " 50 + 30 |")
     readme.write_text(text, encoding="utf-8", newline="\n")
+    start = notebook.with_name("00_start_here.ipynb")
     contents = nbformat.read(start, as_version=4)
     for cell in contents.cells:
         if cell.source.startswith("## The lessons"):
             cell.source = _listed(cell.source, row.format(""))
     nbformat.write(contents, start)
     return [notebook, exercise]
+
+
+def _room_for(number, title):
+    """Return the paths of a lesson and of its exercises, where nothing is yet."""
+    words = "_".join(re.findall(r"\w+", title.lower()))
+    if not 1 <= number <= 98 or not words or re.search(r"[|\[\]\n]", title):
+        raise NotebookError(f"a lesson has a number from 1 to 98 and a title without | [ ], got {number} and {title!r}")
+    if not SKELETON.is_dir():
+        raise NotebookError(f"{SKELETON} is not there: get the course's folder, and begin the lesson in it")
+    exercise = COURSE / "cnnlessons" / "exercises" / f"lesson_{number:02}.py"
+    taken = [*(COURSE / "notebooks").glob(f"{number:02}_*"), *filter(Path.exists, [exercise])]
+    if taken:
+        raise NotebookError(f"lesson {number:02} is there already ({taken[0]}): choose another number")
+    return COURSE / "notebooks" / f"{number:02}_{words}.ipynb", exercise
 
 
 def _listed(text, row):

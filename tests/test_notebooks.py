@@ -231,8 +231,9 @@ def test_git_shows_a_change_in_words_and_that_a_picture_changed(stored, tmp_path
     shutil.copy(ROOT / ".gitattributes", tmp_path)
     changed = copy.deepcopy(stored)
     changed.cells[1].outputs[0].text = "0.126\n"
-    data = next(cell.outputs[0].data for cell in changed.cells if cell.source.startswith("draw("))
-    data["image/png"] = base64.b64encode(base64.b64decode(data["image/png"]) + b"more").decode()
+    drawn = next(cell.outputs[0] for cell in changed.cells if cell.source.startswith("draw("))
+    drawn.data["image/png"] = base64.b64encode(base64.b64decode(drawn.data["image/png"]) + b"more").decode()
+    drawn.metadata["image/png"] = {"alt": "a sine"}
     settings = {"user.name": "A", "user.email": "a@example.org", "commit.gpgsign": "false"}
     settings["diff.lesson.textconv"] = f'"{sys.executable}" -m cnnlessons.cli show'
 
@@ -248,9 +249,12 @@ def test_git_shows_a_change_in_words_and_that_a_picture_changed(stored, tmp_path
         if notebook is stored:
             git("commit", "--quiet", "--message=first")
     lines = [line for line in git("diff", "--cached", "--unified=0").splitlines() if re.match(r"[-+] ", line)]
-    assert lines[:2] == ["-  | 0.125", "+  | 0.126"]
-    assert [re.sub(r"\d+ × \d+|\w{8}$", "…", line) for line in lines[2:]] == [
-        f"{sign}  | picture, … pixels, checksum …" for sign in "-+"
+    assert [re.sub(r"\d+ × \d+|\w{8}$", "…", line) for line in lines] == [
+        "-  | 0.125",
+        "+  | 0.126",
+        "-  | picture, … pixels, checksum …",
+        "+  | a sine",
+        "+  | picture, … pixels, checksum …",
     ]
 
 
