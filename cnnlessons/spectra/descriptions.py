@@ -9,95 +9,72 @@ from cnnlessons.spectra import names, response, templates
 _DIGITS = 9  # of a share of the largest weight: what is beyond them, rounding decides
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KernelDescription:
     """What a learned kernel is, as `describe` says; printed, it is a few plain words.
 
-    Attributes
-    ----------
-    kind : str
-        What explains the pattern best, in one word:
+    `kind` is what explains the pattern best:
 
-        ===============  ===========================================================================================
-        low-pass         a Gaussian blob, round or oblong
-        constant         all weights alike
-        identity         one weight among zeros: every wave passes
-        centre-surround  a round centre against its surround: Laplacian, difference of Gaussians, sharpening
-        edge             a first derivative: odd across a line
-        line             a second derivative in one direction: even across a line
-        saddle           a mixed second derivative: four quadrants, alternately bright and dark
-        gabor            a wave in a window that shows more than one cycle (with less it has the form of a blob or an
-                         edge), where no derivative explains the kernel as well
-        noise            none of these explains more than it would of 1 in 20 kernels whose weights are drawn at random
-        unnamed          as little explained, but regular: a mirror or a turn changes no more than the sign
-        zero             all weights are 0
-        ===============  ===========================================================================================
-    band : str
-        As in `SignalTerms`, but learned weights never sum to exactly 0: "-boost" where the gain of a flat image
-        exceeds 1/20 of the largest (a Laplacian that sharpens, 5 among −1, has 1/9). "none" of zeros.
-    order : int or None
-        Of the derivative of a Gaussian that the kernel is: 0, 1 or 2; None of a Gabor and of what has no name.
-    orientation : float or None
-        Degrees from 0 up to 180 of the edge, line or stripes that the kernel answers to: 0 is horizontal, and it
-        grows counter-clockwise as seen on the screen (rows count downwards), so "/" is 45 and "\\" 135. Of a saddle,
-        where the sign changes: two perpendicular lines, the one below 90. Of a kind that has none, the orientation of
-        the spectrum, if the best direction gets three times the power of the worst (`anisotropy` 1/2); else None.
-    anisotropy : float
-        0 if all directions get the same power, 1 if one direction gets none: (max - min) / (max + min) of the mean
-        squared gain in each direction, smoothed to the form a + b·cos 2(angle - c). `SignalTerms` compares the
-        directions of coarse waves only, of which derivatives pass so little that noise would decide.
-    straightness : float or None
-        How far the kernel is constant along its orientation: the share of the energy that *some* profile across
-        explains, fading along the line as a Gaussian may; less what the freedom of that profile explains of noise. 1
-        is a perfectly straight edge or line, 0 no straighter than noise; None without an orientation.
-    sign : int or None
-        1 if the centre is bright; of an edge, if the right side is (of a horizontal one, the lower); of a saddle, if
-        the quadrants 45° counter-clockwise from `orientation` are; -1 if dark; None of gabor (see its phase)
-        and of what has no name.
-    flat_gain : float
-        Gain of a flat image as a share of the largest gain: 0 of a derivative, 1 of a low-pass.
-    norm : float
-        Euclidean norm of all weights: the only thing that scaling the kernel changes.
-    explained : float
-        Share of the energy of all weights that the named kind explains, in one colour direction; 0 without a name.
-        A name says that independent weights would hardly look so, this share how much of the kernel it covers: random
-        weights that are smooth get names too, of a large kernel for a small share.
-    colour : str or None
-        "luminance" if more than half of the energy is along grey (`angle_to_grey` below 45); else "colour-opponent"
-        if channels oppose each other, the weaker side with at least a quarter of the stronger's weight; else
-        "single colour". None of other than 1 or 3 channels, and of zeros.
-    colour_direction : tuple of float
-        The direction in colour space, a unit vector with an entry a channel: what multiplies the pattern. A gray kernel
-        has three equal entries. The entries of "luminance" have a positive sum; otherwise the first is positive.
-    colour_share : float
-        Share of the energy in that direction, from the singular values of the (KH·KW, C) matrix: 1 if the kernel is
-        one pattern times one colour.
-    angle_to_grey : float
-        Degrees between that direction and grey: 0 to 90.
-    derivative : DerivativeFit or None
-        The best one, of the kind where there is one for it. None of zeros.
-    gabor : GaborFit or None
-        The best one. None of zeros.
-    pattern : ndarray (KH, KW)
-        What all this is said of: the weights in the colour direction, of norm 1.
+    ===============  ===========================================================================================
+    low-pass         a Gaussian blob, round or oblong
+    constant         all weights alike
+    identity         one weight among zeros: every wave passes
+    centre-surround  a round centre against its surround: Laplacian, difference of Gaussians, sharpening
+    edge             a first derivative: odd across a line
+    line             a second derivative in one direction: even across a line
+    saddle           a mixed second derivative: four quadrants, alternately bright and dark
+    gabor            a wave in a window that shows more than one cycle (with less it has the form of a blob or an
+                     edge), where no derivative explains the kernel as well
+    noise            none of these explains more than it would of 1 in 20 kernels whose weights are drawn at random
+    unnamed          as little explained, but regular: a mirror or a turn changes no more than the sign
+    zero             all weights are 0
+    ===============  ===========================================================================================
     """
 
     kind: str
+    #: as in `SignalTerms`, but learned weights never sum to exactly 0: "-boost" where the gain of a flat image exceeds
+    #: 1/20 of the largest (a Laplacian that sharpens, 5 among −1, has 1/9). "none" of zeros.
     band: str
-    order: int | None
-    orientation: float | None
-    anisotropy: float
-    straightness: float | None
-    sign: int | None
-    flat_gain: float
-    norm: float
-    explained: float
-    colour: str | None
+    #: of the derivative of a Gaussian that the kernel is: 0, 1 or 2; None of a Gabor and of what has no name
+    order: int | None = None
+    #: degrees from 0 up to 180 of the edge, line or stripes that the kernel answers to: 0 is horizontal, and it grows
+    #: counter-clockwise as seen on the screen (rows count downwards), so "/" is 45 and "\" 135. Of a saddle, where the
+    #: sign changes: two perpendicular lines, the one below 90. Of a kind that has none, the orientation of the
+    #: spectrum, if the best direction gets three times the power of the worst (`anisotropy` 1/2); else None.
+    orientation: float | None = None
+    #: 0 if all directions get the same power, 1 if one direction gets none: (max - min) / (max + min) of the mean
+    #: squared gain in each direction, smoothed to the form a + b·cos 2(angle - c). `SignalTerms` compares the
+    #: directions of coarse waves only, of which derivatives pass so little that noise would decide.
+    anisotropy: float = 0.0
+    #: how far the kernel is constant along its orientation: the share of the energy that *some* profile across
+    #: explains, fading along the line as a Gaussian may; less what the freedom of that profile explains of noise. 1 is
+    #: a perfectly straight edge or line, 0 no straighter than noise; None without an orientation.
+    straightness: float | None = None
+    #: 1 if the centre is bright; of an edge, if the right side is (of a horizontal one, the lower); of a saddle, if the
+    #: quadrants 45° counter-clockwise from `orientation` are; -1 if dark; None of gabor (see its phase) and of what has
+    #: no name
+    sign: int | None = None
+    flat_gain: float = 0.0  #: gain of a flat image as a share of the largest gain: 0 of a derivative, 1 of a low-pass
+    norm: float = 0.0  #: Euclidean norm of all weights: the only thing that scaling the kernel changes
+    #: share of the energy of all weights that the named kind explains, in one colour direction; 0 without a name. A
+    #: name says that independent weights would hardly look so, this share how much of the kernel it covers: random
+    #: weights that are smooth get names too, of a large kernel for a small share.
+    explained: float = 0.0
+    #: "luminance" if more than half of the energy is along grey (`angle_to_grey` below 45); else "colour-opponent" if
+    #: channels oppose each other, the weaker side with at least a quarter of the stronger's weight; else "single
+    #: colour". None of other than 1 or 3 channels, and of zeros.
+    colour: str | None = None
+    #: the direction in colour space, a unit vector with an entry a channel: what multiplies the pattern. A gray kernel
+    #: has three equal entries. The entries of "luminance" have a positive sum; otherwise the first is positive.
     colour_direction: tuple[float, ...]
-    colour_share: float
-    angle_to_grey: float
-    derivative: names.DerivativeFit | None
-    gabor: names.GaborFit | None
+    #: share of the energy in that direction, from the singular values of the (KH·KW, C) matrix: 1 if the kernel is one
+    #: pattern times one colour
+    colour_share: float = 0.0
+    angle_to_grey: float = 0.0  #: degrees between that direction and grey: 0 to 90
+    #: the best one, of the kind where there is one for it. None of zeros.
+    derivative: names.DerivativeFit | None = None
+    gabor: names.GaborFit | None = None  #: the best one. None of zeros.
+    #: what all this is said of: the weights in the colour direction, of norm 1
     pattern: np.ndarray = field(repr=False, compare=False)
 
     @property
@@ -262,25 +239,9 @@ def _canonical(directions):
 
 
 def _description_of_zeros(weights):
-    return KernelDescription(
-        kind="zero",
-        band="none",
-        order=None,
-        orientation=None,
-        anisotropy=0.0,
-        straightness=None,
-        sign=None,
-        flat_gain=0.0,
-        norm=0.0,
-        explained=0.0,
-        colour=None,
-        colour_direction=(0.0,) * (3 if weights.shape[2] == 1 else weights.shape[2]),
-        colour_share=0.0,
-        angle_to_grey=0.0,
-        derivative=None,
-        gabor=None,
-        pattern=np.zeros(weights.shape[:2]),
-    )
+    height, width, channels = weights.shape
+    direction = (0.0,) * (3 if channels == 1 else channels)
+    return KernelDescription(kind="zero", band="none", colour_direction=direction, pattern=np.zeros((height, width)))
 
 
 def _preferred_direction(pattern):

@@ -7,77 +7,48 @@ import numpy as np
 from cnnlessons.spectra import response, templates
 
 
-@dataclass(frozen=True)
-class DerivativeFit:
-    """The derivative of a Gaussian that comes nearest to a kernel's pattern.
+@dataclass(frozen=True, kw_only=True)
+class _Fit:
+    """What both fits share."""
 
-    Attributes
-    ----------
-    kind : str
-        "low-pass" (the Gaussian itself), "edge" (first derivative), "line" (second derivative in one direction),
-        "centre-surround" (Laplacian, or Laplacian plus Gaussian) or "saddle" (mixed second derivative).
-    order : int
-        Of the derivative: 0, 1 or 2.
-    orientation : float or None
-        As `KernelDescription.orientation`; None of a round template.
-    sigma, sigma_along : float
-        Standard deviations of the Gaussian in pixels, across the orientation and along it.
-    centre : tuple of float
-        Pixels below and to the right of the middle of the kernel.
-    residual : float
-        Share of the pattern's energy (sum of squared weights) that the fit leaves, from 0 to 1.
-    adjusted_residual : float
-        ``residual / (1 - parameters / weights)²``, generalised cross-validation: what the fit is expected to leave of
-        a weight that it has not seen. 1 is as bad as no fit; inf says as many parameters as weights.
-    pattern : ndarray (KH, KW)
-        The fit itself, to be held against `KernelDescription.pattern`.
-    """
-
-    kind: str
-    order: int
-    orientation: float | None
-    sigma: float
-    sigma_along: float
-    centre: tuple[float, float]
-    residual: float
+    centre: tuple[float, float]  #: pixels below and to the right of the middle of the kernel
+    residual: float  #: share of the pattern's energy (sum of squared weights) that the fit leaves, from 0 to 1
+    #: ``residual / (1 - parameters / weights)²``, generalised cross-validation: what the fit is expected to leave
+    #: of a weight that it has not seen. 1 is as bad as no fit; inf says as many parameters as weights.
     adjusted_residual: float
+    #: (KH, KW): the fit itself, to be held against `KernelDescription.pattern`
     pattern: np.ndarray = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True)
-class GaborFit:
+@dataclass(frozen=True, kw_only=True)
+class DerivativeFit(_Fit):
+    """The derivative of a Gaussian that comes nearest to a kernel's pattern."""
+
+    #: "low-pass" (the Gaussian itself), "edge" (first derivative), "line" (second derivative in one direction),
+    #: "centre-surround" (Laplacian, or Laplacian plus Gaussian) or "saddle" (mixed second derivative)
+    kind: str
+    order: int  #: of the derivative: 0, 1 or 2
+    orientation: float | None  #: as `KernelDescription.orientation`; None of a round template
+    sigma: float  #: standard deviation of the Gaussian in pixels, across the orientation
+    sigma_along: float  #: and along it
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaborFit(_Fit):
     """The Gabor function that comes nearest to a kernel's pattern, in the terms of `kernels.gabor`.
 
-    Attributes
-    ----------
-    wavelength : float
-        In pixels.
-    orientation : float
-        Of the stripes, as `KernelDescription.orientation`; `kernels.gabor` calls ``radians(90 - orientation)`` angle.
-    phase : float
-        In radians, -π to π: 0 is a bright line on the centre, ±π a dark one, -π/2 an edge that is bright on the right
-        (of horizontal stripes: below).
-    sigma : float
-        Standard deviation of the window along the wave, in pixels.
-    aspect : float
-        How much narrower the window is across the wave than along it.
-    cycles : float
-        How many wavelengths the window shows: four standard deviations, as far as they lie in the kernel.
-    centre, residual, adjusted_residual, pattern
-        As in `DerivativeFit`. Eight parameters describe nine weights almost however they fall, so of a small kernel
-        read `adjusted_residual`.
+    Its eight parameters describe nine weights almost however they fall: of a small kernel read `adjusted_residual`.
     """
 
-    wavelength: float
+    wavelength: float  #: in pixels
+    #: of the stripes, as `KernelDescription.orientation`; `kernels.gabor` calls ``radians(90 - orientation)`` angle
     orientation: float
+    #: in radians, -π to π: 0 is a bright line on the centre, ±π a dark one, -π/2 an edge that is bright on the
+    #: right (of horizontal stripes: below)
     phase: float
-    sigma: float
-    aspect: float
-    cycles: float
-    centre: tuple[float, float]
-    residual: float
-    adjusted_residual: float
-    pattern: np.ndarray = field(repr=False, compare=False)
+    sigma: float  #: standard deviation of the window along the wave, in pixels
+    aspect: float  #: how much narrower the window is across the wave than along it
+    cycles: float  #: how many wavelengths the window shows: four standard deviations, as far as they lie in the kernel
 
 
 def orientation_of(angle, turn=180):

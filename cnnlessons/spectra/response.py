@@ -52,37 +52,26 @@ def response_at(kernel, row_frequency, column_frequency):
 
 @dataclass(frozen=True)
 class SignalTerms:
-    """What kind of operation a kernel is, in the terms of signal processing.
+    """What kind of operation a kernel is, in the terms of signal processing."""
 
-    Attributes
-    ----------
-    band : str
-        Where the gain is largest, by `zone_gains`: "low-pass", "band-pass" or "high-pass"; "all-pass" if the three
-        differ by less than half the power; "-boost" in place of "-pass" where a flat image passes as well. Where
-        low frequencies gain most but a flat image passes with less than half the largest power, it is "band".
-    order : int
-        0 answers to flat areas; 1 ignores them and answers to ramps, as a first derivative does; 2 ignores ramps too,
-        as a second derivative does. Exactly: the lowest order of a moment of the weights that is not zero, which is
-        how fast the response vanishes towards frequency zero.
-    anisotropy : float
-        0 if all directions get the same gain, 1 if one direction gets none: (max - min) / (max + min) of the gain on
-        the circle of 1/8 cycle per pixel, a wave of 8 pixels.
-    symmetry : str
-        "even" if turning the kernel by 180° changes nothing (no phase shift), "odd" if it changes the sign, or "none".
-    gain_at_zero : float
-        What becomes of a flat image: the sum of the weights, with its sign.
-    zone_gains : tuple of float
-        Root mean square gain of low, middle and high frequencies; the limits are 1/8 and 3/8 cycle per pixel.
-    peak_frequency : float
-        The frequency with the largest gain (the lowest one if there are several), in cycles per pixel.
-    """
-
+    #: where the gain is largest, by `zone_gains`: "low-pass", "band-pass" or "high-pass"; "all-pass" if the three
+    #: differ by less than half the power; "-boost" in place of "-pass" where a flat image passes as well. Where low
+    #: frequencies gain most but a flat image passes with less than half the largest power, it is "band".
     band: str
+    #: 0 answers to flat areas; 1 ignores them and answers to ramps, as a first derivative does; 2 ignores ramps
+    #: too, as a second derivative does. Exactly: the lowest order of a moment of the weights that is not zero,
+    #: which is how fast the response vanishes towards frequency zero.
     order: int
+    #: 0 if all directions get the same gain, 1 if one direction gets none: (max - min) / (max + min) of the gain on
+    #: the circle of 1/8 cycle per pixel, a wave of 8 pixels
     anisotropy: float
+    #: "even" if turning the kernel by 180° changes nothing (no phase shift), "odd" if it changes the sign, or
+    #: "none"
     symmetry: str
-    gain_at_zero: float
+    gain_at_zero: float  #: what becomes of a flat image: the sum of the weights, with its sign
+    #: root mean square gain of low, middle and high frequencies; the limits are 1/8 and 3/8 cycle per pixel
     zone_gains: tuple[float, float, float]
+    #: the frequency with the largest gain (the lowest one if there are several), in cycles per pixel
     peak_frequency: float
 
     @property
