@@ -169,6 +169,10 @@ def test_of_many_channels_four_are_shown_and_large_arrays_are_pictures_on_one_sc
         np.testing.assert_array_equal(shown.get_array(), maps[..., channel])
         assert shown.get_clim() == (-np.abs(maps).max(), np.abs(maps).max())
     assert {"channel 63", "+ … +", "64 maps added,\nand the bias 0.5"} <= set(words(sheet))
+    with pytest.raises(ValueError, match=r"place must leave room for 3×3 in 12×12, got \(10, 0\)"):
+        plots.filter_over_channels(rng.normal(size=(12, 12, 64)), kernel, maps, maps[..., 0], (10, 0))
+    with pytest.raises(ValueError, match="channels must be one value or 64, got 1"):
+        plots.filter_over_channels(maps, kernel, maps, maps[..., 0], channels=["grey"])
     with pytest.raises(ValueError, match=r"with one C, got \(10, 10\), .*; take one filter"):
         plots.filter_over_channels(maps[..., 0], kernel, maps, maps)
 

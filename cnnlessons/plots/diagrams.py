@@ -3,6 +3,7 @@
 Where a drawing is not a chart, one unit of its axes is an inch, and y grows downwards, as rows do.
 """
 
+from itertools import product
 from textwrap import fill
 
 import numpy as np
@@ -25,6 +26,7 @@ from cnnlessons.plots.paper import (
     draw_cells,
     draw_window,
     ends_of,
+    for_each,
     in_style,
     limits_of,
     listed,
@@ -216,16 +218,21 @@ def filter_over_channels(image, kernel, parts, out, place=None, channels=None, b
     Raises
     ------
     ValueError
-        If the three do not have the same channels.
+        If the three do not have the same channels, there are not as many names, or the window leaves the image.
     """
     columns = image, kernel, parts = [np.asarray(array) for array in (image, kernel, parts)]
     if any(array.ndim != 3 or array.shape[2] != image.shape[-1] for array in columns):
         got = ", ".join(str(array.shape) for array in columns)
         raise ValueError(f"image, kernel and parts must have shapes (H, W, C) with one C, got {got}; take one filter")
-    count, window = image.shape[2], place and (*place, *kernel.shape[:2])
-    products = place and parts.shape == kernel.shape and np.allclose(parts, kernel * _inside(image, window))
+    count, place = image.shape[2], place is not None and shapes.pair(tuple(place), "place", 0)
+    window = place and (*place, *kernel.shape[:2])
+    if window and _inside(image, window).shape != kernel.shape:
+        raise ValueError(
+            f"place must leave room for {_size(kernel.shape[:2])} in {_size(image.shape[:2])}, got {place}"
+        )
+    products = window and parts.shape == kernel.shape and np.allclose(parts, kernel * _inside(image, window))
     signs = [("×", 18), ("=", 18)] if products else [("with", 12), ("→", 18)]
-    names = channels or [f"channel {number}" for number in range(count)]
+    names = for_each(channels or [f"channel {number}" for number in range(count)], count, "channels")
     shown = list(range(count)) if count <= 4 else [0, 1, 2, count - 1]
     sizes = [_cells_size(array) for array in (*columns, np.asarray(out))]
     pitch, lefts = max(1.2, *(height for _, height in sizes)) + 0.35, [1.1]
@@ -468,11 +475,10 @@ def windows_on_pixel(kernel_size, stride=1, size=None, pixel=None):
     if pixel[0] >= size[0] or pixel[1] >= size[1]:
         raise ValueError(f"pixel must lie in an image of {_size(size)}, got {pixel}; rows and columns begin at 0")
     starts = [held[axis][pixel[axis]] for axis in (0, 1)]
-    cell, across = np.clip(4 / max(size), 0.26, 0.42), len(starts[1])
-    small = min(1.2, 4.2 / max(map(len, starts), default=1)) / (max(size) + 1)  # a pixel where windows are drawn
-    left, step = max(cell * size[1], 2.4) + 0.7, (small * (size[1] + 1), small * (size[0] + 1))
-    height = max(cell * size[0], step[1] * len(starts[0]))
-    picture, axis = _sheet(left + max(step[0] * across, 2.7) + 0.2, height + 0.65)
+    cell, small = np.clip(4 / max(size), 0.26, 0.42), min(1.2, 4.2 / max(1, *map(len, starts))) / (max(size) + 1)
+    left = max(cell * size[1], 2.4) + 0.7
+    height = max(cell * size[0], small * (size[0] + 1) * len(starts[0]))
+    picture, axis = _sheet(left + max(small * (size[1] + 1) * len(starts[1]), 2.7) + 0.2, height + 0.65)
     many = counted(counts[pixel], "window")
     _write(axis, 0.2, 0.25, "windows that hold each pixel", 11, ha="left")
     _write(axis, left, 0.25, f"the orange pixel is in {many}", 11, ha="left")
@@ -480,11 +486,7 @@ def windows_on_pixel(kernel_size, stride=1, size=None, pixel=None):
         x, y, colour = 0.2 + cell * column, 0.5 + cell * row, PALE_BLUE if count else "white"
         _rectangle(axis, x, y, cell, cell, ORANGE if (row, column) == pixel else colour)
         _write(axis, x + cell / 2, y + cell / 2, str(count), 10 if cell > 0.3 else 8.5)
-    for (i, row), (j, column) in ((a, b) for a in enumerate(starts[0]) for b in enumerate(starts[1])):
-        x, y = left + step[0] * j, 0.5 + step[1] * i
-        _rectangle(axis, x, y, small * size[1], small * size[0], "white")
-        _rectangle(axis, x + small * column, y + small * row, small * kernel[1], small * kernel[0], SKY)
-        _rectangle(axis, x + small * pixel[1], y + small * pixel[0], small, small, ORANGE)
+    _draw_windows(axis, left, small, starts, size, kernel, pixel)
     rows, columns = (f"{'s' * (len(each) > 1)} {', '.join(map(str, each))}" for each in starts)
     places = f", from row{rows} and column{columns}" if counts[pixel] else ""
     picture.alt = (
@@ -492,6 +494,15 @@ def windows_on_pixel(kernel_size, stride=1, size=None, pixel=None):
         f"column {pixel[1]} is in {many}{places}; the pixels are in {ends_of(counts)} windows."
     )
     return picture
+
+
+def _draw_windows(axis, left, small, starts, size, kernel, pixel):
+    """Draw the image once for each window, `small` inches a pixel, with the window and the pixel in it."""
+    for (i, row), (j, column) in product(*map(enumerate, starts)):
+        x, y = left + small * (size[1] + 1) * j, 0.5 + small * (size[0] + 1) * i
+        _rectangle(axis, x, y, small * size[1], small * size[0], "white")
+        _rectangle(axis, x + small * column, y + small * row, small * kernel[1], small * kernel[0], SKY)
+        _rectangle(axis, x + small * pixel[1], y + small * pixel[0], small, small, ORANGE)
 
 
 def _starts(size, kernel, stride):
