@@ -11,6 +11,9 @@ from cnnlessons import shapes
 def numerical_gradient(function, array, grad_output=None, step=1e-5):
     """Estimate a gradient by moving one number at a time a little up and a little down.
 
+    Taught in lesson 03. Unlike ``f(x + step) - f(x)``, the central difference ``f(x + step) - f(x - step)`` has
+    no error of first order.
+
     Parameters
     ----------
     function : callable
@@ -26,11 +29,6 @@ def numerical_gradient(function, array, grad_output=None, step=1e-5):
     -------
     ndarray, shape of `array`, float64
         ``d sum(grad_output * function(array)) / d array``, with an error of the order of ``step**2``.
-
-    Notes
-    -----
-    Taught in lesson 03. Unlike ``f(x + step) - f(x)``, the central difference ``f(x + step) - f(x - step)`` has
-    no error of first order.
 
     Examples
     --------
@@ -85,6 +83,8 @@ def _first_bad(gradient):
 def relative_error(a, b):
     """Return how far two arrays differ, relative to the largest number in either: 0 for equal, at most 2.
 
+    Taught in lesson 03. A gradient that is right differs from central differences by about 1e-9 in float64.
+
     Parameters
     ----------
     a, b : array_like of one shape
@@ -93,10 +93,6 @@ def relative_error(a, b):
     -------
     float
         ``max|a - b| / max(max|a|, max|b|)``, and 0 when both are all zeros.
-
-    Notes
-    -----
-    Taught in lesson 03. A gradient that is right differs from central differences by about 1e-9 in float64.
 
     Examples
     --------

@@ -227,6 +227,8 @@ class BatchNorm(_WithParameters):
 
     In training the batch's own moments are used, and a running average of them is kept for prediction.
 
+    Taught in lesson 04. Keras calls scale and shift gamma and beta.
+
     Parameters
     ----------
     momentum : float, 0 to 1
@@ -239,10 +241,6 @@ class BatchNorm(_WithParameters):
     ----------
     scale, shift : ndarray, shape (C,)
     moving_mean, moving_variance : ndarray, shape (C,)
-
-    Notes
-    -----
-    Taught in lesson 04. Keras calls scale and shift gamma and beta.
     """
 
     momentum: float = 0.9

@@ -25,6 +25,9 @@ from cnnlessons import shapes, threads
 def cross_correlate(image, kernel, padding="valid"):
     """Slide a kernel over an image: at each place, multiply weight by pixel and sum.
 
+    Taught in lesson 01. This is what deep-learning libraries call convolution; the mathematician's flips the kernel
+    first, see `convolve`.
+
     Parameters
     ----------
     image : array_like, shape (H, W)
@@ -36,11 +39,6 @@ def cross_correlate(image, kernel, padding="valid"):
     -------
     ndarray, shape (H', W')
         ``out[r, c] = sum over i, j of kernel[i, j] * image[r + i, c + j]`` (indices into the padded image).
-
-    Notes
-    -----
-    Taught in lesson 01. This is what deep-learning libraries call convolution; the mathematician's flips the kernel
-    first, see `convolve`.
 
     Examples
     --------
@@ -83,6 +81,10 @@ def convolve(image, kernel, padding="valid"):
 def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     """Cross-correlate every image with every filter, over all input channels, and add one bias a filter.
 
+    Taught in lessons 02 and 06. The pixels under the kernel at each place become a row of a matrix (im2col), and one
+    matrix product with the weights does the rest. K. Chellapilla, S. Puri and P. Simard, "High performance
+    convolutional neural networks for document processing" (2006).
+
     Parameters
     ----------
     images : array_like, shape (N, H, W, C_in)
@@ -96,12 +98,6 @@ def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     Returns
     -------
     ndarray, shape (N, H', W', C_out)
-
-    Notes
-    -----
-    Taught in lessons 02 and 06. The pixels under the kernel at each place become a row of a matrix (im2col), and one
-    matrix product with the weights does the rest. K. Chellapilla, S. Puri and P. Simard, "High performance
-    convolutional neural networks for document processing" (2006).
     """
     images, kernel = _images_and_kernel(images, kernel)
     *kernel_size, _, filters = kernel.shape
@@ -126,6 +122,9 @@ def conv2d(images, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
 def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", dilation=1, to_images=True):
     """Carry a gradient back through `conv2d`.
 
+    Taught in lesson 03. Each step ``out += weight * pixel`` of the forward pass sends ``grad_output * pixel`` to its
+    weight and ``grad_output * weight`` to its pixel. Integers come back as float64.
+
     Parameters
     ----------
     grad_output : array_like, shape (N, H', W', C_out)
@@ -140,11 +139,6 @@ def conv2d_backward(grad_output, images, kernel, *, stride=1, padding="valid", d
     grad_images : ndarray, shape (N, H, W, C_in), or None
     grad_kernel : ndarray, shape (KH, KW, C_in, C_out)
     grad_bias : ndarray, shape (C_out,)
-
-    Notes
-    -----
-    Taught in lesson 03. Each step ``out += weight * pixel`` of the forward pass sends ``grad_output * pixel`` to its
-    weight and ``grad_output * weight`` to its pixel. Integers come back as float64.
     """
     images, kernel = _images_and_kernel(images, kernel)
     *kernel_size, _, filters = kernel.shape
@@ -384,6 +378,8 @@ def _inputs_and_weights(inputs, weights):
 def batch_norm(inputs, scale, shift, *, mean=None, variance=None, epsilon=1e-3):
     """Give every channel of a batch mean 0 and variance 1, then scale and shift it.
 
+    Taught in lesson 04. S. Ioffe and C. Szegedy, "Batch normalization" (2015); epsilon as in Keras.
+
     Parameters
     ----------
     inputs : array_like, shape (..., C)
@@ -397,10 +393,6 @@ def batch_norm(inputs, scale, shift, *, mean=None, variance=None, epsilon=1e-3):
     Returns
     -------
     ndarray, shape (..., C), of the floating type of `inputs`
-
-    Notes
-    -----
-    Taught in lesson 04. S. Ioffe and C. Szegedy, "Batch normalization" (2015); epsilon as in Keras.
     """
     inputs, (scale, shift) = _channels(inputs, scale=scale, shift=shift)
     mean, variance = _given_or_own(mean, variance, inputs)
@@ -412,6 +404,8 @@ def batch_norm(inputs, scale, shift, *, mean=None, variance=None, epsilon=1e-3):
 
 def batch_norm_backward(grad_output, inputs, scale, *, mean=None, variance=None, epsilon=1e-3):
     """Carry a gradient back through `batch_norm` with the batch's own moments.
+
+    Taught in lesson 04. Each value also moves its channel's mean and variance, hence the two terms subtracted.
 
     Parameters
     ----------
@@ -425,10 +419,6 @@ def batch_norm_backward(grad_output, inputs, scale, *, mean=None, variance=None,
     -------
     grad_inputs : ndarray, shape (..., C)
     grad_scale, grad_shift : ndarray, shape (C,)
-
-    Notes
-    -----
-    Taught in lesson 04. Each value also moves its channel's mean and variance, hence the two terms subtracted.
     """
     inputs, (scale,) = _channels(inputs, scale=scale)
     grad_output = numbers(grad_output, "grad_output", "the shape of inputs", inputs.ndim)

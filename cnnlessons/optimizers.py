@@ -97,17 +97,15 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent: subtract the gradient of one batch, times the learning rate.
 
+    Taught in lesson 04. B. Polyak, "Some methods of speeding up the convergence of iteration methods" (1964). Keras
+    puts the learning rate into the velocity, which is the same as long as the rate does not change.
+
     Parameters
     ----------
     learning_rate, weight_decay : float
     momentum : float, from 0 to below 1
         Share of the last step that is kept: ``velocity = momentum * velocity + gradient``, and the step is
         ``learning_rate * velocity``. 0.9 makes the steps ten times as long where gradients agree.
-
-    Notes
-    -----
-    Taught in lesson 04. B. Polyak, "Some methods of speeding up the convergence of iteration methods" (1964). Keras
-    puts the learning rate into the velocity, which is the same as long as the rate does not change.
     """
 
     learning_rate: float = 0.01
@@ -130,6 +128,9 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Steps of about the learning rate, whatever the size of the gradient: its mean over the root of its mean square.
 
+    Taught in lesson 04. D. Kingma and J. Ba, "Adam" (2015). Both running means start at zero, hence the division by
+    ``1 - beta ** steps``. Keras adds epsilon before it makes that correction, here it is added after, as in the paper.
+
     Parameters
     ----------
     learning_rate, weight_decay : float
@@ -137,11 +138,6 @@ class Adam(Optimizer):
         How much of the running mean, and of the running mean square, is kept at each step.
     epsilon : float
         Added to the root of the mean square. More than 0.
-
-    Notes
-    -----
-    Taught in lesson 04. D. Kingma and J. Ba, "Adam" (2015). Both running means start at zero, hence the division by
-    ``1 - beta ** steps``. Keras adds epsilon before it makes that correction, here it is added after, as in the paper.
     """
 
     learning_rate: float = 0.001

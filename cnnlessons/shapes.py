@@ -86,6 +86,9 @@ def padding_pair(padding):
 def padding_amounts(size, kernel_size, stride=1, padding="valid", dilation=1):
     """Return how many pixels are added (before, after) along one axis.
 
+    Taught in lesson 02. "same" gives ``ceil(size / stride)`` outputs and puts an odd pixel after, so that a 3-wide
+    kernel with stride 2 on 28 pixels gets 0 before and 1 after.
+
     Parameters
     ----------
     size, kernel_size : int
@@ -97,11 +100,6 @@ def padding_amounts(size, kernel_size, stride=1, padding="valid", dilation=1):
     Returns
     -------
     (before, after) : tuple of int
-
-    Notes
-    -----
-    Taught in lesson 02. "same" gives ``ceil(size / stride)`` outputs and puts an odd pixel after, so that a 3-wide
-    kernel with stride 2 on 28 pixels gets 0 before and 1 after.
 
     Examples
     --------
@@ -167,16 +165,14 @@ class ReceptiveField(NamedTuple):
 def receptive_field(layers):
     """Return the `ReceptiveField` of the last output of a chain of unpadded layers.
 
+    Taught in lesson 02. Each layer widens the field by ``(e - 1)`` jumps and multiplies the jump by its stride.
+    Source: A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural networks",
+    Distill (2019).
+
     Parameters
     ----------
     layers : iterable of (kernel_size, stride, dilation)
         From the input to the output; stride and dilation may be left out and are then 1.
-
-    Notes
-    -----
-    Taught in lesson 02. Each layer widens the field by ``(e - 1)`` jumps and multiplies the jump by its stride.
-    Source: A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural networks",
-    Distill (2019).
 
     Examples
     --------
@@ -214,6 +210,8 @@ class Counts(NamedTuple):
 def conv2d_counts(image_shape, kernel_shape, stride=1, padding="valid", dilation=1, bias=True):
     """Return the `Counts` of a convolutional layer for one image: parameters, multiply-adds and outputs.
 
+    Taught in lesson 02. Products with padded zeros are counted, since they are computed.
+
     Parameters
     ----------
     image_shape : (H, W, C_in)
@@ -222,10 +220,6 @@ def conv2d_counts(image_shape, kernel_shape, stride=1, padding="valid", dilation
     padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
     bias : bool
         Whether each filter has a bias.
-
-    Notes
-    -----
-    Taught in lesson 02. Products with padded zeros are counted, since they are computed.
 
     Examples
     --------

@@ -187,8 +187,8 @@ def test_the_zone_gains_of_a_doubled_image_are_two():
         (np.ones(3), ValueError, r"two axes.*\(3,\)"),
         (np.ones((3, 3)) * 1j, TypeError, "real numbers, got dtype complex128"),
         (np.array([["a"]]), TypeError, "real numbers"),
-        (np.array([[np.nan]]), ValueError, r"finite.*\(1, 1\)"),
-        (np.ones((0, 3)), ValueError, r"finite.*\(0, 3\)"),
+        (np.array([[np.nan]]), ValueError, "kernel must be finite, got NaN or infinity"),
+        (np.ones((0, 3)), ValueError, r"kernel must not be empty, got shape \(0, 3\)"),
     ],
 )
 def test_what_is_no_kernel_is_refused_with_the_reason(kernel, error, words):
@@ -743,8 +743,8 @@ def test_zeros_are_called_so(shape):
         (np.ones((3, 3, 3, 8)), ValueError, r"one filter.*\(3, 3, 3, 8\).*kernel\[\.\.\., 0\]"),
         (np.ones(3), ValueError, r"one filter.*\(3,\)"),
         (np.ones((3, 3, 3)) * 1j, TypeError, "real numbers, got dtype complex128"),
-        (np.full((3, 3, 3), np.inf), ValueError, r"finite.*\(3, 3, 3\)"),
-        (np.ones((3, 3, 0)), ValueError, r"finite.*\(3, 3, 0\)"),
+        (np.full((3, 3, 3), np.inf), ValueError, "kernel must be finite, got NaN or infinity"),
+        (np.ones((3, 3, 0)), ValueError, r"kernel must not be empty, got shape \(3, 3, 0\)"),
     ],
 )
 def test_what_is_no_filter_is_refused_with_the_reason(kernel, error, words):

@@ -11,6 +11,8 @@ from cnnlessons.capacity.checks import number
 def variance_shares(activations):
     """Return which share of the variance each principal component of the channels carries.
 
+    Taught in lesson 10. The mean of each channel is taken off, as principal component analysis does.
+
     Parameters
     ----------
     activations : ndarray, shape (N, H, W, C) or (positions, C)
@@ -20,10 +22,6 @@ def variance_shares(activations):
     -------
     ndarray, shape (C,)
         The largest first; they sum to 1.
-
-    Notes
-    -----
-    Taught in lesson 10. The mean of each channel is taken off, as principal component analysis does.
     """
     rows = _rows(activations)
     variances = np.linalg.eigvalsh(_covariance(rows))[::-1].clip(min=0)

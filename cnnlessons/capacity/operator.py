@@ -27,6 +27,9 @@ from cnnlessons.capacity.counting import StemCounts, stem_counts
 def periodic_conv2d(images, kernel, bias=None, stride=1):
     """Apply a convolutional layer to images that go on at the opposite side.
 
+    Taught in lesson 10. Away from the border this is `ops.conv2d`; "same" puts the kernel elsewhere, which moves the
+    image and changes no singular value.
+
     Parameters
     ----------
     images : ndarray, shape (N, H, W, C_in)
@@ -40,11 +43,6 @@ def periodic_conv2d(images, kernel, bias=None, stride=1):
     -------
     ndarray of float64, shape (N, H / stride, W / stride, C_out)
         The kernel's first weight lies on the pixel at ``stride`` times the position, as with padding "valid".
-
-    Notes
-    -----
-    Taught in lesson 10. Away from the border this is `ops.conv2d`; "same" puts the kernel elsewhere, which moves the
-    image and changes no singular value.
     """
     kernel = kernel_of(kernel)
     images = images_of(images, kernel, stride)
@@ -56,6 +54,10 @@ def periodic_conv2d(images, kernel, bias=None, stride=1):
 def periodic_conv2d_backward(grad_output, kernel, stride=1):
     """Carry a gradient back through `periodic_conv2d` to the images: the adjoint of the map.
 
+    Taught in lesson 10; the gradient itself in lesson 03. For all images x and arrays y,
+    ``(periodic_conv2d(x) * y).sum() == (x * periodic_conv2d_backward(y)).sum()``: that is what adjoint means, and
+    all that a least-squares solver needs to know of a layer.
+
     Parameters
     ----------
     grad_output : ndarray, shape (N, H', W', C_out)
@@ -65,12 +67,6 @@ def periodic_conv2d_backward(grad_output, kernel, stride=1):
     Returns
     -------
     grad_images : ndarray of float64, shape (N, H' * stride, W' * stride, C_in)
-
-    Notes
-    -----
-    Taught in lesson 10; the gradient itself in lesson 03. For all images x and arrays y,
-    ``(periodic_conv2d(x) * y).sum() == (x * periodic_conv2d_backward(y)).sum()``: that is what adjoint means, and
-    all that a least-squares solver needs to know of a layer.
     """
     kernel = kernel_of(kernel)
     grad_output, size = outputs_of(grad_output, kernel, stride, "grad_output")
@@ -188,18 +184,16 @@ class OperatorSpectrum:
 def operator_spectrum(kernel, stride, image_size):
     """Return the `OperatorSpectrum` of a first layer on images that go on at the opposite side: all singular values.
 
+    Taught in lesson 10. The bias moves all outputs alike and plays no part. A singular value counts as zero up to
+    the largest one times the relative rounding of the kernel's own type times the longest sum that made it, as
+    ``numpy.linalg.matrix_rank`` has it for one matrix; so weights stored in float32 are not believed beyond float32.
+
     Parameters
     ----------
     kernel : ndarray, shape (KH, KW, C_in, C_out)
     stride : int or (row, column)
     image_size : int or (row, column)
         A multiple of the stride.
-
-    Notes
-    -----
-    Taught in lesson 10. The bias moves all outputs alike and plays no part. A singular value counts as zero up to
-    the largest one times the relative rounding of the kernel's own type times the longest sum that made it, as
-    ``numpy.linalg.matrix_rank`` has it for one matrix; so weights stored in float32 are not believed beyond float32.
     """
     kernel = kernel_of(kernel)
     size = shapes.pair(image_size, "image_size")

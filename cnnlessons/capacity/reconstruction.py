@@ -157,6 +157,9 @@ def _check_search(activations, relu, iterations, tolerance):
 def invert(activations, kernel, bias=None, stride=1, *, start=0.5):
     """Return the images nearest to `start` among those whose linear activations fit best: the pseudo-inverse.
 
+    Taught in lesson 10. The result of `reconstruct` without ReLU, in one step whatever the condition number: each
+    frequency has a small system of its own (see `operator_spectrum`).
+
     Parameters
     ----------
     activations : ndarray, shape (N, H', W', C_out)
@@ -167,11 +170,6 @@ def invert(activations, kernel, bias=None, stride=1, *, start=0.5):
     Returns
     -------
     ndarray, shape (N, H, W, C_in)
-
-    Notes
-    -----
-    Taught in lesson 10. The result of `reconstruct` without ReLU, in one step whatever the condition number: each
-    frequency has a small system of its own (see `operator_spectrum`).
     """
     kernel = kernel_of(kernel)
     activations, size = outputs_of(activations, kernel, stride, "activations")
@@ -188,6 +186,8 @@ def invert(activations, kernel, bias=None, stride=1, *, start=0.5):
 def null_space_part(images, kernel, stride=1):
     """Return the part of images that a layer cannot see: added to any image, it changes no activation.
 
+    Taught in lessons 10 and 13. The orthogonal projection on the null space, frequency by frequency.
+
     Parameters
     ----------
     images : ndarray, shape (N, H, W, C_in)
@@ -198,10 +198,6 @@ def null_space_part(images, kernel, stride=1):
     -------
     ndarray, shape (N, H, W, C_in)
         Zeros where the layer sees everything.
-
-    Notes
-    -----
-    Taught in lessons 10 and 13. The orthogonal projection on the null space, frequency by frequency.
     """
     kernel = kernel_of(kernel)
     images = images_of(images, kernel, stride)

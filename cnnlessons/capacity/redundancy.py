@@ -82,6 +82,9 @@ def merge(kernel, bias, outgoing, groups):
     A filter that is `s` times its leader fed the next layer `s` times the leader's map, so its outgoing weights, `s`
     times, are added to the leader's. If the copies are exact, the next layer's outputs stay the same.
 
+    Taught in lesson 05. Right where only ReLU and pooling lie between the two layers. Of filters that are merely
+    similar, the part along the leader is kept: ``s`` is the cosine times the ratio of lengths.
+
     Parameters
     ----------
     kernel : ndarray, shape (..., C_in, C_out)
@@ -96,11 +99,6 @@ def merge(kernel, bias, outgoing, groups):
     -------
     kernel, bias, outgoing : ndarray
         Without the filters that were merged, the others in their order.
-
-    Notes
-    -----
-    Taught in lesson 05. Right where only ReLU and pooling lie between the two layers. Of filters that are merely
-    similar, the part along the leader is kept: ``s`` is the cosine times the ratio of lengths.
     """
     filters = _filters(kernel, bias)
     _check_outgoing(outgoing, len(filters))

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections import defaultdict
 from itertools import combinations, pairwise
-from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,8 +90,8 @@ def _check_options(size, test_share, seed):
     shapes.whole_number(seed, "seed", 0)
     if shapes.whole_number(size, "size", 4) > LARGEST:
         raise ValueError(f"size must be at most {LARGEST}, got {size}")
-    if not isinstance(test_share, Real) or isinstance(test_share, bool) or not 0 < test_share < 1:
-        raise ValueError(f"test_share must be a number between 0 and 1, such as 0.2, got {test_share!r}")
+    rule = "a number between 0 and 1, such as 0.2"
+    shapes.number(test_share, "test_share", rule, lambda test_share: 0 < test_share < 1)
 
 
 # --------------------------------------------------------------------------- which folders are the classes

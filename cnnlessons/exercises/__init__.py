@@ -27,6 +27,7 @@ from numbers import Real
 
 import numpy as np
 
+from cnnlessons import shapes
 from cnnlessons.exercises.cards import Hint, Result, Source
 from cnnlessons.exercises.feedback import Exercise, numbers
 
@@ -89,6 +90,8 @@ def _same(prediction, answer):
 def check(name: str, answer, seconds: float = 5) -> Result:
     """Run an answer on small inputs and say whether it is right, or else what it did.
 
+    Taught in lesson 00. A result can be forged by whoever can run Python: a grader checks again, in another process.
+
     Parameters
     ----------
     name : str
@@ -97,13 +100,8 @@ def check(name: str, answer, seconds: float = 5) -> Result:
         What the exercise asks for.
     seconds : float
         An answer that is still running then is stopped.
-
-    Notes
-    -----
-    Taught in lesson 00. A result can be forged by whoever can run Python: a grader checks again, in another process.
     """
-    if not (isinstance(seconds, Real) and seconds > 0):
-        raise ValueError(f"seconds must be a positive number, got {seconds!r}")
+    shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
     return _find(name).check(answer, seconds)
 
 

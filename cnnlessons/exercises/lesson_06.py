@@ -36,14 +36,7 @@ def _dilated(image, size, stride):
 COLUMNS = FunctionExercise(
     name="06.columns",
     solution=columns,
-    probes=(
-        (PAPER, 3, 1),
-        (PAPER, 2, 2),
-        (WIDE, 3, 2),
-        (TALL, 2, 3),
-        (WIDE, 1, 2),
-        (TALL, 3, 1),
-    ),
+    probes=((PAPER, 3, 1), (PAPER, 2, 2), (WIDE, 3, 2), (TALL, 2, 3), (WIDE, 1, 2), (TALL, 3, 1)),
     wrong={
         "stride ignored": lambda image, size, stride: columns(image, size, 1),
         "stride along one axis": (

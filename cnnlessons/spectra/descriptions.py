@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cnnlessons import ops
 from cnnlessons.spectra import names, response, templates
 
 _DIGITS = 9  # of a share of the largest weight: what is beyond them, rounding decides
@@ -190,14 +191,13 @@ def describe(kernel):
 
 
 def _check_filter(kernel):
-    kernel = np.asarray(kernel)
+    kernel = ops.finite(kernel, "kernel").astype(float)
     if kernel.ndim not in (2, 3):
         raise ValueError(
             f"kernel must be one filter, (KH, KW) or (KH, KW, C), got shape {kernel.shape}; "
             "of a layer's kernel (KH, KW, C_in, C_out) choose one, as in kernel[..., 0]"
         )
-    weights = response.check_numbers(kernel)
-    return weights if weights.ndim == 3 else weights[:, :, np.newaxis]  # (KH, KW, C)
+    return kernel if kernel.ndim == 3 else kernel[:, :, np.newaxis]  # (KH, KW, C)
 
 
 def _leading_colour(weights):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnlessons import shapes
+from cnnlessons import ops, shapes
 
 MARGIN = 1e-9  # how far, as a share, two numbers may differ and count as equal: rounding decides nothing
 
@@ -116,24 +116,13 @@ def signal_terms(kernel):
 
 
 def _check_kernel(kernel):
-    kernel = np.asarray(kernel)
+    kernel = ops.finite(kernel, "kernel").astype(float)
     if kernel.ndim != 2:
         raise ValueError(
             f"kernel must have two axes, (KH, KW), got shape {kernel.shape}; "
             "of a layer's kernel (KH, KW, C_in, C_out) choose one, as in kernel[:, :, 0, 0]"
         )
-    return check_numbers(kernel)
-
-
-def check_numbers(kernel):
-    """Return a kernel as floats, or say what is wrong with its numbers."""
-    if kernel.dtype.kind not in "biuf":
-        raise TypeError(f"kernel must hold real numbers, got dtype {kernel.dtype}")
-    if kernel.size == 0 or not np.isfinite(kernel).all():
-        raise ValueError(
-            f"kernel must hold finite numbers, at least one, got NaN, inf or nothing in shape {kernel.shape}"
-        )
-    return kernel.astype(float)
+    return kernel
 
 
 def gains(kernel):
