@@ -25,29 +25,14 @@ FOLDER = Path(__file__).parents[1] / "data" / "weights"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, apart from its seed.
+    """How a network is trained, apart from its seed."""
 
-    Attributes
-    ----------
-    task : {"lines", "digits", "photo_patches", "cifar10"}
-    size : int
-        Height and width of the first layer's kernels.
-    filters : int
-        Of the first layer.
-    noise : float
-        Standard deviation of Gaussian noise that is added anew to every training image in every epoch; pixels are 0
-        to 1.
-    epochs : int
-    images : int
-        For training, drawn from the seed.
-    """
-
-    task: str
-    size: int
-    filters: int
-    noise: float
+    task: str  #: one of `TASKS`
+    size: int  #: height and width of the first layer's kernels
+    filters: int  #: of the first layer
+    noise: float  #: standard deviation of what is added anew to every training image in every epoch; pixels are 0 to 1
     epochs: int
-    images: int
+    images: int  #: for training, drawn from the seed
 
     @property
     def name(self):
@@ -80,21 +65,12 @@ RECIPES = tuple(Recipe(*first_layer, *_EPOCHS_AND_IMAGES[first_layer[0]]) for fi
 
 @dataclass(frozen=True, eq=False)
 class Kernels:
-    """The first layer's kernels of one recipe, from every seed, before and after training.
-
-    Attributes
-    ----------
-    recipe : Recipe
-    trained, untrained : ndarray, shape (seeds, KH, KW, C, filters), float32
-        Kept with the eleven bits of float16.
-    accuracies : ndarray, shape (seeds,)
-        On the test images, 0 to 1.
-    """
+    """The first layer's kernels of one recipe, from every seed, before and after training."""
 
     recipe: Recipe
-    trained: np.ndarray
-    untrained: np.ndarray
-    accuracies: np.ndarray
+    trained: np.ndarray  #: (seeds, KH, KW, C, filters) of float32; kept with the eleven bits of float16
+    untrained: np.ndarray  #: as `trained`
+    accuracies: np.ndarray  #: (seeds,), on the test images, 0 to 1
 
 
 def names():

@@ -24,23 +24,12 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 @dataclass(frozen=True)
 class Device:
-    """What Keras trains on.
+    """What Keras trains on."""
 
-    Attributes
-    ----------
-    backend : str
-        Of Keras: "tensorflow".
-    kind : {"CPU", "GPU"}
-    name : str
-        As the driver names it.
-    precision : str
-        The present Keras policy, such as "float32" or "mixed_float16".
-    """
-
-    backend: str
-    kind: str
-    name: str
-    precision: str
+    backend: str  #: of Keras: "tensorflow"
+    kind: str  #: "CPU" or "GPU"
+    name: str  #: as the driver names it
+    precision: str  #: the present Keras policy, such as "float32" or "mixed_float16"
 
     def __str__(self):
         name = "" if self.name == self.kind else f" ({self.name})"

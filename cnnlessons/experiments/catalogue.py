@@ -17,24 +17,12 @@ SEEDS = 10
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment of the course.
+    """An experiment of the course."""
 
-    Attributes
-    ----------
-    function : function
-        Makes a run, see `run`.
-    listed : list of dict, or function that returns it
-        Its keyword arguments, without the seed.
-    seeds_of : function
-        From a setting to the seeds that are wanted of it.
-    tried : function, optional
-        Returns the settings on which the rates of the others are chosen, see `tuning`.
-    """
-
-    function: Callable[..., dict]
-    listed: list[dict] | Callable[[], list[dict]]
-    seeds_of: Callable[[dict], Sequence[int]] = lambda setting: range(SEEDS)
-    tried: Callable[[], list[dict]] | None = None
+    function: Callable[..., dict]  #: makes a run, see `run`
+    listed: list[dict] | Callable[[], list[dict]]  #: its keyword arguments, without the seed
+    seeds_of: Callable[[dict], Sequence[int]] = lambda setting: range(SEEDS)  #: those that are wanted of a setting
+    tried: Callable[[], list[dict]] | None = None  #: settings on which the others' rates are chosen, see `tuning`
 
     @property
     def settings(self):
