@@ -237,8 +237,8 @@ class Sequential:
         """Train on labelled images.
 
         Ctrl-C, or the stop button of a notebook, ends the training after the step being made and keeps what was
-        learned; pressed twice, it raises KeyboardInterrupt at once, and the training cannot be resumed.
-        Taught in lesson 04.
+        learned; pressed twice, it raises KeyboardInterrupt at once, and the training cannot be resumed. One that
+        diverges raises FloatingPointError: the weights are of no use then, `build` draws new ones. Taught in lesson 04.
 
         Parameters
         ----------
@@ -264,13 +264,6 @@ class Sequential:
         -------
         History
             One `Epoch` a row.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If the arguments do not fit the network, or those of a resumed training differ from what they were.
-        FloatingPointError
-            If the training diverges. The weights are then of no use; `build` draws new ones.
         """
         steps = self.training_steps(images, labels, epochs, batch_size, optimizer, validation, seed, resume)
         training = self.training
@@ -292,53 +285,31 @@ class Sequential:
     # ----- files
 
     def save(self, path):
-        """Write layers, weights and the training so far to an npz file, whole or not at all.
+        """Write layers, weights and the training so far to an npz file, whole or not at all. Taught in lesson 04.
+
+        If it cannot be written, a file that was there before stays as it was. A training that has diverged is not
+        saved, nor is an initializer that is a function of your own, since the weights are. The settings of a layer of
+        your own must be numbers, words and lists.
 
         Parameters
         ----------
         path : str or Path
             The file's name; nothing is added to it.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; one that was there before stays as it was.
-        FloatingPointError
-            If a weight is NaN or infinite because the training has diverged; `load` would refuse the file.
-        TypeError
-            If the settings of a layer of your own are more than numbers, words and lists.
-
-        Notes
-        -----
-        Taught in lesson 04. An initializer that is a function of your own is not saved, since the weights are.
         """
         self._require_built()
         saving.save(self, Path(path).expanduser())
 
     @classmethod
     def load(cls, path, custom_layers=(), custom_optimizers=()):
-        """Read a network that `save` wrote; ``fit(..., resume=True)`` goes on with its training.
+        """Read a network that `save` wrote; ``fit(..., resume=True)`` goes on with its training. Taught in lesson 04.
+
+        No code in a file is run (``allow_pickle=False``); one that is damaged, or not a network's, is a ValueError.
 
         Parameters
         ----------
         path : str or Path
         custom_layers, custom_optimizers : sequence of classes
             Layers and optimisers of your own that the network uses.
-
-        Returns
-        -------
-        Sequential
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If it is damaged, or not a network's, or one of its layers is not known.
-
-        Notes
-        -----
-        Taught in lesson 04. No code in a file is run (``allow_pickle=False``).
         """
         return saving.load(cls, Path(path).expanduser(), custom_layers, custom_optimizers)
 

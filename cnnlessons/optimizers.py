@@ -164,11 +164,7 @@ _KINDS = (SGD, Adam)
 def make(optimizer, custom=()):
     """Return an optimiser from its name, "sgd" or "adam", or from another's `settings`; an optimiser as it is.
 
-    Parameters
-    ----------
-    optimizer : str, dict or Optimizer
-    custom : sequence of classes
-        Optimisers of your own that the name may mean.
+    `custom` are classes of your own that the name may mean.
     """
     if isinstance(optimizer, Optimizer):
         return optimizer

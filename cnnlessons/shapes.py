@@ -66,12 +66,7 @@ def pair(value, name, least=1):
 
 
 def padding_pair(padding):
-    """Return the padding of an image, as the two axes' paddings (rows, columns).
-
-    Parameters
-    ----------
-    padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
-    """
+    """Return "valid", "same", a number or ((top, bottom), (left, right)) as the paddings of rows and of columns."""
     padding = _plain(padding)
     if isinstance(padding, (tuple, list)):
         if len(padding) != 2 or not all(isinstance(side, (tuple, list)) and len(side) == 2 for side in padding):

@@ -31,6 +31,11 @@ def variance_shares(activations):
 def effective_rank(activations):
     """Return how many dimensions the channels of a layer use, as a number that need not be whole.
 
+    Taught in lesson 10. The singular values of the matrix (positions, C), without each channel's mean, divided by
+    their sum are taken for probabilities; the effective rank is the exponential of their entropy. O. Roy and M.
+    Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007, who do not take the mean
+    off. Singular values, not their squares: the number is larger than that made of `variance_shares`.
+
     Parameters
     ----------
     activations : ndarray, shape (N, H, W, C) or (positions, C)
@@ -39,13 +44,6 @@ def effective_rank(activations):
     -------
     float
         From 1, all channels are multiples of one, to C, all directions are used alike.
-
-    Notes
-    -----
-    Taught in lesson 10. The singular values of the matrix (positions, C), without each channel's mean, divided by
-    their sum are taken for probabilities; the effective rank is the exponential of their entropy. O. Roy and M.
-    Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007, who do not take the mean
-    off. Singular values, not their squares: the number is larger than that made of `variance_shares`.
     """
     values = np.sqrt(variance_shares(activations))  # singular values up to a factor
     shares = values[values > 0] / values.sum()

@@ -42,6 +42,11 @@ def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0
     zero means that the image has these activations. Where several images have them, the search ends at one near
     `start`: what the activations leave open stays as it was.
 
+    Taught in lesson 10. Least squares by LSQR (C. C. Paige and M. A. Saunders, ACM Transactions on Mathematical
+    Software 8, 1982), which needs the more iterations the larger the condition number. With ReLU, a generalised
+    Newton method for piecewise quadratic functions: least squares over the positive activations and over those zeros
+    that the present image contradicts, a step that is halved until it helps, and again.
+
     Parameters
     ----------
     activations : ndarray, shape (N, H', W', C_out)
@@ -57,13 +62,6 @@ def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0
         At most so many.
     tolerance : float
         Relative residual that is good enough.
-
-    Notes
-    -----
-    Taught in lesson 10. Least squares by LSQR (C. C. Paige and M. A. Saunders, ACM Transactions on Mathematical
-    Software 8, 1982), which needs the more iterations the larger the condition number. With ReLU, a generalised
-    Newton method for piecewise quadratic functions: least squares over the positive activations and over those zeros
-    that the present image contradicts, a step that is halved until it helps, and again.
     """
     kernel = kernel_of(kernel)
     activations, size = outputs_of(activations, kernel, stride, "activations")

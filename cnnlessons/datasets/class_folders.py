@@ -76,7 +76,10 @@ def folder(path, size=32, test_share=0.2, seed=0, zip_names=None):
     order = kept[mixed(labels[kept])]
     images, labels, name = as_floats(images[order]), labels[order], Path(path).expanduser().resolve().name
     if skipped:
-        _say(skipped, len(skipped) + len(order), name)
+        print(
+            f"{len(skipped)} of {len(skipped) + len(order)} files of {name} are left out; the first, "
+            f"{skipped[0].file!r}, {skipped[0].reason}. The data set's `skipped` lists all of them."
+        )
     how = f"a share of {test_share} of each class drawn for testing, seed {seed}"
     if found.split:
         how = "split as its folders " + " and ".join(f"{given!r} ({part})" for given, part in found.split.items())
@@ -355,7 +358,6 @@ def _check_classes(labels, test, class_names, path, skipped):
             raise ValueError(
                 f"each class folder must hold images in both parts; {name!r} holds none in the {part} part"
             )
-    for name, count in zip(class_names, counts, strict=True):
         if count < 2:
             why = [f"; {file!r} {reason}" for file, reason in skipped if name in file.split("/")[:-1]]
             raise ValueError(
@@ -363,14 +365,6 @@ def _check_classes(labels, test, class_names, path, skipped):
                 f"in {str(path)!r} holds {count}{''.join(why[:1])}; add images, or take the folder "
                 "away, or put the class folders into one of their own"
             )
-
-
-def _say(skipped, count, name):
-    file, reason = skipped[0]
-    print(
-        f"{len(skipped)} of {count} files of {name} are left out; the first, {file!r}, {reason}. "
-        "The data set's `skipped` lists all of them."
-    )
 
 
 def _drawn(labels, test_share, seed):

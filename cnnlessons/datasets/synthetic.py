@@ -160,18 +160,7 @@ def melody(instrument, seed=0):
 
 
 def spectrogram(sounds):
-    """Return the images of sounds.
-
-    Parameters
-    ----------
-    sounds : ndarray, shape (N, 8448)
-        Such as `melody` returns.
-
-    Returns
-    -------
-    ndarray of float32, shape (N, 32, 32, 1)
-        As `spectrograms` describes them.
-    """
+    """Return the images of sounds: (N, 8448), such as `melody` returns, -> (N, 32, 32, 1) of `spectrograms`."""
     _, _, power = signal.spectrogram(
         sounds, RATE, "hann", nperseg=_WINDOW, noverlap=_WINDOW - _STEP, detrend=False, scaling="spectrum"
     )  # (N, 257, 32)
