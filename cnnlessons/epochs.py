@@ -39,15 +39,9 @@ class Epoch(NamedTuple):
 
 
 class History(list):
-    """The `Epoch` rows of a training.
+    """The `Epoch` rows of a training."""
 
-    Attributes
-    ----------
-    interrupted : bool
-        Whether the training was stopped before its end.
-    """
-
-    interrupted = False
+    interrupted = False  #: whether the training was stopped before its end
 
     def column(self, name):
         """Return one quantity of all epochs, such as "loss" or "validation_accuracy": ndarray (epochs,)."""

@@ -16,15 +16,9 @@ from cnnlessons import initializers, ops, shapes, threads
 
 
 class Layer:
-    """What every layer has; this one passes everything through unchanged.
+    """What every layer has; this one passes everything through unchanged."""
 
-    Attributes
-    ----------
-    trainable : bool
-        Whether an optimiser may change the parameters. True until it is set.
-    """
-
-    trainable = True
+    trainable = True  #: whether an optimiser may change the parameters
 
     def build(self, input_shape, rng, dtype=np.float32):
         """Make the parameters for inputs of `input_shape` (without the batch axis) and return the output's shape."""

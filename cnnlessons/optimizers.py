@@ -25,16 +25,11 @@ class Optimizer:
         Before each step, weights (arrays of two axes or more, so neither biases nor batch normalisation's scale and
         shift) shrink by the share ``learning_rate * weight_decay``, apart from the gradient. I. Loshchilov and
         F. Hutter, "Decoupled weight decay regularization" (2019).
-
-    Attributes
-    ----------
-    steps : int
-        Steps made so far.
     """
 
     learning_rate: float
     weight_decay: float = field(default=0.0, kw_only=True)
-    steps: int = field(default=0, init=False)
+    steps: int = field(default=0, init=False)  #: made so far
     _moments: dict = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):

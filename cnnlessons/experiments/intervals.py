@@ -140,24 +140,12 @@ def compare(
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found. Shares are kept as they are, and shown in points, hundredths.
+    """What `compare` found. Shares are kept as they are, and shown in points, hundredths."""
 
-    Attributes
-    ----------
-    numbers : pandas.DataFrame
-        For each setting and place with pairs: "seeds", how many; "difference", their mean; "low" and "high", its
-        interval; "p_t" and "p_flips", after Holm's rule; "verdict", which is "higher", "lower" or "unresolved".
-    across : pandas.DataFrame
-        The same of one number a seed, the mean over the places of a data set: for each data set ("kind": "mean"), for
-        how far each two are apart ("apart", one family), and for all of them together ("all").
-    verdicts : pandas.Series
-        What all data sets say of a setting; "it depends", if two are apart; else what they say together.
-    pairs : pandas.DataFrame
-        The difference of each pair.
-    """
-
+    #: for each setting and place with pairs: "seeds", how many; "difference", their mean; "low" and "high", its
+    #: interval; "p_t" and "p_flips", after Holm's rule; "verdict", which is "higher", "lower" or "unresolved"
     numbers: pd.DataFrame
-    pairs: pd.DataFrame
+    pairs: pd.DataFrame  #: the difference of each pair
     _base: tuple | None
     _bounds: dict
     _name: str
@@ -168,6 +156,11 @@ class Comparison:
 
     @cached_property
     def across(self):
+        """The numbers of one value a seed, the mean over the places of a data set.
+
+        For each data set ("kind": "mean"), for how far each two are apart ("apart", one family), and for all of them
+        together ("all").
+        """
         found = [
             {self._name: label, "kind": kind, "over": over} | numbers
             for label, here in self.pairs.groupby(self._name, sort=False)
@@ -179,6 +172,7 @@ class Comparison:
 
     @property
     def verdicts(self):
+        """What all data sets say of a setting; "it depends", if two are apart; else what they say together."""
         found = {label: _said(here) for label, here in self.across.groupby(self._name)}
         return pd.Series({label: found.get(label, "unresolved") for label in self._bounds})
 
