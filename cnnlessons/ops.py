@@ -339,20 +339,7 @@ def dense(inputs, weights, bias=None):
 
 
 def dense_backward(grad_output, inputs, weights):
-    """Carry a gradient back through `dense`. Taught in lesson 03.
-
-    Parameters
-    ----------
-    grad_output : array_like, shape (N, D_out)
-    inputs, weights
-        As they were given to `dense`.
-
-    Returns
-    -------
-    grad_inputs : ndarray, shape (N, D_in)
-    grad_weights : ndarray, shape (D_in, D_out)
-    grad_bias : ndarray, shape (D_out,)
-    """
+    """Carry a gradient back through `dense`, (N, D_out) -> (N, D_in), (D_in, D_out), (D_out,). Taught in lesson 03."""
     inputs, weights = _inputs_and_weights(inputs, weights)
     grad_output = numbers(grad_output, "grad_output", "(N, D_out)", 2)
     _require_shape(grad_output, "grad_output", "dense's output", (len(inputs), weights.shape[1]))

@@ -16,18 +16,8 @@ from cnnlessons import ops, shapes
 def similarities(kernel, bias=None):
     """Return the cosine between each filter and each other: 1 where one is a positive multiple of the other.
 
-    Taught in lesson 05.
-
-    Parameters
-    ----------
-    kernel : ndarray, shape (..., C_in, C_out)
-        That of a convolution or the weights of a dense layer.
-    bias : ndarray, shape (C_out,), optional
-
-    Returns
-    -------
-    ndarray, shape (C_out, C_out)
-        Ones on the diagonal. A filter of zeros points nowhere and is similar to none, itself included: 0.
+    Taught in lesson 05. `kernel` and `bias` are those of `duplicates`; the result (C_out, C_out) has ones on its
+    diagonal. A filter of zeros points nowhere and is similar to none, itself included: 0.
 
     Examples
     --------
@@ -49,6 +39,7 @@ def duplicates(kernel, bias=None, least=0.95):
     Parameters
     ----------
     kernel : ndarray, shape (..., C_in, C_out)
+        That of a convolution or the weights of a dense layer.
     bias : ndarray, shape (C_out,), optional
     least : float, above 0 to 1
         Cosine with the leader. 1 finds exact copies, up to rounding.

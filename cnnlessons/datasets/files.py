@@ -77,16 +77,13 @@ def opened(path, argument="path", zip_names=None):
 
 def _in_order(entries):
     """Sort the walk's files, folders and skipped ones, apart, by name."""
-    files = sorted((entry for entry in entries if isinstance(entry, File)), key=lambda file: _order(file.parts))
+    files = [entry for entry in entries if isinstance(entry, File)]
+    files.sort(key=lambda file: [(part.casefold(), part) for part in file.parts])
     skipped = [entry for entry in entries if isinstance(entry, Skipped)]
     folders = {entry for entry in entries if not isinstance(entry, (File, Skipped))}
     for file in files:
         folders |= {file.parts[:depth] for depth in range(1, len(file.parts))}
     return Listing(files, folders, skipped)
-
-
-def _order(parts):
-    return [(part.casefold(), part) for part in parts]
 
 
 def _clean(name):
