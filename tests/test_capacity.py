@@ -419,6 +419,16 @@ def test_a_stem_of_full_rank_gives_the_photograph_back(photographs, filters):
         assert found.converged
 
 
+@pytest.mark.parametrize("filters", [1, 8, 12, 32])
+def test_a_small_ridge_changes_no_pixel_that_is_seen(photographs, filters):
+    activations = capacity.periodic_conv2d(photographs, random_stem(filters), stride=2)
+    exact, near, far = (
+        capacity.invert(activations, random_stem(filters), stride=2, ridge=ridge) for ridge in (0, 1e-11, 1e-2)
+    )
+    assert 0 < abs(near - exact).max() < 1e-4
+    assert abs(far - exact).max() > 1e-3
+
+
 def test_a_worse_condition_number_takes_more_iterations(photographs):
     found = []
     for filters in (13, 16, 24, 48):

@@ -1,5 +1,6 @@
 """Panels: what they show is what the plain functions compute, whatever a reader does."""
 
+import asyncio
 import logging
 import re
 from importlib import import_module
@@ -53,6 +54,36 @@ def type_in(panel, weights):
             panel.fields[place].value = str(weight)
 
     panel.act(fill)
+
+
+# --------------------------------------------------------------------------- any panel
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(panels.kernel_reader, "filter"), (panels.gabor_explorer, "orientation"), (panels.stem_explorer, "filters")],
+)
+def test_while_a_slider_is_dragged_words_may_wait_and_when_the_hand_rests_all_is_drawn(make, name, monkeypatch):
+    dragged, moved, alone = make(), make(), make()
+    monkeypatch.setattr(dragged, "rest", 0)
+    draw, hurried = dragged.draw, []
+    monkeypatch.setattr(dragged, "draw", lambda: (hurried.append(dragged.hurried), draw())[1])
+
+    async def drag():
+        for value in (5, 3, 6):
+            getattr(dragged, name).set_state({"value": value})  # as the browser says it
+        pale = str((dragged.page.value, dragged.page.shown["texts"]))
+        for _ in range(10):  # passes of the event loop
+            await asyncio.sleep(0)
+        return pale
+
+    assert '<div class="waiting">' in asyncio.run(drag())
+    assert hurried == [True, True, True, False]
+    getattr(moved, name).value = 6  # by code
+    getattr(alone, name).set_state({"value": 6})  # where there is no event loop
+    assert '"waiting"' not in str((moved.page.value, moved.page.shown["texts"]))
+    for panel in (dragged, alone):
+        assert (panel.page.value, panel.page.shown) == (moved.page.value, moved.page.shown)
 
 
 # --------------------------------------------------------------------------- stepper

@@ -149,6 +149,25 @@ def test_recorded_networks_have_their_seeds_before_and_after_training(monkeypatc
     assert panel.page.value == reader.page(untrained[0, ..., :2], 1, PHOTO)
 
 
+@pytest.mark.parametrize("weights", [GRAY[..., 3], COLOUR[..., 1], 1e30 * LARGEST[..., 5], 0 * LARGEST[..., 5]])
+def test_what_is_drawn_in_a_hurry_is_what_describe_finds(weights):
+    drawn = reader.along_colour(reader.sketch(weights))
+    np.testing.assert_array_equal(drawn, reader.along_colour(spectra.describe(weights)))
+
+
+def test_a_reader_of_recorded_networks_opens_on_a_filter_that_has_a_name():
+    panel = panels.kernel_reader()
+    assert "no simple description" not in repr(panel)
+    panel.filter.value += 1
+    first = repr(panel)
+    panel.again.click()
+    assert "no simple description" not in repr(panel)
+    assert repr(panel) != first
+    nameless_first = np.concatenate([LARGEST[:5, :5, :1, :2], GRAY], axis=3)
+    assert reader.first_named(nameless_first) == 2
+    assert reader.first_named(nameless_first[..., :2]) == 0
+
+
 def test_without_any_network_it_says_how_to_make_them(monkeypatch):
     monkeypatch.setattr(recorded, "names", tuple)
     with pytest.raises(FileNotFoundError, match="cnnlessons record-weights"):

@@ -168,7 +168,7 @@ def test_other_weights_are_drawn_on_demand_and_a_reset_brings_the_first_back():
 
 def test_an_error_is_shown_and_raised(monkeypatch):
     panel = panels.stem_explorer()
-    monkeypatch.setattr(explorer, "page", lambda setting: 1 / 0)
+    monkeypatch.setattr(explorer, "page", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         panel.filters.value = 3
     assert "could not draw this (ZeroDivisionError)" in panel.problem.value

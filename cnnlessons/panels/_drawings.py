@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from cnnlessons import ops, plots, spectra
+from cnnlessons import datasets, ops, plots, spectra
 
 # --------------------------------------------------------------------------- numbers as colours
 
@@ -59,6 +59,9 @@ def write_weight(weight, digits=4):
 # --------------------------------------------------------------------------- pictures
 
 
+photograph = lru_cache(maxsize=8)(datasets.photograph)  # to load one and make it smaller takes 20 to 80 ms
+
+
 def as_bytes(picture):
     """Return a picture as uint8: brightness from 0 to 1, clipped, or bytes already."""
     if picture.dtype == np.uint8:
@@ -66,17 +69,17 @@ def as_bytes(picture):
     return np.rint(255 * np.clip(picture, 0, 1)).astype(np.uint8)
 
 
-def data_uri(picture):
-    """Return a picture, (H, W) or (H, W, 3), as what the attribute `src` of an image takes."""
+def data_uri(picture, form="png"):
+    """Return a picture, (H, W) or (H, W, 3), as what the attribute `src` of an image takes; JPEG suits photographs."""
     picture = as_bytes(picture)
-    return _png(picture.tobytes(), picture.shape)
+    return _stored(picture.tobytes(), picture.shape, form)
 
 
 @lru_cache(maxsize=64)  # most pictures stay while one of them changes
-def _png(pixels, shape):
-    stored = io.BytesIO()
-    Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape)).save(stored, format="png", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(stored.getvalue()).decode()}"
+def _stored(pixels, shape, form):
+    stored, image = io.BytesIO(), Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape))
+    image.save(stored, format=form, compress_level=1, quality=90, subsampling=0)  # each form takes what it knows
+    return f"data:image/{form};base64,{base64.b64encode(stored.getvalue()).decode()}"
 
 
 # --------------------------------------------------------------------------- what a kernel does
@@ -100,6 +103,11 @@ def filtered(photo, weights):
 def gain(kernel):
     """Return by how much the kernel multiplies each frequency, (64, 64), with zero frequency in the middle."""
     return abs(spectra.frequency_response(kernel, size=64))
+
+
+def waiting(page):
+    """Return HTML, pale: it belongs to an earlier state, and the one for this state comes when the hand rests."""
+    return f'<div class="waiting">{page}</div>'
 
 
 def words(description, channels=3):

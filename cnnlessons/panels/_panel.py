@@ -1,5 +1,6 @@
 """What the panels share: the panel itself, the page on which it draws, checks, and what went wrong."""
 
+import asyncio
 import html
 import re
 import threading
@@ -52,14 +53,17 @@ class Panel(widgets.VBox):
     """A column of widgets that is drawn once for every change, and a line below it that says what went wrong.
 
     A subclass registers its controls with `on` and draws everything in `draw`; that may return what the reader has to
-    mend although the rest could be drawn.
+    mend although the rest could be drawn. If `draw` is slow for the sake of more than the pictures, the class sets
+    `hurries`; where `hurried`, its `draw` leaves out what is slow, and is called once more when the hand rests.
     """
 
     title, text = "", ""  # what it is called, and what it shows in words: with `said` put in
+    hurries = hurried = False
+    rest = 0.12  # seconds without a move after which a hand rests
 
     def __init__(self, children):
         self.problem = widgets.HTML()
-        self._acting = False
+        self._acting, self._resting = False, None
         self._one_at_a_time = threading.RLock()  # JupyterLab may deliver two clicks in two threads
         super().__init__([*children, self.problem])
         self.add_class("cnnlessons-panel")
@@ -81,18 +85,29 @@ class Panel(widgets.VBox):
         """Run `action`, then draw, when the reader presses or changes `control`."""
 
         def handle(_):
-            self.act(action)
+            self.act(action, dragged=getattr(control, "dragged", False))
 
         if isinstance(control, widgets.Button):
             control.on_click(handle)
         else:
             control.observe(handle, "value")
 
-    def act(self, action=lambda: None):
+    def act(self, action=lambda: None, dragged=False):
         """Run `action`, however many controls it moves, then draw once. What goes wrong is said, and raised."""
         with self._one_at_a_time:
             if not self._acting:  # else the panel itself moved this control
+                self.hurried = self._draws_again_at_rest(dragged and self.hurries)
                 self._act(action)
+
+    def _draws_again_at_rest(self, wanted):
+        """Have everything drawn when the hand rests; say whether it will be, which takes a kernel's event loop."""
+        if self._resting:
+            self._resting.cancel()
+        try:
+            self._resting = asyncio.get_running_loop().call_later(self.rest, self.act) if wanted else None
+        except RuntimeError:
+            self._resting = None
+        return self._resting is not None
 
     def _act(self, action):
         self._acting = True
@@ -114,23 +129,37 @@ class Panel(widgets.VBox):
         raise NotImplementedError
 
 
-# A slider's moves are not sent back to the browser: one message fewer for every picture. The echo would keep several
-# browsers on one kernel in step; here everything that a move changes is sent anyway.
+class Dragged:
+    """A slider that knows whether it is the browser that moves it, where more moves may follow at once.
+
+    The moves are not sent back: one message fewer for every picture. The echo would keep several browsers on one
+    kernel in step; here everything that a move changes is sent anyway.
+    """
+
+    dragged = False
+
+    def set_state(self, sync_data):
+        """Take what the browser says."""
+        self.dragged = True
+        try:
+            super().set_state(sync_data)
+        finally:
+            self.dragged = False
 
 
-class Slider(widgets.FloatSlider):
+class Slider(Dragged, widgets.FloatSlider):
     """A slider of numbers, without echo."""
 
     value = CFloat(0.0).tag(sync=True, echo_update=False)
 
 
-class LogSlider(widgets.FloatLogSlider):
+class LogSlider(Dragged, widgets.FloatLogSlider):
     """A slider of numbers over a logarithmic scale, without echo."""
 
     value = CFloat(1.0).tag(sync=True, echo_update=False)
 
 
-class WholeSlider(widgets.IntSlider):
+class WholeSlider(Dragged, widgets.IntSlider):
     """A slider of whole numbers, without echo."""
 
     value = CInt(0).tag(sync=True, echo_update=False)

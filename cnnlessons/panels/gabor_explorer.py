@@ -10,7 +10,17 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnlessons import datasets, kernels, plots, spectra
-from cnnlessons.panels._drawings import filtered, gain, legend, levels, scale_from_zero, signed_scale, words
+from cnnlessons.panels._drawings import (
+    filtered,
+    gain,
+    legend,
+    levels,
+    photograph,
+    scale_from_zero,
+    signed_scale,
+    waiting,
+    words,
+)
 from cnnlessons.panels._explorer import Button, Choice, Explorer, Number
 from cnnlessons.panels._panel import Page
 
@@ -169,7 +179,7 @@ class GaborExplorer(Explorer):
         Button("quarter", "Line ↔ edge", "A quarter of a wavelength further", "shift"),
         Button("name", "Fill the table", "Name Gabors of this phase and orientation", "begin"),
     )
-    columns, widths = 3, ("82px", "300px")
+    columns, widths, hurries = 3, ("82px", "300px"), True
 
     @property
     def wave(self):
@@ -184,13 +194,16 @@ class GaborExplorer(Explorer):
 
     def draw(self):
         name = self.photograph.value
-        painted, legends = pictures(self.wave, datasets.photograph(name, size=256, gray=True))
+        painted, legends = pictures(self.wave, photograph(name, size=256, gray=True))
         self.page.words = {
             "kernel": "Weights of the Gabor kernel",
             "gain": "Gain of the kernel at each frequency, zero frequency in the middle",
             "photograph": f"Photograph {name}, filtered with the kernel",
         }
-        self.page.paint(painted, {**legends, "said": said(self.wave), "names": self._table})
+        if not self.hurried:
+            self._said = said(self.wave)
+        name_of_it = waiting(self._said) if self.hurried else self._said
+        self.page.paint(painted, {**legends, "said": name_of_it, "names": self._table})
 
     def begin(self):
         """Fill the table for the present phase and orientation."""

@@ -5,12 +5,14 @@ Taught in lesson 08.
 
 import html
 from functools import cache
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
 
 from cnnlessons import datasets, plots, recorded, spectra
+from cnnlessons.panels import _drawings
 from cnnlessons.panels._drawings import (
     Scale,
     coloured,
@@ -21,9 +23,11 @@ from cnnlessons.panels._drawings import (
     levels,
     scale_from_zero,
     signed_scale,
+    waiting,
     words,
 )
 from cnnlessons.panels._explorer import Button, Choice, Explorer, Whole
+from cnnlessons.spectra.descriptions import leading_colour
 
 SIDE = 192  # of a photograph, in pixels: 11×11 weights in three colours take a tenth of a second
 LARGEST_PHOTO = 512
@@ -46,6 +50,23 @@ def recorded_layers(name):
     """Return the `Layer` of a recorded network, from every seed."""
     found = recorded.kernels(name)
     return Layer(list(found.trained), list(found.untrained), [float(share) for share in found.accuracies])
+
+
+def sketch(weights):
+    """Return what of a filter's description needs no fit, and the pictures show."""
+    weights = weights.astype(float)
+    scale = abs(weights).max()
+    if scale == 0:
+        return spectra.describe(weights)
+    pattern, colour = leading_colour(weights / scale)
+    norm = float(np.linalg.norm(weights / scale) * scale)
+    return SimpleNamespace(pattern=pattern, norm=norm, colour_share=colour["colour_share"])
+
+
+def first_named(kernel):
+    """Return the number of the first filter that has a name, or 0."""
+    named = (spectra.describe(weights).kind not in ("noise", "unnamed") for weights in np.moveaxis(kernel, 3, 0))
+    return next((number for number, has_one in enumerate(named) if has_one), 0)
 
 
 def along_colour(description):
@@ -124,43 +145,49 @@ def _adjusted(share):
 # --------------------------------------------------------------------------- pictures
 
 
-def page(kernel, index, photo):
+def page(kernel, index, photo, description=None, waits=False):
     """Draw a layer's filters, one of them with all that is said of it, and a photograph filtered by it.
 
-    Signed numbers have one map everywhere: red positive, white 0, blue negative.
+    Signed numbers have one map everywhere: red positive, white 0, blue negative. If it `waits` for the
+    filter's description, that of an earlier filter takes its place, pale, and the photograph is compressed.
     """
     filters = kernel.shape[3]
     if not 0 <= index < filters:
         raise ValueError(f"index must be from 0 to {filters - 1}, got {index}")
     weights = kernel[..., index]
-    description = spectra.describe(weights)
+    description = description or spectra.describe(weights)
+    pale, sketched = (waiting, sketch(weights)) if waits else (str, description)
     output = filtered(photo, weights)
     figures = [
         _figure(f"All {filters} filters", _mosaic(kernel, index), _mosaic_note(kernel)),
-        *_weights_and_fits(weights, description),
-        _figure("Photograph", _png(photo, "Photograph")),
-        _signed_picture("Filtered photograph", output),
-        _gain_picture(weights, description),
-        _figure("In numbers", _table(facts(description, weights.shape[2]))),
+        _weights(weights, sketched),
+        *map(pale, _fits(description)),
+        _figure("Photograph", _picture(photo, "Photograph", "jpeg")),
+        _signed_picture("Filtered photograph", output, "jpeg" if waits else "png"),
+        _gain_picture(weights, sketched),
+        pale(_figure("In numbers", _table(facts(description, weights.shape[2])))),
     ]
-    said = html.escape(words(description, weights.shape[2]))
-    return f'<p class="said">Filter <b>{index}</b>: {said}</p><div class="reader">{"".join(figures)}</div>'
+    said = pale(html.escape(words(description, weights.shape[2])))
+    return f'<div class="said">Filter <b>{index}</b>: {said}</div><div class="reader">{"".join(figures)}</div>'
 
 
-def _weights_and_fits(weights, description):
+def _weights(weights, description):
     in_colour = along_colour(description)
     scale = signed_scale(in_colour)
     below = _channels(weights) if weights.shape[2] == 3 else ""
     title = "Its weights in its colour" if weights.shape[2] == 3 else "Its weights"
-    own = _figure(title, cells(in_colour, scale.high) + below, "" if _numbered(in_colour) else legend(scale, ""))
+    return _figure(title, cells(in_colour, scale.high) + below, "" if _numbered(in_colour) else legend(scale, ""))
+
+
+def _fits(description):
     if description.kind == "zero":
-        return [own, _figure("Nearest derivative", "none"), _figure("Nearest Gabor function", "none")]
-    strength = description.norm * np.sqrt(description.colour_share)
+        return [_figure("Nearest derivative", "none"), _figure("Nearest Gabor function", "none")]
+    strength, reach = description.norm * np.sqrt(description.colour_share), abs(along_colour(description)).max()
     fits = (
         ("Nearest derivative", description.derivative, derivative_words(description.derivative)),
         ("Nearest Gabor function", description.gabor, gabor_words(description.gabor)),
     )
-    return [own, *(_figure(title, cells(fit.pattern * strength, scale.high), said) for title, fit, said in fits)]
+    return [_figure(title, cells(fit.pattern * strength, reach), said) for title, fit, said in fits]
 
 
 def cells(values, reach):
@@ -215,21 +242,21 @@ def _mosaic_note(kernel):
 def _channels(weights):
     scale = signed_scale(weights)
     drawn = "".join(
-        f"<figure>{_png(coloured(weights[..., c], scale), name)}<figcaption>{name}</figcaption></figure>"
+        f"<figure>{_picture(coloured(weights[..., c], scale), name)}<figcaption>{name}</figcaption></figure>"
         for c, name in enumerate(("red", "green", "blue"))
     )
     return f'<div class="channels">{drawn}</div>'
 
 
-def _signed_picture(title, output):
+def _signed_picture(title, output, form):
     scale = signed_scale(output)
-    return _figure(title, _png(coloured(output, scale), title), legend(scale, ""))
+    return _figure(title, _picture(coloured(output, scale), title, form), legend(scale, ""))
 
 
 def _gain_picture(weights, description):
     response = gain(along_colour(description)) if weights.any() else np.zeros((64, 64))
     scale = scale_from_zero(response)
-    picture = _png(coloured(response, scale), "Gain at each frequency")
+    picture = _picture(coloured(response, scale), "Gain at each frequency")
     return _figure("Gain at each frequency", picture, legend(scale, "zero in the middle, edges ±½ cycle per pixel"))
 
 
@@ -242,9 +269,9 @@ def _figure(title, drawing, note=""):
     return f'<figure><figcaption>{title}</figcaption>{drawing}<div class="below">{note}</div></figure>'
 
 
-def _png(picture, shown):
+def _picture(picture, shown, form="png"):
     """Return an image element: `picture` is brightness from 0 to 1, or colours as uint8."""
-    return f'<img src="{data_uri(picture)}" alt="{html.escape(shown)}">'
+    return f'<img src="{data_uri(picture, form)}" alt="{html.escape(shown)}">'
 
 
 # --------------------------------------------------------------------------- the panel
@@ -255,9 +282,9 @@ class KernelReader(Explorer):
 
     title, text = "Kernel reader", "{network}, {state}, seed {seed}, filter {filter}: {words}"
     buttons = (Button("next", "Next filter", "One filter forward", "forward"),)
-    columns, widths = 3, ("66px", "300px")
+    columns, widths, hurries = 3, ("66px", "300px"), True
 
-    def __init__(self, names, find, own, photograph):
+    def __init__(self, names, find, own, photograph, start=0):
         self._find, self._own, self.about = cache(find), own, widgets.HTML()
         photographs = (*(() if own is None else (OWN,)), *datasets.photographs())
         controls = (
@@ -265,9 +292,9 @@ class KernelReader(Explorer):
             Choice("state", "Weights", (TRAINED,)),
             Choice("photograph", "Photo", photographs, listed=True),
             Whole("seed", "Seed", 0, 0),
-            Whole("filter", "Filter", 0, 0),
+            Whole("filter", "Filter", 0, start),
         )
-        super().__init__(names[0], TRAINED, photograph, 0, 0, controls=controls)
+        super().__init__(names[0], TRAINED, photograph, 0, start, controls=controls)
 
     def said(self):
         weights = self.kernel[..., self.filter.value]
@@ -290,8 +317,10 @@ class KernelReader(Explorer):
         if state == TRAINED and (accuracies := self._find(network).accuracies):
             said += f" The network is right on {accuracies[seed]:.1%} of the test images."
         self.about.value = said
-        photo = self._own if photograph == OWN else datasets.photograph(photograph, size=SIDE)
-        return page(self.kernel, number, photo)
+        photo = self._own if photograph == OWN else _drawings.photograph(photograph, size=SIDE)
+        if not self.hurried:
+            self._description = spectra.describe(self.kernel[..., number])
+        return page(self.kernel, number, photo, self._description, waits=self.hurried)
 
     def fit(self):
         """Offer the states, seeds and filters of the network."""
@@ -316,7 +345,8 @@ def kernel_reader(networks=None, photo=None):
     ----------
     networks : dict of str to array, shape (KH, KW, C, filters), optional
         First layers' kernels by name, with 1 or 3 channels and at most 15×15 weights. By default the recorded
-        networks, `recorded.names()`, with all their seeds, before and after training.
+        networks, `recorded.names()`, with all their seeds, before and after training; the first filter that has a
+        name is shown first.
     photo : str or array, shape (H, W) or (H, W, 3), optional
         One of ``datasets.photographs()``, or an image of your own, at most 512 × 512: floats from 0 to 1, or uint8.
 
@@ -349,7 +379,8 @@ def kernel_reader(networks=None, photo=None):
     photograph = (photo or "astronaut") if own is None else OWN
     if own is None:
         datasets.photograph_source(photograph)  # an unknown name is refused with those there are
-    return KernelReader(names, find, own, photograph)
+    start = first_named(find(names[0]).trained[0]) if networks is None else 0
+    return KernelReader(names, find, own, photograph, start)
 
 
 def _checked_kernel(name, kernel):

@@ -18,6 +18,10 @@ function paint(canvas, levels, [height, width], table) {
   canvas.dispatchEvent(new Event("load"));
 }
 
+function write(element, html) {
+  if (element.written !== html) element.innerHTML = element.written = html;
+}
+
 function mark(element, marks) {
   for (const [name, text] of Object.entries(marks)) {
     if (text && element.getAttribute(name) !== text) element.setAttribute(name, text);
@@ -108,7 +112,7 @@ function render({ model, el }) {
 
   function draw() {
     const { pictures, texts } = model.get("shown");
-    for (const [name, text] of Object.entries(texts)) part(name).innerHTML = text;
+    for (const [name, text] of Object.entries(texts)) write(part(name), text);
     for (const [name, { levels, shape, colours }] of Object.entries(pictures)) {
       paint(part(name), bytes(levels), shape, model.get("colours")[colours]);
     }

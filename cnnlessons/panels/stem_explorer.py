@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnlessons import capacity, datasets, ops
 from cnnlessons.panels._charts import Frame, decade, svg_text, write_size
-from cnnlessons.panels._drawings import as_bytes, data_uri
+from cnnlessons.panels._drawings import as_bytes, data_uri, waiting
 from cnnlessons.panels._explorer import Choice, Explorer, Flag, Whole, check
 
 FILTERS = (1, 64)
@@ -24,6 +24,8 @@ CONTROLS = (
 )
 SIDE = 48  # pixels of the photograph; a multiple of every stride
 ITERATIONS = 60  # with ReLU: what a reader at a slider waits for
+ROUGH = 15  # iterations while a slider is dragged ...
+RIDGE = 1e-11  # ... and without ReLU: no pixel changes by a hundredth of a step of 8-bit brightness
 
 # --------------------------------------------------------------------------- numbers
 
@@ -43,7 +45,7 @@ class Setting(NamedTuple):
 class Measured(NamedTuple):
     """What `measure` found."""
 
-    spectrum: capacity.OperatorSpectrum
+    spectrum: capacity.OperatorSpectrum | None
     image: np.ndarray  # (SIDE, SIDE, C)
     back: np.ndarray  # (SIDE, SIDE, C), from the activations
     error: float  # root mean square of the difference
@@ -58,22 +60,23 @@ def kernel_of(setting):
     return weights[..., : setting.filters]
 
 
-def measure(setting):
+def measure(setting, quick=False):
     """Apply the layer to the photograph, count what is left, and look for the photograph in the activations.
 
     Without ReLU, `back` is exact: the image nearest to mid-gray among those with these activations. With ReLU it is
-    what `capacity.reconstruct` finds in `ITERATIONS` iterations.
+    what `capacity.reconstruct` finds in `ITERATIONS` iterations. `quick`: nearly so, and without a spectrum.
     """
     check(CONTROLS, [getattr(setting, control.name) for control in CONTROLS])
     kernel, stride, image = kernel_of(setting), setting.stride, _photograph(setting.photograph, setting.channels)
     sums = capacity.periodic_conv2d(image[None], kernel, stride=stride)
     if setting.relu:
-        found = capacity.reconstruct(ops.relu(sums), kernel, stride=stride, relu=True, iterations=ITERATIONS)
+        iterations = ROUGH if quick else ITERATIONS
+        found = capacity.reconstruct(ops.relu(sums), kernel, stride=stride, relu=True, iterations=iterations)
         back, residual = found.images[0], found.residual
     else:
-        back, residual = capacity.invert(sums, kernel, stride=stride)[0], 0.0
+        back, residual = capacity.invert(sums, kernel, stride=stride, ridge=RIDGE * quick)[0], 0.0
     error = float(np.sqrt(np.mean((back - image) ** 2)))
-    spectrum = capacity.operator_spectrum(kernel, stride, SIDE)
+    spectrum = None if quick else capacity.operator_spectrum(kernel, stride, SIDE)
     return Measured(spectrum, image, back, error, float(residual), float((sums > 0).mean()))
 
 
@@ -121,17 +124,21 @@ def verdict(setting, measured):
 # --------------------------------------------------------------------------- pictures
 
 
-def page(setting):
-    """Draw the photograph, what comes back of it, the singular values, and the counts."""
-    measured = measure(setting)
+def page(setting, measured=None, waits=False):
+    """Draw the photograph, what comes back of it, the singular values, and the counts.
+
+    If it `waits` for what is `measured`, that of an earlier setting takes its place, pale, but for the pictures.
+    """
+    measured = measured or measure(setting)
+    pale, seen = (waiting, measure(setting, quick=True)) if waits else (str, measured)
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts(measured).items())
-    pair = _picture("Photograph", measured.image) + _picture("From the activations", measured.back)
+    pair = _picture("Photograph", seen.image) + _picture("From the activations", seen.back)
     title = "<figcaption>Singular values of the whole layer</figcaption>"
     return (
         f'<div class="pages stem">'
-        f'<div><div class="pair">{pair}</div><dl>{listed}</dl></div>'
-        f"<div><figure>{title}{_chart(measured.spectrum)}</figure>"
-        f'<div class="verdict">{verdict(setting, measured)}</div></div></div>'
+        f'<div><div class="pair">{pair}</div>{pale(f"<dl>{listed}</dl>")}</div>'
+        f"<div><figure>{title}{pale(_chart(measured.spectrum))}</figure>"
+        f'<div class="verdict">{pale(verdict(setting, measured))}</div></div></div>'
     )
 
 
@@ -182,7 +189,7 @@ class StemExplorer(Explorer):
         "{filters} filters of {kernel_size}×{kernel_size}×{channels}, stride {stride}, {relu}, "
         "on photograph {photograph}"
     )
-    controls, draws_again = CONTROLS, "Other weights, the same layer"
+    controls, draws_again, hurries = CONTROLS, "Other weights, the same layer", True
 
     @property
     def setting(self):
@@ -190,7 +197,9 @@ class StemExplorer(Explorer):
         return Setting(**{control.name: getattr(self, control.name).value for control in CONTROLS}, seed=self._seed)
 
     def show(self, *_):
-        return page(self.setting)
+        if not self.hurried:
+            self._measured = measure(self.setting)
+        return page(self.setting, self._measured, self.hurried)
 
 
 def stem_explorer(kernel_size=5, stride=2, channels=3, filters=32, relu=False, photograph="chelsea"):

@@ -164,7 +164,7 @@ def describe(kernel):
     scale = abs(weights).max()
     if scale == 0:
         return _description_of_zeros(weights)
-    pattern, colour = _leading_colour(np.round(weights / scale, _DIGITS))
+    pattern, colour = leading_colour(weights / scale)
     zone_gains, _, flat_gain = response.gains(pattern)
     band = response.band(zone_gains, flat_gain, tolerance=1 / 20)
     fits = templates.fit_templates(pattern)
@@ -200,8 +200,9 @@ def _check_filter(kernel):
     return kernel if kernel.ndim == 3 else kernel[:, :, np.newaxis]  # (KH, KW, C)
 
 
-def _leading_colour(weights):
+def leading_colour(weights):
     """Return the unit pattern (KH, KW) that holds the most energy, and what there is to say about its colour."""
+    weights = np.round(weights, _DIGITS)
     if weights.shape[2] == 1:
         weights = np.repeat(weights, 3, axis=2)
     *shape, channels = weights.shape
