@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from cnnlessons import experiments
+from cnnlessons.experiments import rows as rows_file
 from cnnlessons.experiments import tuning
-from cnnlessons.experiments.rows import key
 
 README = Path(__file__).parents[1] / "data" / "README.md"
 ROW = re.compile(r"^\| `(\w+)\.csv` \| (\w+) \| ([\d,]+) \| ([^|]*) \| (\d+) \| (0|0 to (\d+)) \|$")
@@ -53,11 +53,11 @@ def test_no_run_failed_and_none_is_there_twice(rows):
 
 
 def test_every_row_is_a_run_of_the_experiment_as_it_is_now(name):
-    known = {key(setting) for setting in experiments.grid(name)}
-    names = sorted(experiments.grid(name)[0])
+    known = {rows_file.key(setting) for setting in experiments.grid(name)}
+    names = list(experiments.grid(name)[0])
     with experiments.evidence(name).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            assert tuple((column, row[column]) for column in names) in known
+            assert rows_file.key({column: rows_file.value(row[column]) for column in names}) in known
 
 
 def test_the_runs_of_a_seed_saw_the_same_images(rows):
@@ -104,11 +104,11 @@ def test_the_rows_on_which_rates_were_chosen_are_runs_of_the_experiment_and_none
     known = experiments.experiment(name)
     if not known.tried or not tuning.file(name).is_file():
         pytest.skip("this experiment has one rate for all")
-    settings = {key(setting) for setting in known.tried()}
+    settings = {rows_file.key(setting) for setting in known.tried()}
     with tuning.file(name).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             assert row["error"] == ""
-            assert tuple((column, row[column]) for column in sorted(known.tried()[0])) in settings
+            assert rows_file.key({column: rows_file.value(row[column]) for column in known.tried()[0]}) in settings
 
 
 # --------------------------------------------------------------------------- every verdict, by pandas and SciPy alone
