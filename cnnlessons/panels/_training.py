@@ -47,13 +47,13 @@ class TrainingPanel(Explorer):
         """Make some steps, here and now, and show where they led."""
         self.act(lambda: self.advance(steps))
 
-    def act(self, action=lambda: None):
+    def act(self, action=lambda: None, dragged=False):
         """Run `action` and draw: now, or between two bursts of the training that goes on.
 
         JupyterLab may send a click to another thread than the one that trains, so that it comes in the midst of a step.
         """
         if self._going is None:
-            super().act(action)
+            super().act(action, dragged)
             return
         self._waiting.append(action)
         if self._going is None:  # the training came to rest just now, and may not have seen it
