@@ -271,8 +271,9 @@ def train_long(
 
 
 _LONG_NAMES = ("setting", "stem", "size", "filters", "activation")
+_ALL = {"dataset": "cifar10", "per_class": 5000, "test_per_class": 1000, "epochs": 6, "flips": True}
 _LONG = [
-    dict(zip(_LONG_NAMES, contestant, strict=True)) | {"length": "glorot", "stride": 2}
+    dict(zip(_LONG_NAMES, contestant, strict=True)) | {"length": "glorot", "stride": 2} | _ALL | tuning.COMMON
     for contestant in (
         ("3×3", "learned", 3, 32, None),
         ("5×5", "learned", 5, 32, None),
@@ -283,20 +284,16 @@ _LONG = [
         ("2×2 patches", "patchify", 2, 32, None),
     )
 ]
-_ALL = {"dataset": "cifar10", "per_class": 5000, "test_per_class": 1000, "epochs": 6, "flips": True}
-_LONG_COMMON = {"width": 32, "batch_size": 32, "test_noise": 0.05}
 
 
 def long_tried():
     """Return the settings on which the rates of "long" are chosen."""
-    return tuning.tried([each | _ALL | _LONG_COMMON for each in _LONG])
+    return tuning.tried(_LONG)
 
 
 def long_settings():
     """Return the settings of "long" whose rates are chosen."""
-    found = [each | {"group": "long", "validation": 0} | _ALL | _LONG_COMMON for each in _LONG]
-    longer = [each | {"group": "longer", "epochs": 9} for each in found]
-    return tuning.with_rates(found + longer, "long", lambda setting: setting["setting"])
+    return tuning.planned("long", _LONG)
 
 
 def long_seeds(setting):

@@ -49,10 +49,11 @@ def train_blocks(
     return found | {"data": checksum}
 
 
-_COMMON = {"width": 32, "batch_size": 32, "test_noise": 0.05}
 _PLACE = {"dataset": "cifar10", "per_class": 1000, "test_per_class": 500, "epochs": 12, "flips": True}
 _CONTESTANTS = [
     {"setting": f"ReLU {relu}{'' if shortcut else ', no shortcut'}", "relu": relu, "shortcut": shortcut}
+    | _PLACE
+    | tuning.COMMON
     for shortcut in (True, False)
     for relu in ("everywhere", "between", "after", "stem", "nowhere")
 ]
@@ -60,14 +61,12 @@ _CONTESTANTS = [
 
 def tried():
     """Return the settings on which rates are chosen."""
-    return tuning.tried([each | _PLACE | _COMMON for each in _CONTESTANTS])
+    return tuning.tried(_CONTESTANTS)
 
 
 def settings():
     """Return the settings of "blocks" whose rates are chosen."""
-    found = [each | {"group": "blocks", "validation": 0} | _PLACE | _COMMON for each in _CONTESTANTS]
-    longer = [each | {"group": "longer", "epochs": 18} for each in found]
-    return tuning.with_rates(found + longer, "blocks", lambda setting: setting["setting"])
+    return tuning.planned("blocks", _CONTESTANTS)
 
 
 def seeds(setting):

@@ -179,7 +179,7 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
 
 def _function_for(names):
     for known in EXPERIMENTS.values():
-        arguments = known.settings[0] if known.settings else inspect.signature(known.function).parameters
+        arguments = next(iter(known.settings), inspect.signature(known.function).parameters)
         if {*arguments, "seed"} == {*names, "seed"}:
             return known.function
     raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")

@@ -230,7 +230,7 @@ _OTHER = {
     "spectrograms": {"dataset": "mnist", "per_class": 200, "epochs": 12},
 }
 
-_COMMON = {"size": 5, "width": 32, "batch_size": 32, "test_noise": 0.05}
+_COMMON = {"size": 5} | tuning.COMMON
 
 
 _IN_COLOUR = ("fixed derivatives", "fixed components")  # there are fewer than 32 of them in one channel

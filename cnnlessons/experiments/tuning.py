@@ -11,6 +11,7 @@ import pandas as pd
 EVIDENCE = Path(__file__).parents[2] / "data" / "evidence"
 RATES = (0.001, 0.003, 0.01)
 CLASS = 5000  # images of CIFAR-10 for training
+COMMON = {"width": 32, "batch_size": 32, "test_noise": 0.05}
 
 
 def tried(settings):
@@ -62,3 +63,10 @@ def with_rates(settings, name, families):
     places = [(each["dataset"], _held_out(each["per_class"])["per_class"]) for each in settings]
     given = [rates.get((*place, families(each))) for place, each in zip(places, settings, strict=True)]
     return [each | {"rate": rate} for each, rate in zip(settings, given, strict=True) if rate is not None]
+
+
+def planned(name, contestants):
+    """Return the settings of an experiment where each has its own rate: as they are, and for half as long again."""
+    found = [each | {"group": name, "validation": 0} for each in contestants]
+    longer = [each | {"group": "longer", "epochs": each["epochs"] * 3 // 2} for each in found]
+    return with_rates(found + longer, name, lambda setting: setting["setting"])
