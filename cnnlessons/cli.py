@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
     command.set_defaults(run=lambda options: show(options.notebook))
 
+    command = commands.add_parser("index", help="write the links of the index of questions from the lessons' tags")
+    command.set_defaults(run=lambda options: index())
+
     command = commands.add_parser("new-lesson", help="begin a lesson: a notebook, an exercise, rows in the tables")
     command.add_argument("number", type=int, metavar="NUMBER")
     command.add_argument("title", metavar="TITLE")
@@ -246,6 +249,16 @@ def show(path: Path) -> None:
         sys.stdout.buffer.write(notebooks.as_text(path).encode())
     except (OSError, ValueError, LookupError) as error:  # no such file, or not a notebook
         raise Problem(f"{path}: {getattr(error, 'strerror', None) or f'no notebook ({error!r})'}") from error
+
+
+def index() -> None:
+    """Write the index of questions anew."""
+    from cnnlessons import notebooks
+
+    try:
+        print(f"wrote {notebooks.write_index()}")
+    except (notebooks.NotebookError, OSError) as error:
+        raise Problem(str(error)) from error
 
 
 def new_lesson(number: int, title: str) -> None:

@@ -28,7 +28,7 @@ CELL_TIMEOUT = 600  # seconds; only what hangs takes so long, on a busy machine 
 
 QUESTION_IDS = tuple(
     f"{letter}{number}"
-    for letter, count in {"A": 10, "B": 14, "C": 6, "D": 10, "E": 7, "F": 11, "G": 10}.items()
+    for letter, count in {"A": 10, "B": 14, "C": 6, "D": 10, "E": 7, "F": 11, "G": 10, "H": 22}.items()
     for number in range(1, count + 1)
 )
 
@@ -48,6 +48,8 @@ METADATA = {
 }
 
 COURSE = Path(__file__).parents[1]
+LESSONS = COURSE / "notebooks"
+INDEX = "index_of_questions.ipynb"
 SKELETON = COURSE / "data" / "new_lesson"  # lesson 99, whole but for its contents, and its exercise
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -170,6 +172,59 @@ def questions(notebook: NotebookNode) -> dict[str, list[str]]:
                 if section not in places:
                     places.append(section)
     return answered
+
+
+# --------------------------------------------------------------------------- the index of questions
+
+
+def in_order(folder: Path = LESSONS) -> list[Path]:
+    """The notebooks of the course: each lesson, and after it what goes deeper."""
+    found = [path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts]
+    return sorted(found, key=lambda path: (path.name[:2], path.parent != folder, path.name))
+
+
+def answers(folder: Path = LESSONS) -> dict[str, list[tuple[str, str]]]:
+    """Question id to (notebook, as a link in `folder` names it; section) for each section with a cell tagged so."""
+    import nbformat
+
+    places: dict[str, list[tuple[str, str]]] = {}
+    for path in in_order(folder):
+        file = path.relative_to(folder).as_posix()
+        for question, sections_ in questions(nbformat.read(path, as_version=4)).items():
+            places.setdefault(question, []).extend((file, section) for section in sections_)
+    return places
+
+
+def write_index(folder: Path = LESSONS) -> Path:
+    """Write into the index of questions the links that the tags of all lessons call for, and return its path.
+
+    Raises
+    ------
+    NotebookError
+        If a question is answered that has no row there.
+    """
+    import nbformat
+
+    path, found = folder / INDEX, answers(folder)
+    index = nbformat.read(path, as_version=4)
+    for cell in index.cells:
+        if "index" in cell.metadata.get("tags", []):
+            cell.source = ROW.sub(lambda row: f"{row[1]} {_links(found.pop(row[2], []))} |", cell.source)
+    if found:
+        raise NotebookError(f"{path.name} has no row for {', '.join(sorted(found))}: write its question there first")
+    nbformat.write(index, path)
+    return path
+
+
+ROW = re.compile(r"^(\| *([A-H]\d+) *\|[^|\n]+\|)[^|\n]*\|$", re.MULTILINE)  # | A1 | its question | links |
+
+
+def _links(places):
+    named = [(file, section, "deeper " * file.startswith("deeper/") + Path(file).name[:2]) for file, section in places]
+    return (
+        ", ".join(f"[{name}, {section}]({file}#{anchor(section)})" for file, section, name in named)
+        or "in a lesson being written"
+    )
 
 
 # --------------------------------------------------------------------------- as text, for whoever reads a change

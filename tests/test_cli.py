@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import cnnlessons
-from cnnlessons import cli, machine
+from cnnlessons import cli, machine, notebooks
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "cnnlessons"
@@ -227,6 +227,18 @@ def test_show_prints_a_notebook_as_text_and_says_what_is_none(run, tmp_path):
         status, out, complaint = run("show", str(wrong))
         assert (status, out) == (1, "")
         assert complaint.startswith(f"cnnlessons: {wrong}: {why}")
+
+
+def test_an_index_that_lacks_a_question_is_told(run, monkeypatch):
+    def lacks():
+        raise notebooks.NotebookError("index_of_questions.ipynb has no row for A1: write its question there first")
+
+    monkeypatch.setattr(notebooks, "write_index", lacks)
+    status, _, complaint = run("index")
+    assert (status, complaint) == (
+        1,
+        "cnnlessons: index_of_questions.ipynb has no row for A1: write its question there first\n",
+    )
 
 
 def test_a_new_lesson_whose_number_is_taken_is_told(run):
