@@ -191,10 +191,14 @@ def _choose_rates(options, known):
     from cnnlessons.experiments import run, tuning
 
     place = tuning.file(options.name)
-    settings = [each for each in known.tried() if options.dataset in (None, each["dataset"])]
-    for seeds, group in itertools.groupby(settings, tuning.seeds):
-        run(list(group), seeds, options.jobs, place, known.function, options.scheduler)
-    tuning.chosen.cache_clear()
+    for _ in range(2):  # the second time those that the first one calls for
+        settings = [each for each in known.tried() if options.dataset in (None, each["dataset"])]
+        for seeds, group in itertools.groupby(settings, tuning.seeds):
+            rows = run(list(group), seeds, options.jobs, place, known.function, options.scheduler)
+            failed = rows[rows["error"] != ""]
+            for error, count in failed["error"].value_counts().items():
+                print(f"{count} runs failed on which rates are chosen: {error}", file=sys.stderr)
+        tuning.read_anew()
 
 
 def _tell(rows, store) -> None:

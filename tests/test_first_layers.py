@@ -16,22 +16,35 @@ from cnnlessons.experiments import classification, first_layers, kept, tuning
 
 def rows_of(name):
     """Rows on which the rates of an experiment are chosen: each contestant does best at another rate than the last."""
-    rows, best = [], {}
+    best, rates = {}, [*tuning.RATES, tuning.HIGHER]
     for setting in experiments.experiment(name).tried():
-        place = (setting["dataset"], setting["per_class"], setting["setting"])
-        best.setdefault(place, tuning.RATES[len(best) % 3])
-        for seed in tuning.seeds(setting):
-            rows.append(setting | {"seed": seed, "error": "", "accuracy": 0.7 + 0.1 * (setting["rate"] == best[place])})
+        best.setdefault(place_of(setting), rates[len(best) % 4])
+    settings = [each for each in experiments.experiment(name).tried() if each["rate"] in tuning.RATES]
+    settings += [
+        setting | {"rate": tuning.HIGHER}
+        for setting in settings
+        if setting["rate"] == tuning.RATES[-1] <= best[place_of(setting)]
+    ]
+    rows = [
+        setting | {"seed": seed, "error": "", "accuracy": 0.8 - abs(setting["rate"] - best[place_of(setting)])}
+        for setting in settings
+        for seed in tuning.seeds(setting)
+    ]
+    tuning.read_anew()
     return pd.DataFrame(rows), best
+
+
+def place_of(setting):
+    return setting["dataset"], setting["per_class"], setting["setting"]
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder in the place of data/evidence."""
     monkeypatch.setattr(tuning, "EVIDENCE", tmp_path)
-    tuning.chosen.cache_clear()
+    tuning.read_anew()
     yield tmp_path
-    tuning.chosen.cache_clear()
+    tuning.read_anew()
 
 
 @pytest.fixture(params=["first_layers", "long", "blocks"])
@@ -72,6 +85,17 @@ def test_a_rate_is_chosen_only_once_every_seed_of_every_rate_is_there(name, fold
     )
 
 
+def test_where_the_highest_rate_does_best_a_higher_one_is_tried_before_any_is_chosen(name, folder):
+    rows, best = rows_of(name)
+    rows[rows.rate != tuning.HIGHER].to_csv(tuning.file(name), index=False)
+    lacking = {place for place, rate in best.items() if rate >= tuning.RATES[-1]}
+    assert lacking
+    assert tuning.chosen(tuning.file(name)).keys() == best.keys() - lacking
+    tried = [place_of(setting) for setting in experiments.experiment(name).tried() if setting["rate"] == tuning.HIGHER]
+    assert set(tried) == lacking
+    assert len(tried) == len(lacking)
+
+
 def test_the_names_of_a_setting_are_the_arguments_of_its_function(name, folder):
     rows, _ = rows_of(name)
     rows.to_csv(tuning.file(name), index=False)
@@ -90,8 +114,9 @@ def test_the_page_about_the_evidence_lists_every_experiment_and_how_many_trainin
         counts = []
         if known.tried:
             rows_of(name)[0].to_csv(tuning.file(name), index=False)
-            tuning.chosen.cache_clear()
-            counts = [sum(len(tuning.seeds(setting)) for setting in known.tried())]
+            tuning.read_anew()
+            tried = [setting for setting in known.tried() if setting["rate"] in tuning.RATES]
+            counts = [sum(map(len, map(tuning.seeds, tried)))]
         counts.insert(0, sum(len(known.seeds_of(setting)) for setting in known.settings))
         assert listed[name] == " + ".join(f"{count:,}" for count in counts)
 
@@ -136,16 +161,16 @@ def test_the_command_chooses_the_rates_first_and_then_makes_the_runs(folder, mon
     def listed():
         return tuning.with_rates([setting], "stems", lambda each: each["setting"])
 
-    made = experiments.Experiment(accuracy_of, listed, lambda each: range(2), lambda: tuning.tried([setting]))
+    made = experiments.Experiment(accuracy_of, listed, lambda each: range(2), lambda: tuning.tried([setting], "stems"))
     monkeypatch.setitem(experiments.EXPERIMENTS, "stems", made)
     assert cli.main(["experiment", "stems", "--jobs", "1"]) == 0
     assert f"2 runs in {folder / 'stems.csv'}" in capsys.readouterr().out
-    assert set(experiments.read("stems").rate) == {0.003}
-    assert len(pd.read_csv(tuning.file("stems"))) == 9
+    assert set(experiments.read("stems").rate) == {0.03}
+    assert len(pd.read_csv(tuning.file("stems"))) == 12
 
 
 def accuracy_of(*, setting, dataset, per_class, test_per_class, validation, group, rate, seed):
-    return {"accuracy": 0.5 + 0.1 * (rate == 0.003) + 0.001 * seed}
+    return {"accuracy": 0.5 + rate + 0.001 * seed}
 
 
 @pytest.mark.parametrize(

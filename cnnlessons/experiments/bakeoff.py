@@ -288,7 +288,7 @@ _LONG = [
 
 def long_tried():
     """Return the settings on which the rates of "long" are chosen."""
-    return tuning.tried(_LONG)
+    return tuning.tried(_LONG, "long")
 
 
 def long_settings():

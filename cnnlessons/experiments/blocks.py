@@ -61,7 +61,7 @@ _CONTESTANTS = [
 
 def tried():
     """Return the settings on which rates are chosen."""
-    return tuning.tried(_CONTESTANTS)
+    return tuning.tried(_CONTESTANTS, "blocks")
 
 
 def settings():

@@ -246,7 +246,7 @@ def _contestants(place):
 def tried():
     """Return the settings on which rates are chosen: every contestant with a rate of its own, at every place."""
     settings = [each | place | _COMMON for place in PLACES for each in _contestants(place) if each["rate"] is None]
-    return tuning.tried(settings)
+    return tuning.tried(settings, "first_layers")
 
 
 def settings():
