@@ -758,3 +758,36 @@ def test_the_command_says_what_it_cannot_do(options, said, capsys, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert cli.main(["experiment", *options]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_row_says_at_which_commit_it_was_made_and_whether_the_package_was_changed(tmp_path, monkeypatch):
+    package, table = tmp_path / "cnnlessons", tmp_path / "rows.csv"
+    (package / "experiments").mkdir(parents=True)
+    for file in (package / "ops.py", table):
+        file.write_text("one")
+    for command in (["init"], ["add", "."], ["commit", "--message=one"]):
+        made = subprocess.run(
+            [
+                "git",
+                "-C",
+                tmp_path,
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@b",
+                "-c",
+                "commit.gpgsign=false",
+                *command,
+                "--quiet",
+            ]
+        )
+        if made.returncode:
+            pytest.skip("git is not here")
+    monkeypatch.setattr(running, "__file__", str(package / "experiments" / "running.py"))
+    said = running._commit.__wrapped__
+    first = said()
+    assert re.fullmatch("[0-9a-f]{7,}", first)
+    table.write_text("one and a row more")
+    assert said() == first
+    (package / "ops.py").write_text("two")
+    assert said() == first + "+"

@@ -307,7 +307,9 @@ def _commit():
     """Return the commit that this package was checked out at, with a "+" if it was changed since; "" without git."""
     git = ["git", "-C", os.path.dirname(__file__)]
     try:
-        found = subprocess.run([*git, "describe", "--always", "--dirty=+"], capture_output=True, text=True, timeout=10)
+        found = subprocess.run([*git, "describe", "--always"], capture_output=True, text=True, timeout=10)
+        # Of the package alone: the table of evidence grows while it is written.
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ".."], capture_output=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return found.stdout.strip()
+    return found.stdout.strip() + "+" * (changed.returncode == 1)
