@@ -6,6 +6,7 @@ functions beside it, such as ``from cnnlessons.panels.stepper import step``.
 
 from cnnlessons.panels.bakeoff_browser import bakeoff_browser
 from cnnlessons.panels.columns_stepper import columns_stepper
+from cnnlessons.panels.digit_pad import digit_pad
 from cnnlessons.panels.gabor_explorer import gabor_explorer
 from cnnlessons.panels.gradient_stepper import gradient_stepper
 from cnnlessons.panels.initialisation_explorer import initialisation_explorer
@@ -21,6 +22,7 @@ from cnnlessons.panels.two_networks import two_networks
 __all__ = [
     "bakeoff_browser",
     "columns_stepper",
+    "digit_pad",
     "gabor_explorer",
     "gradient_stepper",
     "initialisation_explorer",

@@ -19,12 +19,17 @@ SETUP = """
 import numpy as np
 
 from cnnlessons import panels
+from cnnlessons.layers import Conv2D, Dense, Flatten
+from cnnlessons.network import Sequential
 
 
 def maps(images):
     return {"conv2d_0": np.repeat(images, 3, axis=3), "flatten_1": images.reshape(1, -1)}
 """
-ARGUMENTS = {"two_networks": "{'one': maps, 'other': maps}, np.ones((4, 8, 8, 1))"}
+ARGUMENTS = {
+    "two_networks": "{'one': maps, 'other': maps}, np.ones((4, 8, 8, 1))",
+    "digit_pad": "Sequential([Conv2D(16, 3), Flatten(), Dense(10)], (8, 8, 1))",
+}
 CONTROLS = "button:enabled, input:enabled, select:enabled, [contenteditable=true], [tabindex]"
 KEYS = [*string.ascii_letters, "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"]
 SIZES = {"1440×900": (1440, 900), "1024×768": (1024, 768), "1440×900 at 200 %": (720, 450)}
