@@ -110,8 +110,9 @@ def test_training_images_stand_upright_and_so_do_drawings():
 def test_neither_place_nor_size_nor_proportion_change_what_is_seen(digit):
     strokes = STYLES[digit][-1]
     image = pad.as_image(strokes)
-    moved = [0.1 + [0.25, 0.3] * stroke for stroke in strokes]
-    assert np.abs(pad.as_image(moved) - image).max() <= 1 / 8
+    for size in ([0.25, 0.3], [0.02, 0.02]):
+        moved = [0.1 + size * stroke for stroke in strokes]
+        assert np.abs(pad.as_image(moved) - image).max() <= 1 / 8
 
 
 @pytest.mark.parametrize("slant", [-0.3, 0, 0.3])
@@ -318,6 +319,12 @@ def test_a_hard_test_digit_takes_the_place_of_the_drawing_and_the_next_stroke_ta
     panel.pad.strokes = sent(SEVEN)
     assert "in truth" not in panel.page.shown["texts"]["answer"]
     assert repr(panel) == "Digit pad: a drawing, read as a 7"
+
+
+def test_clearing_an_empty_pad_takes_the_test_digit_away(panel):
+    panel.test.click()
+    panel.pad.set_state({"emptied": 1})
+    assert panel.reading is None
 
 
 def test_after_the_last_hard_test_digit_comes_the_first(panel):

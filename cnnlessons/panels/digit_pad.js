@@ -86,6 +86,7 @@ function render({ model, el }) {
   }
 
   function takeBack(count) {
+    if (!lines.length) model.set("emptied", model.get("emptied") + 1);
     lines.splice(count);
     lift();
     send();

@@ -5,6 +5,7 @@ Taught in lesson 04.
 
 import html
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import anywidget
 import ipywidgets as widgets
 import numpy as np
 from scipy.spatial import KDTree
-from traitlets import List
+from traitlets import Int, List
 
 from cnnlessons import datasets, ops, plots
 from cnnlessons.layers import Conv2D
@@ -56,7 +57,8 @@ def as_image(strokes):
     strokes = [_checked_stroke(stroke, number) for number, stroke in enumerate(strokes)]
     if not strokes:
         return np.zeros(SHAPE, np.float32)
-    points = np.concatenate([_dense(stroke) for stroke in strokes])
+    step = np.ptp(np.concatenate(strokes), axis=0).max() / 100
+    points = np.concatenate([_dense(stroke, step) for stroke in strokes])
     ink = _upright(_inked(points - (points.min(0) + points.max(0)) / 2))  # (32, 32) of bool
     return ink.reshape(8, 4, 8, 4).mean((1, 3), dtype=np.float32)[..., np.newaxis]
 
@@ -71,12 +73,12 @@ def _checked_stroke(stroke, number):
     return stroke
 
 
-def _dense(stroke):
-    """Put points between those of a line, as near to each other as hundredths of the pad."""
-    steps = np.ceil(100 * np.abs(np.diff(stroke, axis=0)).max(1)).astype(int)
+def _dense(stroke, step):
+    """Put points between those of a line, `step` or less apart."""
+    counts = np.ceil(np.abs(np.diff(stroke, axis=0)).max(1) / (step or 1)).astype(int)
     between = [
         start + np.arange(count)[:, np.newaxis] / count * (end - start)
-        for start, end, count in zip(stroke, stroke[1:], np.minimum(steps, 200), strict=False)
+        for (start, end), count in zip(pairwise(stroke), counts, strict=True)
         if count
     ]
     return np.concatenate([*between, stroke[-1:]])
@@ -95,7 +97,8 @@ def _inked(points):
 def _upright(ink):
     """Shift the rows so that the left ends of the first two and the last two with ink stand above each other.
 
-    (NIST looked at one row, in which a bar that is not quite level has its left end anywhere.) What leaves is lost.
+    NIST looked at one row, in which a bar that is not quite level has its left end anywhere. What is shifted out of the
+    frame is lost.
     """
     rows = np.flatnonzero(ink.any(1))
     first, last = rows[[0, -1]]
@@ -231,6 +234,7 @@ class Pad(anywidget.AnyWidget):
     """A field to draw on by mouse, finger and keyboard, with buttons; its `strokes` are what `as_image` takes."""
 
     strokes = List().tag(sync=True, echo_update=False)  # the echo of what was drawn would overtake the next stroke
+    emptied = Int().tag(sync=True)  # how often what was empty was cleared: there may be a test digit in its place
 
     _esm = Path(__file__).with_name("digit_pad.js")
 
@@ -250,7 +254,7 @@ class DigitPad(Panel):
         self.page = self._make_page()
         left = classed("drawing", widgets.VBox([self.pad, self.test]))
         super().__init__([classed("pad-and-page", widgets.HBox([left, self.page]))])
-        self.pad.observe(lambda _: self.act(self._drawn), "strokes")
+        self.pad.observe(lambda _: self.act(self._drawn), ["strokes", "emptied"])
         self.on(self.test, self._next_test)
         self.act()
 

@@ -97,6 +97,13 @@ def test_undo_takes_one_stroke_back_and_a_stroke_may_follow_at_once(page, panel)
     expect(panel.locator(".digit")).to_have_text("1")
 
 
+def test_a_hard_test_digit_is_shown_and_cleared(page, panel):
+    panel.get_by_title("The next test digit that it finds hard").click()
+    expect(panel.get_by_role("status").last).to_contain_text("in truth a")
+    panel.get_by_role("button", name="Clear").click()
+    expect(panel.get_by_role("status").last).to_contain_text("Nothing is drawn yet")
+
+
 def test_a_finger_draws_and_does_not_scroll(page, panel):
     (stroke,) = STYLES[3][0]
     scrolled = panel.bounding_box()
