@@ -127,6 +127,45 @@ def test_an_unknown_photograph_lists_what_there_is(name):
         datasets.photograph(name)
 
 
+@pytest.fixture
+def own_picture(tmp_path):
+    """A picture as a phone stores it, on its side with a note which way is up; and as it is meant."""
+    meant = datasets.photograph("chelsea", dtype=np.uint8)  # (300, 451, 3)
+    sideways = Image.fromarray(np.rot90(meant))
+    exif = sideways.getexif()
+    exif[274] = 6  # to be turned by 90° clockwise
+    path = tmp_path / "my cat.png"
+    sideways.save(path, exif=exif)
+    return path, meant
+
+
+def test_a_picture_of_one_s_own_comes_upright_and_is_not_squeezed(own_picture):
+    path, meant = own_picture
+    for picture in (path, str(path), path.read_bytes()):
+        np.testing.assert_array_equal(datasets.photograph(picture, dtype=np.uint8), meant)
+    square = datasets.photograph(path, size=150)
+    assert np.abs(square - datasets.photograph("chelsea", size=150)).mean() < 0.01
+    assert datasets.photograph(path, size=(20, 60), gray=True).shape == (20, 60)
+
+
+def test_a_gray_picture_of_one_s_own_is_two_dimensional(tmp_path):
+    Image.fromarray(np.arange(200, dtype=np.uint8).reshape(10, 20)).save(tmp_path / "gray.png")
+    assert datasets.photograph(tmp_path / "gray.png").shape == (10, 20)
+    assert datasets.photograph(tmp_path / "gray.png", gray=True, size=5).shape == (5, 5)
+
+
+def test_a_file_that_is_missing_or_holds_no_picture_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"'none\.jpg' is not there; give its path, or put it beside the notebook"):
+        datasets.photograph("none.jpg")
+    (tmp_path / "text.jpg").write_text("no picture")
+    with pytest.raises(ValueError, match=r"text\.jpg' is not a picture that Pillow reads"):
+        datasets.photograph(tmp_path / "text.jpg")
+    with pytest.raises(ValueError, match="this file is empty"):
+        datasets.photograph(b"")
+    with pytest.raises(ValueError, match="is damaged or cannot be read"):
+        datasets.photograph(tmp_path)
+
+
 def test_a_photograph_that_is_not_installed_is_not_downloaded(monkeypatch):
     absent = datasets.PhotographSource("eagle", "skimage/data/eagle.png", "an eagle", "Dayane Machado", "CC0 1.0")
     monkeypatch.setitem(photos._PHOTOGRAPHS, "eagle", absent)

@@ -1,6 +1,7 @@
 """Panels: what they show is what the plain functions compute, whatever a reader does."""
 
 import asyncio
+import datetime
 import logging
 import re
 from importlib import import_module
@@ -8,6 +9,7 @@ from importlib import import_module
 import ipywidgets as widgets
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import signal
 
 from cnnlessons import datasets, kernels, ops, panels, plots
@@ -311,6 +313,40 @@ def test_choosing_another_photograph_filters_that_one(panel):
     np.testing.assert_array_equal(
         shown(panel.page, "photograph"), editor.picture(photo, kernels.named("sobel_vertical_edge"))
     )
+
+
+def uploaded(panel, name, content):
+    now = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+    panel.upload.value = [{"name": name, "type": "", "size": len(content), "content": content, "last_modified": now}]
+
+
+def test_a_photograph_of_the_reader_s_own_is_filtered_and_what_is_none_loses_nothing(panel, tmp_path):
+    picture = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "own.png")
+    content = (tmp_path / "own.png").read_bytes()
+    uploaded(panel, "own.png", content)
+    assert panel.photograph.value == "your own photograph"
+    own = datasets.photograph(content, size=256, gray=True)
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(own, kernel_of(panel)))
+    before = panel.page.shown
+    uploaded(panel, "<b>.txt", b"words")
+    assert "&lt;b&gt;.txt: this file is not a picture that Pillow reads" in panel.problem.value
+    assert panel.page.shown == before
+    panel.photograph.value = "coins"
+    assert panel.problem.value == ""
+    panel.photograph.value = "your own photograph"
+    assert panel.page.shown == before
+    panel.again.click()
+    assert panel.photograph.value == "camera"
+
+
+def test_the_editor_begins_with_a_file_of_the_reader_s_own(tmp_path):
+    Image.fromarray(np.zeros((30, 20), np.uint8)).save(tmp_path / "own.png")
+    own = panels.kernel_editor(tmp_path / "own.png")
+    assert repr(own).endswith("on photograph your own photograph")
+    own.photograph.value = "camera"
+    own.again.click()
+    assert own.photograph.value == "your own photograph"
 
 
 def test_every_named_kernel_keeps_its_exact_weights_in_the_panel(panel, photo):

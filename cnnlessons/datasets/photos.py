@@ -12,6 +12,7 @@ import numpy as np
 from skimage import color, io, transform
 
 from cnnlessons import shapes
+from cnnlessons.datasets import pictures
 from cnnlessons.datasets.records import Dataset
 
 
@@ -27,12 +28,13 @@ class PhotographSource:
 
 
 def photograph(name, size=None, gray=False, dtype=float):
-    """Return an installed photograph. Taught in lesson 01.
+    """Return an installed photograph, or one of your own. Taught in lesson 01.
 
     Parameters
     ----------
-    name : str
-        One of `photographs()`.
+    name : str, Path or bytes
+        One of `photographs()`; or the file of a picture of your own, such as "holiday.jpg"; or its contents. Your own
+        is turned upright as the camera has noted, and what is transparent in it becomes white.
     size : int or (int, int), optional
         Height and width; an int means a square. The largest centred part with that aspect ratio is resized, with
         anti-aliasing, so nothing is squeezed. Without it the photograph comes as it is.
@@ -45,15 +47,40 @@ def photograph(name, size=None, gray=False, dtype=float):
     -------
     ndarray (H, W) if it is gray, or (H, W, 3)
         A fresh copy that may be changed.
+
+    Raises
+    ------
+    ValueError
+        If there is no such photograph or file, or the file holds no picture.
     """
     if np.dtype(dtype) not in (np.float64, np.float32, np.uint8):
         raise ValueError(f"dtype must be float64, float32 or uint8, got {np.dtype(dtype)}")
-    image = _read(photograph_source(name).file) / 255
+    image = _own(name, size) if _is_own(name) else _read(photograph_source(name).file)
+    image = image / 255
     if gray and image.ndim == 3:
         image = color.rgb2gray(image)  # (H, W)
     if size is not None:
         image = _resize(image, *shapes.pair(size, "size"))
     return np.rint(image * 255).astype(np.uint8) if np.dtype(dtype) == np.uint8 else image.astype(dtype)
+
+
+def _is_own(name):
+    return isinstance(name, (bytes, Path)) or (
+        isinstance(name, str) and name not in _PHOTOGRAPHS and (Path(name).is_file() or Path(name).suffix != "")
+    )
+
+
+def _own(name, size):
+    """Return the pixels of a picture file, (H, W) or (H, W, 3) of uint8; made small while it is read."""
+    file, title = (None, "this file") if isinstance(name, bytes) else (Path(name).expanduser(), repr(str(name)))
+    try:
+        square = size if isinstance(size, int) and size > 0 else None
+        image = pictures.pixels(lambda: name if file is None else file.read_bytes(), square)
+    except pictures.Unreadable as problem:
+        missing = file is not None and not file.exists()
+        why = "is not there; give its path, or put it beside the notebook" if missing else problem
+        raise ValueError(f"{title} {why}") from None
+    return image[..., 0] if image.shape[-1] == 1 else image
 
 
 def photographs():

@@ -25,6 +25,7 @@ from cnnlessons.panels._panel import Page, Panel, Slider, Unusable, checked, cla
 SIZES = (3, 5)
 LARGEST_WEIGHT = 1e9
 OWN = "your own"
+OWN_PHOTOGRAPH = "your own photograph"
 
 # --------------------------------------------------------------------------- numbers
 
@@ -128,8 +129,8 @@ class KernelEditor(Panel):
 
     title, text = "Kernel editor", "{name}, {size}×{size}, on photograph {photograph}"
 
-    def __init__(self, photograph, name, kernel):
-        self._start = photograph, name, kernel
+    def __init__(self, photograph, name, kernel, own=None):
+        self._start, self._own = (photograph, name, kernel), own
         self._make_controls()
         self.page = Page(_PAGE, {name: plots.colour_table(name) for name in (*_NOTES, "viridis")})
         self.meaning = widgets.HTML()
@@ -144,7 +145,9 @@ class KernelEditor(Panel):
 
     def _make_controls(self):
         fitting = [name for name in kernels.names() if max(kernels.named(name).shape) <= max(SIZES)]
-        self.photograph = widgets.Dropdown(options=datasets.photographs(), description="Photograph")
+        self.photograph = widgets.Dropdown(options=self._photographs(), description="Photograph")
+        self.upload = widgets.FileUpload(accept="image/*", description="Your own")
+        self.upload.tooltip = "Choose a picture file of your own; it stays on this machine"
         self.named = widgets.Dropdown(options=[OWN, *fitting], description="Kernel")
         self.size = widgets.ToggleButtons(options=[(f"{size}×{size}", size) for size in SIZES], tooltip="Size")
         places = range(max(SIZES))
@@ -166,8 +169,12 @@ class KernelEditor(Panel):
             ],
         )
 
+    def _photographs(self):
+        return [*datasets.photographs(), *([] if self._own is None else [OWN_PHOTOGRAPH])]
+
     def _connect(self):
         self.on(self.photograph, self._load)
+        self.on(self.upload, self._take_photograph)
         self.on(self.named, self._take_named)
         self.on(self.size, lambda: self._write(resized(self._kernel, self.size.value)))
         for field in self.fields.flat:
@@ -189,7 +196,7 @@ class KernelEditor(Panel):
         edit = widgets.VBox([self.size, table, self.drag, self.mix, widgets.HBox([self.turn, self.divide])])
         titles = classed("titles", widgets.GridBox([self.display, widgets.HTML("Gain at each frequency")]))
         see = widgets.VBox([titles, self.page])
-        choices, both = widgets.HBox([self.photograph, self.named, self.again]), widgets.HBox([edit, see])
+        choices, both = widgets.HBox([self.photograph, self.upload, self.named, self.again]), widgets.HBox([edit, see])
         return widgets.VBox([classed("side-by-side", choices), self.meaning, classed("side-by-side", both)])
 
     # ----- what it does
@@ -278,8 +285,21 @@ class KernelEditor(Panel):
             if not np.array_equal(named, present):
                 self.named.value = OWN
 
+    def _take_photograph(self):
+        """Show the picture that the reader chose; what cannot be read leaves the old one."""
+        files = self.upload.value
+        if files:
+            try:
+                self._own = _read(bytes(files[-1]["content"]))
+            except ValueError as problem:
+                raise Unusable(f"{files[-1]['name']}: {problem}.") from None
+            self.photograph.options = self._photographs()
+            self.photograph.value = OWN_PHOTOGRAPH
+            self._load()
+
     def _load(self):
-        self._photo = datasets.photograph(self.photograph.value, size=256, gray=True)
+        own = self.photograph.value == OWN_PHOTOGRAPH
+        self._photo = self._own if own else _read(self.photograph.value)
         self.page.words = {
             "photograph": f"Photograph {self.photograph.value}, filtered with the kernel",
             "gain": "Gain of the kernel at each frequency, zero frequency in the middle",
@@ -297,8 +317,8 @@ def kernel_editor(photograph="camera", kernel="sobel_vertical_edge"):
 
     Parameters
     ----------
-    photograph : str
-        One of ``datasets.photographs()``.
+    photograph : str, Path or bytes
+        One of ``datasets.photographs()``, or a picture file of your own; a button of the panel takes one, too.
     kernel : str or array_like, shape (KH, KW), at most 5 × 5
         One of ``kernels.names()``, or weights of your own.
 
@@ -310,19 +330,23 @@ def kernel_editor(photograph="camera", kernel="sobel_vertical_edge"):
     Raises
     ------
     TypeError, ValueError
-        If a name is unknown, or the weights are not two-dimensional, not finite, or too many.
+        If a name is unknown, a file holds no picture, or the weights are not two-dimensional, not finite, or too many.
 
     Notes
     -----
     Taught in lesson 01. What the panel shows is made by `picture` and `gain_picture` of
     ``cnnlessons.panels.kernel_editor``.
     """
-    datasets.photograph_source(photograph)  # an unknown name is refused with those there are
+    own = None if photograph in datasets.photographs() else _read(photograph)
     name, weights = (kernel, kernels.named(kernel)) if isinstance(kernel, str) else (OWN, kernel)
     weights = checked(weights, "kernel", max(SIZES))
     if abs(weights).max() > LARGEST_WEIGHT:
         raise ValueError(f"kernel must hold weights from −1e9 to 1e9, got {abs(weights).max():.3g}; scale it down")
-    return KernelEditor(photograph, name, weights)
+    return KernelEditor(photograph if own is None else OWN_PHOTOGRAPH, name, weights, own)
+
+
+def _read(photograph):
+    return datasets.photograph(photograph, size=256, gray=True)
 
 
 def _fitting(kernel):

@@ -5,6 +5,7 @@ Taught in lesson 08.
 
 import html
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -347,8 +348,9 @@ def kernel_reader(networks=None, photo=None):
         First layers' kernels by name, with 1 or 3 channels and at most 15×15 weights. By default the recorded
         networks, `recorded.names()`, with all their seeds, before and after training; the first filter that has a
         name is shown first.
-    photo : str or array, shape (H, W) or (H, W, 3), optional
-        One of ``datasets.photographs()``, or an image of your own, at most 512 × 512: floats from 0 to 1, or uint8.
+    photo : str, Path, or array of shape (H, W) or (H, W, 3), optional
+        One of ``datasets.photographs()``, a picture file of your own, or an image, at most 512 × 512: floats from 0 to
+        1, or uint8.
 
     Returns
     -------
@@ -375,10 +377,10 @@ def kernel_reader(networks=None, photo=None):
             raise TypeError(f"networks must be a dict from name to kernel, with at least one, got {networks!r:.80}")
         given = {str(name): Layer([_checked_kernel(name, kernel)], [], []) for name, kernel in networks.items()}
         names, find = tuple(given), given.__getitem__
+    if isinstance(photo, (str, Path, bytes)) and photo not in datasets.photographs():
+        photo = datasets.photograph(photo, size=SIDE)
     own = None if photo is None or isinstance(photo, str) else _checked_photo(photo)
     photograph = (photo or "astronaut") if own is None else OWN
-    if own is None:
-        datasets.photograph_source(photograph)  # an unknown name is refused with those there are
     start = first_named(find(names[0]).trained[0]) if networks is None else 0
     return KernelReader(names, find, own, photograph, start)
 
