@@ -48,6 +48,11 @@ SAID = {
         ({"a": (np.array([-1.0, 1.5]), (-0.5, np.inf))}, "points more", "cost"),
         "cost, points more. a: 0.2 (−0.5 to ∞), 2 dots.",
     ),
+    "answers": (([NINE / 9], [[0.25, 0.75]], ["a 1"]), "a 1: 1 with 75%."),
+    "there_and_back": (
+        (["Dense"], [[2, 1], [3]], [[4, -5], [1]]),
+        "Through a chain of layers. in: forward 2, 1, backward 4, −5. Dense: forward 3, backward 1.",
+    ),
     "mosaic": (({"before": [np.eye(2), -3 * np.eye(3)]},), "before: 2 arrays, −3 to 1."),
     "descents": (
         ({"plain": np.array([[1, 2], [0, 0.5]])}, np.ones((2, 2)), (0, 1, 0, 1), ("a", "b")),
@@ -352,3 +357,37 @@ def test_a_chart_of_intervals_says_what_dot_and_bar_are_and_prints_them():
     printed = {text.get_text(): text.get_position()[1] for text in picture.axes[0].texts}
     assert printed == {"1.0 (0.2 to 1.8)": 0, "0.0 (−∞ to 2.0)": 1}
     assert not plots.intervals(groups, "points").legends
+
+
+# --------------------------------------------------------------------------- through a chain
+
+
+def test_numbers_run_to_the_right_and_their_gradients_come_back_below_them():
+    picture = plots.there_and_back(["Dense", "ReLU"], [[2, 1], [3, -4], [3, 0]], [[7, 8], [5, 0], [5, 6]])
+    sheet, *tables = picture.axes
+    told = [[text.get_text() for text in table.texts] for table in tables]
+    assert told == [["2", "1"], ["3", "−4"], ["3", "0"], ["7", "8"], ["5", "0"], ["5", "6"]]
+    places = [table.get_position() for table in tables]
+    for there, back in zip(places[:3], places[3:], strict=True):
+        assert there.x0 == pytest.approx(back.x0)
+        assert there.y0 > back.y1
+    ends = [arrow._path_original.vertices[[0, -1], 0] for arrow in of_kind(sheet, FancyArrowPatch)]
+    assert [bool(end > start) for start, end in ends] == [True, False, True, False]
+    assert {"Dense", "ReLU", "forward", "backward"} == set(words(sheet))
+    with pytest.raises(ValueError, match=r"must have 2 arrays of the same sizes for 1 layer, got sizes \[1, 1\] and \[2, 1\]"):
+        plots.there_and_back(["Dense"], [[1], [1]], [[1, 2], [1]])
+
+
+def test_an_answer_has_a_bar_for_each_class_and_the_highest_is_named():
+    shares = np.array([[0.25, 0.75, 0.0], [0.5, 0.1, 0.4]])
+    picture = plots.answers([np.eye(2), np.eye(3)], shares, classes=["a", "b", "c"])
+    _, _, *below = picture.axes
+    for axis, row, best in zip(below, shares, ("75%", "50%"), strict=True):
+        np.testing.assert_allclose([bar.get_height() for bar in axis.containers[0]], row)
+        assert [text.get_text() for text in axis.texts] == [best]
+        colours = [bar.get_facecolor() for bar in axis.containers[0]]
+        assert colours.count(colours[row.argmax()]) == 1
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b", "c"]
+    assert picture.alt == "image: b with 75%. image: a with 50%."
+    with pytest.raises(ValueError, match=r"a row for each of 2 images, got \(1, 3\)"):
+        plots.answers([np.eye(2)] * 2, shares[:1])

@@ -11,6 +11,7 @@ Used from lesson 01 on.
 """
 
 from cnnlessons.plots.charts import (
+    answers,
     curves,
     descents,
     grids,
@@ -27,6 +28,7 @@ from cnnlessons.plots.diagrams import (
     kinds,
     layer_in_colour,
     stack_of_maps,
+    there_and_back,
     windows_on_pixel,
 )
 from cnnlessons.plots.paper import (
@@ -59,6 +61,7 @@ __all__ = [
     "STYLE",
     "VERMILLION",
     "Picture",
+    "answers",
     "colour_table",
     "curves",
     "descents",
@@ -75,5 +78,6 @@ __all__ = [
     "points",
     "responses",
     "stack_of_maps",
+    "there_and_back",
     "windows_on_pixel",
 ]

@@ -8,9 +8,11 @@ from matplotlib.ticker import LogLocator, NullLocator
 from cnnlessons import shapes
 from cnnlessons.plots.paper import (
     BLUE,
+    GREEN,
     GREY,
     MAGNITUDE,
     MAPS,
+    ORANGE,
     VERMILLION,
     Picture,
     arrays_of,
@@ -357,8 +359,63 @@ def mosaic(rows, kind="signed", size=0.95):
 
 
 @in_style
-def descents(paths, heights, extent, titles=("", ""), width=8.5, height=4.2):
-    """Show ways down a valley, step by step, over its lines of equal height.
+def answers(images, probabilities, titles=None, classes=None, columns=5, width=2.1):
+    """Show images, and below each what a network answers: a bar for the probability of each class.
+
+    Parameters
+    ----------
+    images : sequence of ndarray, shape (H, W)
+        Grey from 0 to 1.
+    probabilities : ndarray, shape (N, K)
+    titles : sequence of str, optional
+    classes : sequence of str, optional
+        By default 0 to K − 1.
+    columns : int
+        Images in a row.
+    width : float
+        Of one image, in inches.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        If there is not a row of probabilities for each image.
+    """
+    images, probabilities = arrays_of(images, "images"), np.asarray(probabilities)
+    if probabilities.ndim != 2 or len(probabilities) != len(images):
+        raise ValueError(f"probabilities must be a row for each of {len(images)} images, got {probabilities.shape}")
+    titles = for_each(titles, len(images), "titles")
+    classes = for_each(classes or list(map(str, range(probabilities.shape[1]))), probabilities.shape[1], "classes")
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    picture = Picture(figsize=(columns * width, rows * width * 1.6), layout="constrained")
+    axes = picture.subplots(2 * rows, columns, squeeze=False, height_ratios=[1, 0.5] * rows)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for number, (image, row, title) in enumerate(zip(images, probabilities, titles, strict=True)):
+        above, below = axes[2 * (number // columns) : 2 * (number // columns) + 2, number % columns]
+        above.imshow(image, cmap=MAPS["photograph"], vmin=0, vmax=1)
+        above.set_title(title, fontsize=12)
+        below.axis("on")
+        best = int(row.argmax())
+        below.bar(range(len(row)), row, color=[VERMILLION if place == best else BLUE for place in range(len(row))])
+        below.text(best, row[best], f"{row[best]:.0%}", ha="center", va="bottom", fontsize=10)
+        below.set(ylim=(0, 1.3), yticks=[], xlim=(-0.9, len(row) - 0.1))
+        below.set_xticks(range(len(row)), classes, fontsize=10)
+        below.tick_params(axis="x", length=0, pad=2)
+        below.spines["left"].set_visible(False)
+    told = ((classes[place], row[place]) for row in probabilities for place in [int(row.argmax())])
+    picture.alt = listed((title or "image", f"{name} with {share:.0%}") for title, (name, share)
+                         in zip(titles, told, strict=True))  # fmt: skip
+    return picture
+
+
+@in_style
+def descents(paths, heights, extent, titles=("", ""), width=8.5):
+    """Show ways down a valley, step by step, each over the valley's lines of equal height, in true proportion.
 
     Parameters
     ----------
@@ -369,20 +426,23 @@ def descents(paths, heights, extent, titles=("", ""), width=8.5, height=4.2):
     extent : (left, right, bottom, top)
     titles : (str, str)
         Of the axes across and up.
-    width, height : float
-        In inches; the legend takes a part of it.
+    width : float
+        In inches.
 
     Returns
     -------
     Picture
     """
-    picture, (axis,) = blank(1, 1, width, height)
+    shape = (extent[3] - extent[2]) / (extent[1] - extent[0])
+    picture, axes = blank(len(paths), 1, width, width * shape + 0.45)
     levels = heights.max() / 2.0 ** np.arange(9, -1, -1)
-    axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
-    for (name, path), marker in zip(paths.items(), "os^Dv" * len(paths), strict=False):
-        axis.plot(*path.T, marker=marker, markersize=6, linewidth=1.8, label=name)
-    axis.set(xlabel=titles[0], ylabel=titles[1], xlim=extent[:2], ylim=extent[2:])
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    for axis, (name, path), colour in zip(axes, paths.items(), [BLUE, VERMILLION, GREEN, ORANGE] * 9, strict=False):
+        axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
+        axis.plot(*path.T, marker="o", markersize=5, linewidth=1.8, color=colour)
+        axis.set(title=name, ylabel=titles[1], xlim=extent[:2], ylim=extent[2:], aspect="equal")
+    for axis in axes[:-1]:
+        axis.set_xticklabels([])
+    axes[-1].set_xlabel(titles[0])
     steps = ((name, len(path) - 1, *map(said, (*path[0], *path[-1]))) for name, path in paths.items())
     told = ((name, f"from ({a}, {b}) to ({c}, {d}) in {counted(count, 'step')}") for name, count, a, b, c, d in steps)
     picture.alt = f"Ways down a valley, ({titles[0]}, {titles[1]}). {listed(told)}"

@@ -306,6 +306,62 @@ def _place_array(picture, axis, box, array, frame, limits, image):
         draw_window(inner, frame, 3 if max(array.shape) <= 7 else 1.5)
 
 
+# --------------------------------------------------------------------------- numbers on their way through a chain
+
+
+@in_style
+def there_and_back(names, forward, backward, title=None):
+    """Show the numbers that run forward through a chain of layers, and below them the gradients that come back.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the layers.
+    forward : sequence of array_like, shape (D,)
+        What goes into the first layer, and what comes out of each.
+    backward : sequence of array_like, shape (D,)
+        The gradient of each of these, in the same order.
+    title : str, optional
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        If there is not one array more than there are layers, or a gradient has another shape than its numbers.
+    """
+    rows = [[np.ravel(array) for array in arrays] for arrays in (forward, backward)]
+    sizes = [[array.size for array in row] for row in rows]
+    if sizes[0] != sizes[1] or len(names) != len(sizes[0]) - 1:
+        raise ValueError(
+            f"forward and backward must have {len(names) + 1} arrays of the same sizes for {counted(len(names), 'layer')}"
+            f", got sizes {sizes[0]} and {sizes[1]}"
+        )
+    cell, gap = 0.55, 1.35
+    height = cell * max(sizes[0])
+    left, step, middles = 1.15, cell + gap, (0.55 + height / 2, 1.35 + height * 1.5)
+    picture, axis = _sheet(left + step * len(names) + cell + 0.25, height * 2 + 1.9, title)
+    for name, middle, colour in zip(("forward", "backward"), middles, (BLUE, VERMILLION), strict=True):
+        _write(axis, 0.15, middle, name, 12, ha="left", color=colour, weight="bold")
+    for place, name in enumerate(names):
+        x0, x1 = left + step * place + cell, left + step * (place + 1)
+        _rectangle(axis, x0 + 0.3, 0.3, gap - 0.6, sum(middles) - 0.6, PALE_GREY)
+        _write(axis, (x0 + x1) / 2, sum(middles) / 2, name, 12)
+        for points, middle, colour in (((x0, x1), middles[0], BLUE), ((x1, x0), middles[1], VERMILLION)):
+            _arrow(axis, [(points[0], middle), (points[1], middle)], colour)
+    for arrays, middle in zip(rows, middles, strict=True):
+        for place, array in enumerate(arrays):
+            box = (left + step * place, middle, cell, cell * array.size)
+            _place_array(picture, axis, box, array[:, None], None, None, False)
+    told = zip(["in", *names], *(map(lambda row: [", ".join(map(said, array)) for array in row], rows)), strict=True)
+    picture.alt = f"{title or 'Through a chain of layers'}. " + listed(
+        (name, f"forward {there}, backward {back}") for name, there, back in told
+    )
+    return picture
+
+
 # --------------------------------------------------------------------------- branches and skips
 
 
