@@ -374,7 +374,9 @@ def test_numbers_run_to_the_right_and_their_gradients_come_back_below_them():
     ends = [arrow._path_original.vertices[[0, -1], 0] for arrow in of_kind(sheet, FancyArrowPatch)]
     assert [bool(end > start) for start, end in ends] == [True, False, True, False]
     assert {"Dense", "ReLU", "forward", "backward"} == set(words(sheet))
-    with pytest.raises(ValueError, match=r"must have 2 arrays of the same sizes for 1 layer, got sizes \[1, 1\] and \[2, 1\]"):
+    with pytest.raises(
+        ValueError, match=r"must have 2 arrays of the same sizes for 1 layer, got sizes \[1, 1\] and \[2, 1\]"
+    ):
         plots.there_and_back(["Dense"], [[1], [1]], [[1, 2], [1]])
 
 

@@ -336,8 +336,8 @@ def there_and_back(names, forward, backward, title=None):
     sizes = [[array.size for array in row] for row in rows]
     if sizes[0] != sizes[1] or len(names) != len(sizes[0]) - 1:
         raise ValueError(
-            f"forward and backward must have {len(names) + 1} arrays of the same sizes for {counted(len(names), 'layer')}"
-            f", got sizes {sizes[0]} and {sizes[1]}"
+            f"forward and backward must have {len(names) + 1} arrays of the same sizes for "
+            f"{counted(len(names), 'layer')}, got sizes {sizes[0]} and {sizes[1]}"
         )
     cell, gap = 0.55, 1.35
     height = cell * max(sizes[0])
