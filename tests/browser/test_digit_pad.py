@@ -12,6 +12,7 @@ import lab
 from cnnlessons.notebooks import METADATA
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=lab.PATIENCE)
 
 CELL = """
 from cnnlessons import datasets, panels
