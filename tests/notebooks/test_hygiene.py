@@ -255,7 +255,6 @@ UNDER_WAY = {  # still to be shortened
     "05_starting_points",
     "06_fast_convolution",
     "07_from_numpy_to_keras",
-    "08_reading_kernels",
     "09_handcrafted_stems",
     "11_stem_bakeoff",
 }
