@@ -316,6 +316,26 @@ def test_a_logarithmic_axis_names_enough_of_its_values(top, named):
     assert shown == named
 
 
+def test_a_bar_is_as_long_as_its_number_which_stands_at_its_end():
+    picture = plots.bars({"loops": 1234.0, "one product": 0.5}, "time in ms", "two ways", log=True)
+    (axis,) = picture.axes
+    assert [bar.get_width() for bar in axis.patches] == [1234, 0.5]
+    assert [text.get_text() for text in axis.texts] == ["1,234", "0.5"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["loops", "one product"]
+    assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first stands on top
+    assert (axis.get_xscale(), axis.get_xlabel()) == ("log", "time in ms")
+    assert "one product: 0.5" in picture.alt
+    pixels(picture)
+    (plain,) = plots.bars({"none": 0, "some": 2}, "images").axes
+    assert plain.get_xscale() == "linear"
+
+
+@pytest.mark.parametrize(("values", "log"), [({"lost": -1}, False), ({"none": 0}, True), ({}, False)])
+def test_a_number_below_zero_or_without_a_logarithm_has_no_bar(values, log):
+    with pytest.raises(ValueError, match="to have a bar"):
+        plots.bars(values, "time in ms", log=log)
+
+
 def test_a_row_of_a_mosaic_has_one_scale_and_a_name():
     rows = {"before": [np.eye(3), -4 * np.eye(3)], "after": [np.ones((2, 2))]}
     picture = plots.mosaic(rows)

@@ -107,7 +107,8 @@ def _transposed(grad_output, kernel):
     return _full(grad_output, kernel.T)
 
 
-def _same_size(grad_output, kernel):
+def same_size(grad_output, kernel):
+    """Convolve with padding "same", a mistake where "full" is asked; lesson 06 knows it, too."""
     if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
         raise ValueError("the odd pixel may go to either side")
     return ops.convolve(grad_output, kernel, padding="same")
@@ -138,7 +139,7 @@ GRAD_IMAGE = FunctionExercise(
         "gradient of the output turned": lambda grad_output, kernel: grad_image(grad_output[::-1, ::-1], kernel),
         "result turned": lambda grad_output, kernel: grad_image(grad_output, kernel)[::-1, ::-1],
         'padding "valid"': ops.convolve,
-        'padding "same"': _same_size,
+        'padding "same"': same_size,
         "padded by the kernel size": lambda grad_output, kernel: np.pad(grad_image(grad_output, kernel), 1),
         "overwritten": _overwritten,
         "gradient of the output ignored": lambda grad_output, kernel: grad_image(np.ones_like(grad_output), kernel),

@@ -4,6 +4,7 @@ import numpy as np
 
 from cnnlessons import ops
 from cnnlessons.exercises.feedback import FunctionExercise
+from cnnlessons.exercises.lesson_03 import same_size
 
 PAPER = np.array([[3, 1, 0, 2], [1, 2, 3, 0], [0, 1, 2, 4], [2, 0, 1, 1]])  # (4, 4), finished on paper in the lesson
 WIDE = np.array([[1, 0, 2, 5, -3, 6, 4], [3, 1, 0, 4, 2, 8, 9], [2, 6, 1, 7, 0, 5, -1]])  # (3, 7)
@@ -212,12 +213,6 @@ def _valid(grad_output, kernel):
     return ops.convolve(grad_output, kernel)
 
 
-def _same(grad_output, kernel):
-    if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
-        raise ValueError("the odd pixel may go to either side")
-    return ops.convolve(grad_output, kernel, padding="same")
-
-
 def _sizes_added(grad_output, kernel):
     return np.pad(full_convolution(grad_output, kernel), ((0, 1), (0, 1)))
 
@@ -238,7 +233,7 @@ FULL_CONVOLUTION = FunctionExercise(
         "conjugated": _conjugated,
         "a column lost": _even_width,
         "valid part only": _valid,
-        "as large as the input": _same,
+        "as large as the input": same_size,
         "one row and column too many": _sizes_added,
     },
     said="""

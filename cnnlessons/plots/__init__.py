@@ -12,6 +12,7 @@ Used from lesson 01 on.
 
 from cnnlessons.plots.charts import (
     answers,
+    bars,
     curves,
     descents,
     grids,
@@ -62,6 +63,7 @@ __all__ = [
     "VERMILLION",
     "Picture",
     "answers",
+    "bars",
     "colour_table",
     "curves",
     "descents",

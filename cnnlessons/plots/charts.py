@@ -326,6 +326,47 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
 
 
 @in_style
+def bars(values, label, title=None, width=8.5, log=False):
+    """Show a number for each name as a bar, and write it at the bar's end.
+
+    Parameters
+    ----------
+    values : dict of str to float
+        None below 0; the first stands on top.
+    label : str
+        What the numbers are, with the unit.
+    title : str, optional
+    width : float
+        In inches.
+    log : bool
+        Whether equal steps are equal ratios; all numbers are above 0 then, and the length alone says nothing.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ValueError
+        If a number has no bar.
+    """
+    lowest = min(values.values(), default=-1)
+    if lowest < 0 or (log and not lowest):
+        raise ValueError(f"values must be {'above 0' if log else '0 or more'} to have a bar, got {values}")
+    picture, (axis,) = blank(1, 1, width, 1.2 + 0.5 * len(values))
+    drawn = axis.barh(range(len(values)), list(values.values()), color=BLUE, height=0.6, log=log)
+    axis.bar_label(drawn, [said(value) for value in values.values()], padding=4, fontsize=12)
+    axis.set(xlabel=label, title=title, ylim=(len(values) - 0.4, -0.6))
+    axis.margins(x=0.15)
+    if log:
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")  # the usual one writes mathematics, which is off
+    axis.set_yticks(range(len(values)), values)
+    axis.tick_params(axis="y", length=0)
+    picture.alt = f"{title or 'Bars'}, {label}. {listed((name, said(value)) for name, value in values.items())}"
+    return picture
+
+
+@in_style
 def mosaic(rows, kind="signed", size=0.95):
     """Show rows of small arrays of one kind, such as a layer's kernels before and after; a row has one scale.
 
