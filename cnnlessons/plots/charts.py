@@ -35,7 +35,7 @@ from cnnlessons.plots.paper import (
 
 
 @in_style
-def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limits=None, windows=None):
+def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limits=None, windows=None, height=None):
     """Show images and feature maps side by side.
 
     Parameters
@@ -52,6 +52,8 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
         One scale for all images instead of each one's own.
     windows : sequence of (row, column, height, width) or None, optional
         A frame to draw on each image, in pixels.
+    height : float, optional
+        Of one image with its title, in inches; by default as much as a square one needs.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     )
     for each in kinds:
         shapes.chosen(each, "kind", list(MAPS))
-    picture, axes = blank(len(arrays), columns or len(arrays), width, width * 1.1)
+    picture, axes = blank(len(arrays), columns or len(arrays), width, height or width * 1.1)
     for axis, array, title, kind, window in zip(axes, arrays, titles, kinds, windows, strict=True):
         low, high = limits or limits_of(array, kind)
         drawn = axis.imshow(array, cmap=MAPS[kind], vmin=low, vmax=high)
