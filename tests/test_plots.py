@@ -365,6 +365,10 @@ def test_a_way_down_goes_through_its_places_over_the_valley():
             assert np.abs(np.square(outline.vertices).sum(1) - level).max() < 0.1  # the first row is the lower end
     assert (axis.get_xlim(), axis.get_ylim()) == ((0, 2), (-1, 1))
 
+    (shared,) = plots.descents(paths, across**2 + up**2, (0, 2, -1, 1), together=True).axes
+    assert [line.get_label() for line in shared.lines] == list(paths)
+    assert len({(line.get_color(), line.get_marker()) for line in shared.lines}) == len(paths)
+
 
 # --------------------------------------------------------------------------- the style
 

@@ -457,7 +457,7 @@ def answers(images, probabilities, titles=None, classes=None, columns=5, width=2
 
 
 @in_style
-def descents(paths, heights, extent, titles=("", ""), width=8.5):
+def descents(paths, heights, extent, titles=("", ""), width=8.5, together=False):
     """Show ways down a valley, step by step, each over the valley's lines of equal height, in true proportion.
 
     Parameters
@@ -471,18 +471,26 @@ def descents(paths, heights, extent, titles=("", ""), width=8.5):
         Of the axes across and up.
     width : float
         In inches.
+    together : bool
+        Whether all ways go through one valley, with a legend in a part of the width, or each has a drawing of its own.
 
     Returns
     -------
     Picture
     """
     shape = (extent[3] - extent[2]) / (extent[1] - extent[0])
-    picture, axes = blank(len(paths), 1, width, width * shape + 0.45)
+    count, valley = (1, width - 3) if together else (len(paths), width)
+    picture, axes = blank(count, 1, width, valley * shape + 0.45)
     levels = heights.max() / 2.0 ** np.arange(9, -1, -1)
-    for axis, (name, path), colour in zip(axes, paths.items(), [BLUE, VERMILLION, GREEN, ORANGE] * 9, strict=False):
+    for axis in axes:
         axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
-        axis.plot(*path.T, marker="o", markersize=5, linewidth=1.8, color=colour)
-        axis.set(title=name, ylabel=titles[1], xlim=extent[:2], ylim=extent[2:], aspect="equal")
+        axis.set(ylabel=titles[1], xlim=extent[:2], ylim=extent[2:], aspect="equal")
+    looks = zip([BLUE, VERMILLION, GREEN, ORANGE] * 9, "os^D" * 9 if together else "o" * 36, strict=True)
+    for axis, (name, path), (colour, marker) in zip([*axes] * len(paths), paths.items(), looks, strict=False):
+        axis.plot(*path.T, marker=marker, markersize=5, linewidth=1.8, color=colour, label=name)
+        axis.set(title=None if together else name)
+    if together:
+        axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     for axis in axes[:-1]:
         axis.set_xticklabels([])
     axes[-1].set_xlabel(titles[0])
