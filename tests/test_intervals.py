@@ -447,3 +447,12 @@ def test_rows_that_say_too_little_are_refused():
     rows.loc[rows.setting == "learned", "accuracy"] = np.nan
     with pytest.raises(ValueError, match="against must be of other, which have values of accuracy, got 'learned'"):
         compare(rows)
+
+
+@pytest.mark.parametrize("column", ["kind", "over", "difference", "seed"])
+def test_a_column_that_the_comparison_writes_itself_is_told(column):
+    rows = runs(steady(0.02))
+    with pytest.raises(ValueError, match=rf"columns that the comparison writes itself, got '{column}'; rename it"):
+        compare(rows.rename(columns={"setting": column}), name=column)
+    with pytest.raises(ValueError, match=f"got '{column}'"):
+        compare(rows.rename(columns={"dataset": column}), within=("setting", column))

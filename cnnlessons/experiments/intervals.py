@@ -106,6 +106,11 @@ def compare(
     level : float, between 0 and 1
         How often such intervals hold the true mean difference. Tests count up to 1 − level.
 
+    Raises
+    ------
+    ValueError
+        If there is no pair, or `name` or `within` is a column that the comparison writes itself, such as "kind".
+
     Notes
     -----
     Each comparison has its interval, by Student's t, and two p-values: that of t, and the share of the 2ⁿ ways to set
@@ -117,6 +122,12 @@ def compare(
     """
     shapes.chosen(families, "families", ("column", "table"))
     within = _several(within)
+    taken = {name, *within} & {*_NUMBERS, "kind", "over", "family", "seed"}
+    if taken:
+        raise ValueError(
+            f"name and within must not be columns that the comparison writes itself, got {min(taken)!r}; "
+            "rename it first, with rows.rename(columns=…)"
+        )
     if not within:  # one place, called by what is compared
         rows, within = rows.assign(place=value), ["place"]
     pairs, bounds, base = {}, {}, None
