@@ -44,6 +44,10 @@ SAID = {
         ({"nets": ([1, 2], [3, 3])}, "validation", "test"),
         "Points, test over validation. nets: 2, across 1 to 2, up 3.",
     ),
+    "bars": (
+        ({"loops": 2.0, "arrays": 0.5}, "seconds", "Two ways"),
+        "Two ways, seconds. loops: 2. arrays: 0.5.",
+    ),
     "intervals": (
         ({"a": (np.array([-1.0, 1.5]), (-0.5, np.inf))}, "points more", "cost"),
         "cost, points more. a: 0.2 (−0.5 to ∞), 2 dots.",
