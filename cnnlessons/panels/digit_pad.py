@@ -194,7 +194,7 @@ def verdict(reading, told=""):
     lines = [
         "not sure:" if share < 0.5 else "",
         f"{share:.1%}" if share < 0.9995 else "over 99.9%",
-        f"next a {second}, {rest:.1%}" if rest >= 0.0005 else "",
+        f"next {_a(second)}, {rest:.1%}" if rest >= 0.0005 else "",
         html.escape(told),
     ]
     return f'<b class="digit">{first}</b><p>{"<br>".join(filter(None, lines))}</p>'
@@ -220,10 +220,10 @@ def strip(images, labels, probabilities, present=None):
         any_framed |= framed
         said = f"{label} as {answer}" if answer != label else f"{label}, {shares[label]:.0%}"
         figures.append(
-            f'<figure{" class=framed" if framed else ""}><img src="{data_uri(image[:, :, 0])}" alt="a {label}, read as '
+            f'<figure{" class=framed" if framed else ""}><img src="{data_uri(image[:, :, 0])}" alt="{_a(label)}, read as '
             f'a {answer}"><figcaption>{said}</figcaption></figure>'
         )
-    note = f"Framed: mistakes between a {present} and another digit." if any_framed else ""
+    note = f"Framed: mistakes between {_a(present)} and another digit." if any_framed else ""
     return f'<div class="strip">{"".join(figures)}</div><p class="note">{note}</p>'
 
 
@@ -237,6 +237,10 @@ class Pad(anywidget.AnyWidget):
     emptied = Int().tag(sync=True)  # how often what was empty was cleared: there may be a test digit in its place
 
     _esm = Path(__file__).with_name("digit_pad.js")
+
+
+def _a(digit):
+    return f"{'an' if digit == 8 else 'a'} {digit}"
 
 
 class DigitPad(Panel):
@@ -290,13 +294,13 @@ class DigitPad(Panel):
         if self._hard is None:
             return as_image(self.pad.strokes), ""
         index = self._order[self._hard]
-        return self._test.test_images[index], f"in truth a {self._test.test_labels[index]}"
+        return self._test.test_images[index], f"in truth {_a(self._test.test_labels[index])}"
 
     def _described(self):
         if self.reading is None:
             return "nothing drawn"
         what = "a drawing" if self._hard is None else f"a {self._test.test_labels[self._order[self._hard]]} of the test"
-        return f"{what}, read as a {self.reading.answer}"
+        return f"{what}, read as {_a(self.reading.answer)}"
 
     # ----- what it is made of
 
