@@ -219,10 +219,9 @@ def strip(images, labels, probabilities, present=None):
         framed = answer != label and present in (label, answer)
         any_framed |= framed
         said = f"{label} as {answer}" if answer != label else f"{label}, {shares[label]:.0%}"
-        figures.append(
-            f'<figure{" class=framed" if framed else ""}><img src="{data_uri(image[:, :, 0])}" alt="{_a(label)}, read as '
-            f'a {answer}"><figcaption>{said}</figcaption></figure>'
-        )
+        words = f"{_a(label)}, read as {_a(answer)}"
+        picture = f'<img src="{data_uri(image[:, :, 0])}" alt="{words}">'
+        figures.append(f"<figure{' class=framed' if framed else ''}>{picture}<figcaption>{said}</figcaption></figure>")
     note = f"Framed: mistakes between {_a(present)} and another digit." if any_framed else ""
     return f'<div class="strip">{"".join(figures)}</div><p class="note">{note}</p>'
 
