@@ -13,6 +13,7 @@ import anywidget
 import ipywidgets as widgets
 import numpy as np
 from scipy.spatial import KDTree
+from scipy.special import softmax
 from traitlets import Int, List
 
 from cnnlessons import datasets, ops, plots
@@ -168,8 +169,7 @@ def probabilities(network, images):
         raise ValueError(
             "network must have finite scores, got NaN or infinity: it has diverged; build and train it anew"
         )
-    powers = np.exp(scores - scores.max(1, keepdims=True))  # the largest is e^0, so none overflows
-    return powers / powers.sum(1, keepdims=True)
+    return softmax(scores, axis=1)
 
 
 def _first_maps(network, images):
@@ -298,7 +298,9 @@ class DigitPad(Panel):
     def _described(self):
         if self.reading is None:
             return "nothing drawn"
-        what = "a drawing" if self._hard is None else f"a {self._test.test_labels[self._order[self._hard]]} of the test"
+        what = (
+            "a drawing" if self._hard is None else f"{_a(self._test.test_labels[self._order[self._hard]])} of the test"
+        )
         return f"{what}, read as {_a(self.reading.answer)}"
 
     # ----- what it is made of
