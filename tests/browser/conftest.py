@@ -3,8 +3,11 @@
 import os
 
 import pytest
+from playwright.sync_api import expect
 
 import lab
+
+expect.set_options(timeout=lab.PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -140,6 +140,17 @@ def ask(page, code):
     )
 
 
+def last_answer(page, ask, wanted):
+    """Ask again and again until `wanted` of the answer is true, or patience ends; return the last answer.
+
+    What a panel shows comes from the kernel, one message after the other: what is read at once may be on its way.
+    """
+    end = time.monotonic() + PATIENCE / 1000
+    while not wanted(answer := ask()) and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    return answer
+
+
 def drag(page, slider, places, steps=1):
     """Take the handle of `slider` with the mouse and drag it to one place after the other, in `steps` moves each.
 

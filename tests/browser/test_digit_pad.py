@@ -12,7 +12,6 @@ import lab
 from cnnlessons.notebooks import METADATA
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=lab.PATIENCE)
 
 CELL = """
 from cnnlessons import datasets, panels
@@ -65,9 +64,15 @@ def draw(page, panel, strokes):
         page.mouse.up()
 
 
-def strokes_in_the_kernel(page):
-    lab.wait_until_idle(page)
-    return eval(lab.ask(page, "print(pad.pad.strokes)"))
+def strokes_in_the_kernel(page, lengths):
+    """Return the strokes that the kernel knows, once they have these lengths."""
+
+    def strokes():
+        return eval(lab.ask(page, "print(pad.pad.strokes)"))
+
+    arrived = lab.last_answer(page, strokes, lambda strokes: [*map(len, strokes)] == lengths)
+    assert [*map(len, arrived)] == lengths
+    return arrived
 
 
 @pytest.mark.parametrize(("digit", "strokes"), fifty(seed=0)[::7])
@@ -81,8 +86,7 @@ def test_every_stroke_reaches_the_kernel_where_it_was_drawn(page, panel):
     strokes = STYLES[4][0]
     draw(page, panel, strokes)
     expect(panel.locator(".digit")).to_have_text("4")
-    arrived = strokes_in_the_kernel(page)
-    assert [len(stroke) for stroke in arrived] == [len(stroke) for stroke in strokes]
+    arrived = strokes_in_the_kernel(page, [*map(len, strokes)])
     for stroke, drawn in zip(arrived, strokes, strict=True):
         np.testing.assert_allclose(stroke, drawn, atol=0.01)
 
@@ -91,8 +95,7 @@ def test_undo_takes_one_stroke_back_and_a_stroke_may_follow_at_once(page, panel)
     draw(page, panel, STYLES[4][0])
     panel.get_by_role("button", name="Undo").click()
     draw(page, panel, STYLES[1][0])
-    expect(panel.locator(".digit")).not_to_have_class("waiting")
-    assert [len(stroke) for stroke in strokes_in_the_kernel(page)] == [len(STYLES[4][0][0]), len(STYLES[1][0][0])]
+    strokes_in_the_kernel(page, [len(STYLES[4][0][0]), len(STYLES[1][0][0])])
     panel.get_by_role("button", name="Clear").click()
     draw(page, panel, STYLES[1][0])
     expect(panel.locator(".digit")).to_have_text("1")

@@ -88,7 +88,8 @@ def test_nothing_is_hidden_at_the_side(page, size):
     too_wide = (
         "all => all.filter(each => each.scrollWidth > each.clientWidth + 2).map(each => each.className)"  # a margin
     )
-    assert page.locator(".cnnlessons-panel").evaluate_all(too_wide) == []
+    panels = page.locator(".cnnlessons-panel")
+    assert lab.last_answer(page, lambda: panels.evaluate_all(too_wide), lambda found: not found) == []
     look(page, "Light", "1440×900")
 
 
@@ -120,8 +121,11 @@ def test_clicking_a_weight_chooses_it(page):
     lab.drag(page, editor.locator(".cnnlessons-slider").first, places=[0.6, 0.9], steps=5)
     expect(corner).not_to_have_value("−1")
     assert middle.input_value() == before
-    said = editor.locator(".cnnlessons-slider .noUi-handle").first
-    expect(said).to_have_attribute("aria-valuetext", corner.input_value())
+    handle = editor.locator(".cnnlessons-slider .noUi-handle").first
+    both = lab.last_answer(
+        page, lambda: {handle.get_attribute("aria-valuetext"), corner.input_value()}, lambda both: len(both) == 1
+    )
+    assert len(both) == 1, both
 
 
 def test_every_weight_of_a_large_kernel_is_seen_whole(page):
@@ -129,7 +133,8 @@ def test_every_weight_of_a_large_kernel_is_seen_whole(page):
     editor.locator("select").nth(1).select_option("gaussian_5")
     expect(editor.locator(".widget-text:visible")).to_have_count(25)
     fields = editor.locator(".widget-text input:visible")
-    assert fields.evaluate_all("all => all.filter(each => each.scrollWidth > each.clientWidth).length") == 0
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.value)"
+    assert lab.last_answer(page, lambda: fields.evaluate_all(cut), lambda cut: not cut) == []
     editor.get_by_role("button", name="Reset").click()
 
 
