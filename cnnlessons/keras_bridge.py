@@ -330,6 +330,29 @@ def gradients(function, arrays):
     -----
     Taught in lesson 07.
     """
+    tf = _tensorflow()
+    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = function(*tensors)
+    found = tape.gradient(value, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return float(value), [np.asarray(keras.ops.convert_to_numpy(gradient)) for gradient in found]
+
+
+def image_gradient(model, images, of_outputs):
+    """Return a model's outputs, as in prediction, and the gradient of its images.
+
+    `of_outputs` makes, of the outputs, the gradient with respect to them, as an array. Taught in lesson 13.
+    """
+    tf, tensor = _tensorflow(), keras.ops.convert_to_tensor(images)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        outputs = model(tensor, training=False)
+    given = tf.convert_to_tensor(of_outputs(outputs.numpy()), outputs.dtype)
+    return outputs.numpy(), tape.gradient(outputs, tensor, given).numpy()
+
+
+def _tensorflow():
     if (backend := keras.backend.backend()) != "tensorflow":
         raise NotImplementedError(
             f"Keras's backend must be tensorflow for gradients, got {backend!r}; set KERAS_BACKEND to it before keras "
@@ -337,12 +360,7 @@ def gradients(function, arrays):
         )
     import tensorflow as tf
 
-    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
-    with tf.GradientTape() as tape:
-        tape.watch(tensors)
-        value = function(*tensors)
-    found = tape.gradient(value, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return float(value), [np.asarray(keras.ops.convert_to_numpy(gradient)) for gradient in found]
+    return tf
 
 
 def weight_gradients(model, loss, images, labels, training=True):

@@ -380,6 +380,35 @@ def test_filters_whose_weights_sum_to_zero_lose_the_mean_brightness_alone():
     assert np.ptp(hidden) < 1e-12
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("filters", "stride", "size"), [(4, 2, (7, 9)), (2, 1, (6, 6)), (5, (2, 3), (8, 9)), (40, 2, (6, 7))]
+)
+def test_with_true_padding_the_unseen_part_is_that_of_the_whole_matrix(padding, filters, stride, size):
+    kernel = random_stem(filters, 3, 2)
+    units = np.eye(size[0] * size[1] * 2).reshape(-1, *size, 2)
+    matrix = ops.conv2d(units, kernel, stride=stride, padding=padding).reshape(len(units), -1).T
+    blind = scipy.linalg.null_space(matrix)  # (inputs, lost)
+    images = np.random.default_rng(0).random((2, *size, 2))
+    found = capacity.null_space_part(images, kernel, stride, padding).reshape(2, -1)
+    np.testing.assert_allclose(found, images.reshape(2, -1) @ blind @ blind.T, atol=1e-9)
+
+
+def test_twins_with_true_padding_have_the_same_activations():
+    kernel = random_stem(8).astype(np.float32)
+    cat, coffee = (datasets.photograph(name, size=20) for name in ("chelsea", "coffee"))
+    two = capacity.null_space_image(cat, coffee, kernel, 2, padding="same")
+    both = np.stack([two.image, two.twin])
+    one, other = ops.conv2d(both, kernel.astype(float), stride=2, padding="same")
+    assert np.abs(one - other).max() < 1e-10
+    assert two.difference > 0.02
+    assert 0 <= both.min() <= both.max() <= 1
+    with pytest.raises(ValueError, match="other must differ from image where the layer is blind"):
+        capacity.null_space_image(cat, coffee, random_stem(32), 2, padding="same")
+    with pytest.raises(ValueError, match="padding must be one of periodic, same, valid"):
+        capacity.null_space_image(cat, coffee, kernel, 2, padding="zeros")
+
+
 def test_a_kernel_of_zeros_has_no_rank_and_no_condition():
     spectrum = capacity.operator_spectrum(np.zeros((3, 3, 1, 2)), 1, 4)
     assert (spectrum.rank, spectrum.lost, spectrum.condition_number) == (0, 16, np.inf)

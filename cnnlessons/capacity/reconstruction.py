@@ -186,16 +186,19 @@ def invert(activations, kernel, bias=None, stride=1, *, start=0.5, ridge=0.0):
     return images + _back(_turned(right) @ parts, stride, size)
 
 
-def null_space_part(images, kernel, stride=1):
+def null_space_part(images, kernel, stride=1, padding="periodic"):
     """Return the part of images that a layer cannot see: added to any image, it changes no activation.
 
-    Taught in lessons 10 and 13. The orthogonal projection on the null space, frequency by frequency.
+    Taught in lessons 10 and 13. The orthogonal projection on the null space: frequency by frequency, or, with the
+    padding that networks have, by least squares (LSQR).
 
     Parameters
     ----------
     images : ndarray, shape (N, H, W, C_in)
     kernel : ndarray, shape (KH, KW, C_in, C_out)
     stride : int or (row, column)
+    padding : {"periodic", "same", "valid"}
+        What lies beyond the border: the opposite side, zeros as in Keras and `ops.conv2d`, or nothing.
 
     Returns
     -------
@@ -203,11 +206,32 @@ def null_space_part(images, kernel, stride=1):
         Zeros where the layer sees everything.
     """
     kernel = kernel_of(kernel)
+    if shapes.chosen(padding, "padding", ["periodic", "same", "valid"]) != "periodic":
+        images = images_of(images, kernel, 1)
+        return images - np.concatenate([_seen(image[None], kernel, stride, padding) for image in images])
     images = images_of(images, kernel, stride)
     _, values, right = _factors(kernel, stride, images.shape[1:3])
     seen = fft.rfft2(phases(images, shapes.pair(stride, "stride")), axes=(1, 2))[..., None]
     seen = _turned(right) @ ((values > 0) * (right @ seen))
     return images - _back(seen, stride, images.shape[1:3])
+
+
+def _seen(image, kernel, stride, padding):
+    """Return the smallest image with the same activations, by least squares, once more for what the first left."""
+    layer = {"stride": stride, "padding": padding}
+    nothing = np.zeros(image.shape)
+    outputs = ops.conv2d(nothing, kernel.astype(float), **layer).shape
+    operator = LinearOperator(
+        (int(np.prod(outputs)), image.size),
+        lambda change: ops.conv2d(change.reshape(image.shape), kernel.astype(float), **layer).ravel(),
+        lambda grad: ops.conv2d_backward(grad.reshape(outputs), nothing, kernel.astype(float), **layer)[0].ravel(),
+        dtype=float,
+    )
+    seen = np.zeros(image.size)
+    for _ in range(2):
+        left = operator.matvec(image.ravel() - seen)
+        seen += lsqr(operator, left, atol=1e-13, btol=1e-13, conlim=0, iter_lim=20 * image.size)[0]
+    return seen.reshape(image.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +244,7 @@ class NullSpaceImages:
     difference: float  #: root mean square of ``twin - image``
 
 
-def null_space_image(image, other, kernel, stride=1, *, strength=1.0):
+def null_space_image(image, other, kernel, stride=1, *, strength=1.0, padding="periodic"):
     """Return an image and a twin that looks different and has the same activations, before and after ReLU.
 
     The twin is the image, and, where the layer is blind, the other image. Both are drawn towards mid-gray as far
@@ -234,31 +258,38 @@ def null_space_image(image, other, kernel, stride=1, *, strength=1.0):
     stride : int or (row, column)
     strength : float
         How many times the difference is laid on.
+    padding : {"periodic", "same", "valid"}
+        As in `null_space_part`. The drawing towards gray changes what zeros around an image stand for, in both alike.
 
     Returns
     -------
     NullSpaceImages
     """
     kernel = kernel_of(kernel)
-    pair = images_of(np.stack(_two_images(image, other)), kernel, stride)
+    periodic = padding == "periodic"
+    pair = images_of(np.stack(_two_images(image, other)), kernel, stride if periodic else 1)
     number(strength, "strength", 0, 1e6, "1 lays the difference on once")
-    spectrum = operator_spectrum(kernel, stride, pair.shape[1:3])
+    if periodic:
+        _require_blind(operator_spectrum(kernel, stride, pair.shape[1:3]))
+    hidden = strength * null_space_part(pair[1:] - pair[:1], kernel, stride, padding)[0]
+    if np.abs(hidden).max() < (1e-9 if periodic else 1e-7):
+        raise ValueError(
+            "other must differ from image where the layer is blind, but there the two are the same; try another "
+            "picture, such as noise, or a kernel with fewer filters"
+        )
+    reach = max(np.abs(pair[0] - 0.5).max(), np.abs(pair[0] + hidden - 0.5).max())
+    contrast = min(1.0, 0.5 / reach)
+    image, twin = (np.clip(0.5 + contrast * (one - 0.5), 0, 1) for one in (pair[0], pair[0] + hidden))
+    return NullSpaceImages(image, twin, contrast, float(np.sqrt(np.mean((twin - image) ** 2))))
+
+
+def _require_blind(spectrum):
     if spectrum.injective:
         raise ValueError(
             f"kernel must leave something unseen, but its rank is {spectrum.rank:,} of {spectrum.inputs:,} numbers in "
             f"the image, so no two images have the same activations; take fewer than {spectrum.counts.new_inputs} "
             "filters (stride · stride · C_in), a larger stride, or filters that depend on one another"
         )
-    hidden = strength * null_space_part(pair[1:] - pair[:1], kernel, stride)[0]
-    if np.abs(hidden).max() < 1e-9:
-        raise ValueError(
-            "other must differ from image where the layer is blind, but there the two are the same; try another "
-            "picture, such as noise"
-        )
-    reach = max(np.abs(pair[0] - 0.5).max(), np.abs(pair[0] + hidden - 0.5).max())
-    contrast = min(1.0, 0.5 / reach)
-    image, twin = (np.clip(0.5 + contrast * (one - 0.5), 0, 1) for one in (pair[0], pair[0] + hidden))
-    return NullSpaceImages(image, twin, contrast, float(np.sqrt(np.mean((twin - image) ** 2))))
 
 
 def _two_images(image, other):

@@ -1,0 +1,395 @@
+"""Images changed on purpose, so that a network misreads them, and what tells a defence from the look of one.
+
+Everything starts from the gradient of the images, which training throws away. It takes either network: a `Sequential`,
+or a Keras model, for which Keras is imported then. Images are changed in their own units, so a network that wants them
+standardised has to do that itself. The weights stay as they are.
+
+A change has a size. With ``norm="largest"`` no number of an image changes by more than epsilon, with ``norm="length"``
+the root of the sum of squares of the change of an image is at most epsilon.
+
+I. Goodfellow, J. Shlens and C. Szegedy, "Explaining and harnessing adversarial examples", arXiv:1412.6572; A. Madry and
+others, "Towards deep learning models resistant to adversarial attacks", arXiv:1706.06083; the checks follow A. Athalye,
+N. Carlini and D. Wagner, "Obfuscated gradients give a false sense of security", arXiv:1802.00420.
+
+Taught in lesson 13.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import softmax
+
+from cnnlessons import ops, shapes
+from cnnlessons.network import Sequential
+
+LOSSES, NORMS = ("cross_entropy", "margin"), ("largest", "length")
+_AT_ONCE = 512  # images
+
+# --------------------------------------------------------------------------- the gradient of the images
+
+
+def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
+    """Return, for each number of each image, how much what the attacker wants grows per unit of it.
+
+    Parameters
+    ----------
+    model : Sequential or keras.Model
+        With logits as outputs; used as in prediction.
+    images : ndarray of float, shape (N, H, W, C)
+    labels : ndarray of int, shape (N,)
+        The right classes: what the network answers itself would be another question.
+    loss : {"cross_entropy", "margin"}
+        What grows: the image's own cross-entropy; or the largest wrong logit minus the right one, whose gradient does
+        not fade where softmax is sure.
+    targets : ndarray of int, shape (N,), optional
+        Classes to be taken for: what grows is minus the target's cross-entropy, or its logit minus the largest other.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W, C)
+
+    Notes
+    -----
+    Taught in lesson 13.
+    """
+    images, labels, targets = _checked(model, images, labels, loss, targets)
+    return _in_parts(lambda *part: _climbing(model, *part, loss)[1], images, labels, targets)
+
+
+def _climbing(model, images, labels, targets, loss):
+    """Return the logits of images and the gradient of what the attacker wants."""
+
+    def wanted(logits):
+        return _of_logits(logits, labels, targets, loss)
+
+    if isinstance(model, Sequential):
+        logits = model.forward(images)
+        return logits, model.backward(wanted(logits).astype(model.dtype)).astype(images.dtype)
+    from cnnlessons import keras_bridge
+
+    return keras_bridge.image_gradient(model, images, wanted)
+
+
+def _of_logits(logits, labels, targets, loss):
+    """Return the gradient of what the attacker wants with respect to the logits, (N, K)."""
+    aim, sign = (labels, 1) if targets is None else (targets, -1)
+    one_hot = np.arange(logits.shape[1]) == aim[:, None]
+    if loss == "cross_entropy":
+        return sign * (softmax(logits, axis=1) - one_hot)
+    rival = np.where(one_hot, -np.inf, logits).argmax(axis=1)
+    return sign * ((np.arange(logits.shape[1]) == rival[:, None]) - one_hot.astype(logits.dtype))
+
+
+def margins(model, images, labels, targets=None):
+    """Return by how much each image is misread: its largest wrong logit minus the right one, ndarray (N,).
+
+    With `targets`, the target's logit minus the largest other one. Above 0 the attack has succeeded. Taught in lesson
+    13.
+    """
+    images, labels, targets = _checked(model, images, labels, "margin", targets)
+    return _in_parts(lambda *part: _misread(_logits(model, part[0]), *part[1:]), images, labels, targets)
+
+
+def accuracy(model, images, labels):
+    """Return the share of images whose largest logit is the right one, for either network. Taught in lesson 13."""
+    images, labels, _ = _checked(model, images, labels, "margin", None)
+    right = _in_parts(lambda part, said, _: _logits(model, part).argmax(axis=1) == said, images, labels, None)
+    return float(right.mean())
+
+
+def _logits(model, images):
+    outputs = model.forward(images) if isinstance(model, Sequential) else model(images, training=False)
+    return np.asarray(outputs)
+
+
+def _misread(logits, labels, targets):
+    aim, sign = (labels, 1) if targets is None else (targets, -1)
+    one_hot = np.arange(logits.shape[1]) == aim[:, None]
+    return sign * (np.where(one_hot, -np.inf, logits).max(axis=1) - logits[one_hot])
+
+
+# --------------------------------------------------------------------------- changes of a given size
+
+
+def noise(images, epsilon, *, norm="largest", low=0.0, high=1.0, seed=0):
+    """Return images changed by as much, but at random: every number by epsilon, up or down; or in a random direction.
+
+    What an attack has to be compared with. Parameters as in `pgd`. Taught in lesson 13.
+    """
+    images, epsilon = _floats(images), _sizes(epsilon, len(images))
+    change = _random(images.shape, epsilon, norm, np.random.default_rng(seed), corner=True).astype(images.dtype)
+    return np.clip(images + change, low, high)
+
+
+def fgsm(model, images, labels, epsilon, *, targets=None, loss="cross_entropy", low=0.0, high=1.0):
+    """Return images changed by one step: every number by epsilon, to the side where the attacker gains.
+
+    The fast gradient sign method. Parameters as in `pgd`. Taught in lesson 13.
+    """
+    return pgd(model, images, labels, epsilon, steps=1, rate=epsilon, targets=targets, loss=loss, low=low, high=high)
+
+
+def pgd(
+    model,
+    images,
+    labels,
+    epsilon,
+    *,
+    steps=40,
+    rate=None,
+    restarts=1,
+    start="image",
+    norm="largest",
+    loss="cross_entropy",
+    targets=None,
+    within=None,
+    low=0.0,
+    high=1.0,
+    seed=0,
+):
+    """Return images changed by many small steps, each followed by a way back into what is allowed.
+
+    Projected gradient descent. Of several restarts the best result for each image is kept, by its margin.
+
+    Parameters
+    ----------
+    model : Sequential or keras.Model
+    images : ndarray of float, shape (N, H, W, C)
+    labels : ndarray of int, shape (N,)
+    epsilon : float or ndarray, shape (N,)
+        How large the change may be, in the images' own units.
+    steps : int
+    rate : float, optional
+        How large a step is; by default 2.5 epsilon / steps, so that any place in reach can be reached from any other.
+    restarts : int
+    start : {"image", "random"}
+        Where the first starts; the others start at random places in reach.
+    norm : {"largest", "length"}
+    loss, targets
+        As in `input_gradient`.
+    within : function, optional
+        From changes (N, H, W, C) to those that are allowed, a linear projection, such as on what a stem cannot see.
+        Changes are then shortened, not cut off, to fit, so that they stay allowed; to leave the range they would have
+        to be cut, so give ``low=-np.inf, high=np.inf``.
+    low, high : float
+        The range of the images, which is not left.
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (N, H, W, C)
+
+    Raises
+    ------
+    ValueError
+        If a size or a choice is none, or images and labels do not fit the model or each other.
+
+    Notes
+    -----
+    Taught in lesson 13.
+    """
+    images, labels, targets = _checked(model, images, labels, loss, targets)
+    shapes.chosen(start, "start", ["image", "random"])
+    steps, restarts = shapes.whole_number(steps, "steps", 1), shapes.whole_number(restarts, "restarts", 1)
+    sizes, rng = _sizes(epsilon, len(images)), np.random.default_rng(seed)
+    rates = 2.5 * sizes / steps if rate is None else _sizes(rate, len(images), "rate")
+
+    def allowed(change, base, size):
+        if within is not None:
+            change = within(change)
+        change = _shortened(change, size, norm, whole=within is not None)
+        return np.clip(base + change, low, high).astype(base.dtype) - base
+
+    def climbed(base, labels, targets, size, rate, change):
+        change = allowed(change, base, size)
+        for _ in range(steps):
+            gradient = _climbing(model, base + change, labels, targets, loss)[1]
+            change = allowed(change + rate * _direction(gradient, norm), base, size)
+        return np.clip(base + change, low, high)
+
+    best = gain = None
+    for restart in range(restarts):
+        drawn = _random(images.shape, sizes, norm, rng) * (restart > 0 or start == "random")
+        found = _in_parts(climbed, images, labels, targets, sizes, rates, drawn.astype(images.dtype))
+        now = margins(model, found, labels, targets)
+        better = now > gain if restart else np.ones(len(images), bool)
+        best = np.where(better[:, None, None, None], found, best) if restart else found
+        gain = np.where(better, now, gain)
+    return best
+
+
+def smallest_epsilon(model, images, labels, *, largest=0.5, halvings=8, **options):
+    """Return, for each image, the smallest epsilon at which `pgd` succeeds, found by halving: ndarray (N,).
+
+    0 where the image is misread as it is, infinite where `largest` is not enough. An attack finds an upper limit only:
+    a smaller change may do. The options are those of `pgd`. Taught in lesson 13.
+    """
+    targets = options.get("targets")
+    low, high = np.zeros(len(images)), np.full(len(images), float(largest))
+
+    def fooled(epsilon):
+        return margins(model, pgd(model, images, labels, epsilon, **options), labels, targets) > 0
+
+    at_once, never = margins(model, images, labels, targets) > 0, ~fooled(high)
+    for _ in range(shapes.whole_number(halvings, "halvings", 1)):
+        middle = (low + high) / 2
+        succeeded = fooled(middle)
+        low, high = np.where(succeeded, low, middle), np.where(succeeded, middle, high)
+    return np.where(at_once, 0, np.where(never, np.inf, high))
+
+
+def harder(model, epsilon, steps=5, seed=0, **options):
+    """Return a function from a batch (images, labels) to images that the present network finds harder.
+
+    To train on these in the place of the batch is adversarial training. With one step, of length epsilon, the change
+    starts at the image, with more at a random place in reach, a new one for each batch. The options are those of `pgd`.
+    Taught in lesson 13.
+    """
+    start, rate = ("image", epsilon) if steps == 1 else ("random", None)
+    options, rng = {"steps": steps, "rate": rate, "start": start} | options, np.random.default_rng(seed)
+
+    def changed(images, labels):
+        return pgd(model, images, labels, epsilon, seed=int(rng.integers(2**31)), **options)
+
+    return changed
+
+
+# --------------------------------------------------------------------------- is it a defence?
+
+
+def curve(model, images, labels, epsilons, *, steps=40, restarts=1, loss="cross_entropy", seed=0):
+    """Return the accuracy at several epsilons as a DataFrame: columns "epsilon", "noise", "fgsm", "pgd".
+
+    Taught in lesson 13.
+    """
+    import pandas as pd
+
+    def row(epsilon):
+        one = fgsm(model, images, labels, epsilon, loss=loss)
+        many = pgd(model, images, labels, epsilon, steps=steps, restarts=restarts, loss=loss, seed=seed)
+        changed = {"noise": noise(images, epsilon, seed=seed), "fgsm": one, "pgd": many}
+        return {"epsilon": epsilon} | {name: accuracy(model, each, labels) for name, each in changed.items()}
+
+    return pd.DataFrame([row(float(epsilon)) for epsilon in epsilons])
+
+
+class Checks(NamedTuple):
+    """What tells whether an attack that fails has met a defence, or was weak; accuracies from 0 to 1."""
+
+    zero_gradients: float  #: share of the images whose gradient is exactly 0: the attack never starts
+    one_step: float  #: accuracy under one step with the cross-entropy
+    many_steps: float  #: under many: more may not help the network
+    margin: float  #: under many with the margin: another loss may not do much better
+    large: float  #: under many with half of the range for epsilon: every image could be grey, so no more than chance
+    transfer: float  #: on images made with another network: blind fire may not hit better; NaN without one
+
+    @property
+    def alarms(self):
+        """The names of what is wrong with the attack, as a tuple: with none, the accuracy may be believed so far."""
+        wrong = {
+            "zero gradients": self.zero_gradients > 0.01,
+            "many steps do not help": self.many_steps > self.one_step + 0.02,
+            "another loss does better": self.margin < self.many_steps - 0.05,
+            "a large epsilon does not win": self.large > 0.2,
+            "another network's images do better": self.transfer < self.many_steps - 0.02,
+        }
+        return tuple(name for name, is_so in wrong.items() if is_so)
+
+
+def checks(model, images, labels, epsilon, other=None, *, steps=40, seed=0):
+    """Try what an attack must be able to do, and return the `Checks`; `other` is a network trained likewise.
+
+    Taught in lesson 13.
+    """
+    flat = input_gradient(model, images, labels).reshape(len(images), -1)
+
+    def under(made_with=model, size=epsilon, **options):
+        return accuracy(model, pgd(made_with, images, labels, size, **{"steps": steps, "seed": seed} | options), labels)
+
+    one = accuracy(model, fgsm(model, images, labels, epsilon), labels)
+    blind = float("nan") if other is None else under(other)
+    zero = float(np.mean(~flat.any(axis=1)))
+    return Checks(zero, one, under(), under(loss="margin"), under(size=0.5, restarts=2), blind)
+
+
+# --------------------------------------------------------------------------- sizes and directions
+
+
+def _direction(gradient, norm):
+    if norm == "largest":
+        return np.sign(gradient)
+    return gradient / np.maximum(_lengths(gradient), np.finfo(gradient.dtype).tiny)
+
+
+def _lengths(change):
+    return np.sqrt(np.square(change).sum(axis=(1, 2, 3), keepdims=True))
+
+
+def _shortened(change, size, norm, whole=False):
+    """Bring changes back to a size: number by number, or, if the length counts or `whole` asks for it, as a whole."""
+    if norm == "largest" and not whole:
+        return np.clip(change, -size, size)
+    now = _lengths(change) if norm == "length" else np.abs(change).max(axis=(1, 2, 3), keepdims=True)
+    return change * np.minimum(1, size / np.maximum(now, np.finfo(change.dtype).tiny))
+
+
+def _random(shape, sizes, norm, rng, corner=False):
+    """Draw changes of at most a size: evenly from the cube or the ball; in a corner of it, or on its surface."""
+    shapes.chosen(norm, "norm", list(NORMS))
+    sizes = sizes[:, None, None, None]
+    if norm == "largest":
+        return sizes * (rng.choice([-1.0, 1.0], shape) if corner else rng.uniform(-1, 1, shape))
+    drawn = rng.standard_normal(shape)
+    share = 1 if corner else rng.random((len(drawn), 1, 1, 1)) ** (1 / drawn[0].size)
+    return share * sizes * drawn / _lengths(drawn)
+
+
+# --------------------------------------------------------------------------- checks and parts
+
+
+def _in_parts(function, images, *others):
+    """Call a function on some images at a time, with what belongs to them, and return the results as one array."""
+
+    def part(array, some):
+        if array is None:
+            return None
+        array = array[some]
+        return array[:, None, None, None] if array.ndim == 1 and array.dtype.kind == "f" else array
+
+    starts = range(0, len(images), _AT_ONCE)
+    return np.concatenate(
+        [function(*(part(each, slice(s, s + _AT_ONCE)) for each in (images, *others))) for s in starts]
+    )
+
+
+def _floats(images):
+    images = ops.finite(images, "images", "(N, H, W, C)")
+    if images.ndim != 4 or not len(images):
+        raise ValueError(f"images must have shape (N, H, W, C), got {images.shape}; for one image write image[None]")
+    if images.dtype.kind != "f":
+        raise ValueError(f"images must be numbers with a point, got {images.dtype}; write images / 255")
+    return images
+
+
+def _sizes(size, count, name="epsilon"):
+    sizes = np.asarray(size, float)
+    if sizes.shape not in ((), (count,)) or not np.isfinite(sizes).all() or (sizes < 0).any():
+        raise ValueError(f"{name} must be a number from 0 up, or one for each of {count} images, got {size!r}")
+    return np.broadcast_to(sizes, count)
+
+
+def _checked(model, images, labels, loss, targets):
+    images = _floats(images)
+    shapes.chosen(loss, "loss", list(LOSSES))
+    if not isinstance(model, Sequential) and not hasattr(model, "output_shape"):
+        raise TypeError(f"model must be a Sequential or a Keras model, got a {type(model).__name__}")
+    given = {"labels": labels} | ({} if targets is None else {"targets": targets})
+    for name, array in given.items():
+        given[name] = array = ops.whole_array(array, name, "one whole number an image")
+        last = model.output_shape[-1] - 1
+        if array.shape != (len(images),) or array.dtype.kind not in "iu" or array.min() < 0 or array.max() > last:
+            raise ValueError(
+                f"{name} must be {len(images)} whole numbers from 0 to {last}, one an image, got {array.dtype} of "
+                f"shape {array.shape}"
+            )
+    return images, given["labels"], given.get("targets")

@@ -1,0 +1,299 @@
+"""Images changed on purpose: right where the answer is known by hand, in both networks, within what is allowed."""
+
+import numpy as np
+import pytest
+
+from cnnlessons import adversarial, capacity, datasets, gradcheck, ops
+from cnnlessons.layers import AveragePool2D, BatchNorm, Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
+from cnnlessons.network import Sequential
+
+
+def linear(weights):
+    """A network of 2 × 2 pixels and two classes: the second's score is the pixels times `weights`, the first's is 0."""
+    net = Sequential([Flatten(), Dense(2)], (2, 2, 1), dtype=float)
+    net.layers[1].weights[:] = np.stack([np.zeros(4), np.ravel(weights)], axis=1)
+    return net
+
+
+WEIGHTS = np.array([1.0, -2.0, 1.0, -1.0])
+IMAGE = np.array([0.5, 0.3, 0.6, 0.4]).reshape(1, 2, 2, 1)  # score 0.1
+ONE = np.array([1])
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """A small reader of digits, trained for a few epochs."""
+    return reader(0, digits)
+
+
+def reader(seed, digits):
+    layers = [Conv2D(8, 3, padding="same"), BatchNorm(), ReLU(), MaxPool2D(2), Flatten(), Dense(10)]
+    net = Sequential(layers, (8, 8, 1), seed)
+    net.fit(digits.train_images, digits.train_labels, 4, progress=False)
+    return net
+
+
+# ---- one step on paper
+
+
+def test_the_score_of_a_linear_network_falls_by_epsilon_times_the_sum_of_its_weights():
+    net = linear(WEIGHTS)
+    for loss in adversarial.LOSSES:
+        changed = adversarial.fgsm(net, IMAGE, ONE, 0.1, loss=loss)
+        assert np.allclose(changed.ravel(), [0.4, 0.4, 0.5, 0.5])
+        assert np.isclose(net.predict(IMAGE)[0, 1] - net.predict(changed)[0, 1], 0.1 * np.abs(WEIGHTS).sum())
+
+
+def test_on_a_linear_network_many_steps_do_no_more_than_one():
+    net, one = linear(WEIGHTS), adversarial.fgsm(linear(WEIGHTS), IMAGE, ONE, 0.1)
+    assert np.allclose(adversarial.pgd(net, IMAGE, ONE, 0.1, restarts=3), one)
+
+
+def test_with_length_the_change_points_against_the_weights():
+    change = adversarial.pgd(linear(WEIGHTS), IMAGE, ONE, 0.1, norm="length") - IMAGE
+    assert np.allclose(change.ravel(), -0.1 * WEIGHTS / np.linalg.norm(WEIGHTS))
+
+
+def test_the_smallest_epsilon_of_a_linear_network_is_its_score_over_the_sum_of_its_weights():
+    images = np.concatenate([IMAGE, IMAGE, IMAGE])
+    found = adversarial.smallest_epsilon(linear(WEIGHTS), images, np.array([1, 0, 1]), halvings=12)
+    assert np.allclose(found, [0.1 / 5, 0, 0.1 / 5], atol=2 * 0.5 / 2**12)
+    assert adversarial.smallest_epsilon(linear(WEIGHTS), IMAGE, ONE, largest=0.01) == np.inf
+
+
+def test_the_margin_s_gradient_is_the_difference_of_two_rows_of_weights():
+    net = linear(WEIGHTS)
+    assert np.allclose(adversarial.input_gradient(net, IMAGE, ONE, "margin").ravel(), -WEIGHTS)
+    aimed = adversarial.input_gradient(net, IMAGE, ONE, "margin", targets=np.array([0]))
+    assert np.allclose(aimed.ravel(), -WEIGHTS)
+
+
+# ---- the gradient
+
+
+@pytest.mark.parametrize("targets", [None, np.array([3, 1])])
+@pytest.mark.parametrize("loss", adversarial.LOSSES)
+def test_the_input_gradient_is_that_of_central_differences(loss, targets):
+    layers = [Conv2D(3, 3, padding="same"), ReLU(), AveragePool2D(2), Flatten(), Dense(4)]
+    net = Sequential(layers, (6, 6, 2), dtype=float)
+    images, labels = np.random.default_rng(0).random((2, 6, 6, 2)), np.array([2, 0])
+
+    def wanted(images):
+        logits = net.predict(images)
+        if loss == "margin":
+            return adversarial.margins(net, images, labels, targets).sum()
+        aim, sign = (labels, 2) if targets is None else (targets, -2)
+        return sign * ops.softmax_cross_entropy(logits, aim)  # a mean over two images
+
+    found = adversarial.input_gradient(net, images, labels, loss, targets)
+    assert gradcheck.relative_error(found, gradcheck.numerical_gradient(wanted, images)) < 1e-6
+
+
+def test_keras_and_numpy_agree(trained, digits):
+    pytest.importorskip("keras")
+    from cnnlessons import keras_bridge
+
+    model, images, labels = keras_bridge.to_keras(trained), digits.test_images[:40], digits.test_labels[:40]
+    for loss in adversarial.LOSSES:
+        one, other = (adversarial.input_gradient(net, images, labels, loss) for net in (trained, model))
+        assert np.abs(one - other).max() < 1e-5 * np.abs(one).max()
+    one, other = (
+        adversarial.accuracy(net, adversarial.pgd(net, images, labels, 0.1), labels) for net in (trained, model)
+    )
+    assert abs(one - other) <= 0.1  # the sign of a number near 0 is another here and there
+    assert adversarial.accuracy(model, images, labels) == trained.evaluate(images, labels).accuracy
+
+
+# ---- what every attack keeps
+
+
+@pytest.mark.parametrize("norm", adversarial.NORMS)
+@pytest.mark.parametrize("start", ["image", "random"])
+def test_attacks_stay_inside_and_leave_the_network_as_it_was(trained, digits, norm, start):
+    images, labels = digits.test_images[:50], digits.test_labels[:50]
+    before = [array.copy() for array in (*trained.parameters().values(), *trained.state().values(), images)]
+    for epsilon in (0.0, 0.3, np.linspace(0, 1, 50)):
+        changed = adversarial.pgd(trained, images, labels, epsilon, steps=5, restarts=2, norm=norm, start=start)
+        change = (changed - images).reshape(50, -1)
+        size = np.abs(change).max(1) if norm == "largest" else np.linalg.norm(change, axis=1)
+        assert (size <= np.asarray(epsilon) + 1e-6).all()
+        assert changed.min() >= 0
+        assert changed.max() <= 1
+        assert changed.dtype == images.dtype
+    after = [*trained.parameters().values(), *trained.state().values(), images]
+    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_an_attack_does_far_more_than_noise_of_its_size_and_more_steps_and_restarts_do_more(trained, digits):
+    images, labels = digits.test_images, digits.test_labels
+
+    def left(changed):
+        return adversarial.accuracy(trained, changed, labels)
+
+    one = left(adversarial.fgsm(trained, images, labels, 0.15))
+    many, again = (left(adversarial.pgd(trained, images, labels, 0.15, restarts=count)) for count in (1, 3))
+    assert left(adversarial.noise(images, 0.15)) > one + 0.3
+    assert again <= many < one < 0.5
+    rows = adversarial.curve(trained, images, labels, [0, 0.15])
+    assert rows.columns.tolist() == ["epsilon", "noise", "fgsm", "pgd"]
+    assert rows.loc[0].nunique() == 2
+    assert rows.pgd[1] == many
+
+
+def test_the_best_restart_is_kept_image_by_image(trained, digits):
+    images, labels = digits.test_images[:100], digits.test_labels[:100]
+    found = [adversarial.pgd(trained, images, labels, 0.1, steps=3, restarts=count) for count in (1, 2, 4)]
+    gained = np.array([adversarial.margins(trained, each, labels) for each in found])
+    assert (np.diff(gained, axis=0) >= -1e-5).all()
+    assert (gained[2] > gained[0]).any()
+
+
+def test_a_target_is_reached(trained, digits):
+    images, labels = digits.test_images[digits.test_labels != 8], digits.test_labels[digits.test_labels != 8]
+    eights = np.full(len(labels), 8)
+    changed = adversarial.pgd(trained, images, labels, 0.5, targets=eights, loss="margin")
+    read = trained.predict(changed).argmax(1)
+    assert np.mean(read == 8) > 0.9
+    assert np.array_equal(adversarial.margins(trained, changed, labels, eights) > 0, read == 8)
+
+
+@pytest.mark.parametrize("norm", adversarial.NORMS)
+def test_noise_has_the_size_that_it_is_asked_for(norm):
+    images = np.full((3, 4, 4, 2), 0.5)
+    change = (adversarial.noise(images, np.array([0.1, 0.2, 0.3]), norm=norm) - images).reshape(3, -1)
+    size = np.abs(change) if norm == "largest" else np.linalg.norm(change, axis=1, keepdims=True)
+    assert np.allclose(size, np.array([0.1, 0.2, 0.3])[:, None])
+    assert np.array_equal(*(adversarial.noise(images, 0.1, norm=norm, seed=seed) for seed in (4, 4)))
+    assert not np.array_equal(*(adversarial.noise(images, 0.1, norm=norm, seed=seed) for seed in (4, 5)))
+
+
+# ---- what a stem cannot see
+
+
+def test_an_attack_within_what_the_stem_cannot_see_changes_no_logit():
+    stem = Conv2D(4, 5, 2, padding="same")
+    net = Sequential([stem, ReLU(), Flatten(), Dense(3)], (12, 12, 3), dtype=float)
+    images, labels = np.random.default_rng(0).random((3, 12, 12, 3)), np.array([0, 1, 2])
+
+    def unseen(change):
+        return capacity.null_space_part(change, stem.kernel, 2, "same")
+
+    gradient = adversarial.input_gradient(net, images, labels, "margin")
+    assert np.square(unseen(gradient)).sum() < 1e-20 * np.square(gradient).sum()
+    options = {"norm": "length", "low": -np.inf, "high": np.inf, "start": "random", "steps": 3}
+    changed = adversarial.pgd(net, images, labels, 2.0, within=unseen, **options)
+    assert np.linalg.norm(changed - images) > 1
+    assert np.abs(net.predict(changed) - net.predict(images)).max() < 1e-10
+
+
+# ---- defences that are none
+
+
+class Sharper(Layer):
+    """Multiplies the logits, which changes no answer."""
+
+    def forward(self, images, training=False):
+        return 100 * images
+
+    def backward(self, grad_output):
+        return 100 * grad_output
+
+
+class Rounded(Layer):
+    """Rounds to five levels; its slope is 0, unless one asks what the attacker would use."""
+
+    straight = False
+
+    def forward(self, images, training=False):
+        return np.rint(4 * images) / 4
+
+    def backward(self, grad_output):
+        return grad_output if self.straight else 0 * grad_output
+
+
+def with_layers(net, before=(), after=()):
+    copy = net.copy()
+    copy.layers = [*before, *copy.layers, *after]
+    return copy
+
+
+def test_the_checks_find_masked_gradients(trained, digits):
+    images, labels, other = digits.test_images[:120], digits.test_labels[:120], reader(1, digits)
+    rounding = Rounded()
+    defended = {
+        "none": trained,
+        "sharper": with_layers(trained, after=[Sharper()]),
+        "rounded": with_layers(trained, before=[rounding]),
+    }
+    found = {name: adversarial.checks(net, images, labels, 0.2, other) for name, net in defended.items()}
+    assert found["none"].alarms == ()
+    assert found["sharper"].many_steps > 0.5 + found["sharper"].margin
+    assert {"zero gradients", "another loss does better"} <= set(found["sharper"].alarms)
+    assert found["rounded"].zero_gradients == 1
+    assert {"zero gradients", "a large epsilon does not win", "another network's images do better"} <= set(
+        found["rounded"].alarms
+    )
+    rounding.straight = True
+    assert (
+        adversarial.accuracy(defended["rounded"], adversarial.pgd(defended["rounded"], images, labels, 0.2), labels)
+        < 0.2
+    )
+    assert np.isnan(adversarial.checks(trained, images[:9], labels[:9], 0.2, steps=2).transfer)
+
+
+# ---- training on harder images
+
+
+def test_harder_images_stay_inside_and_differ_from_batch_to_batch(trained, digits):
+    images, labels = digits.train_images[:64], digits.train_labels[:64]
+    for steps in (1, 3):
+        change = adversarial.harder(trained, 0.15, steps)
+        first, second = (change(images, labels) for _ in range(2))
+        assert np.abs(first - images).max() <= 0.15 + 1e-6
+        assert 0 <= first.min() <= first.max() <= 1
+        assert np.array_equal(first, second) == (steps == 1)
+        assert adversarial.margins(trained, first, labels).mean() > adversarial.margins(trained, images, labels).mean()
+    assert np.array_equal(
+        adversarial.harder(trained, 0.15, 1)(images, labels), adversarial.fgsm(trained, images, labels, 0.15)
+    )
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"images": IMAGE[0]}, r"images must have shape \(N, H, W, C\), got \(2, 2, 1\); for one image"),
+        ({"images": np.ones((1, 2, 2, 1), np.uint8)}, "images must be numbers with a point, got uint8"),
+        ({"labels": np.array([2])}, "labels must be 1 whole numbers from 0 to 1"),
+        ({"labels": np.array([1.0])}, "labels must be 1 whole numbers from 0 to 1, one an image, got float64"),
+        (
+            {"targets": np.array([0, 1])},
+            r"targets must be 1 whole numbers from 0 to 1, one an image, got int64 of shape",
+        ),
+        ({"epsilon": -0.1}, "epsilon must be a number from 0 up, or one for each of 1 images, got -0.1"),
+        ({"epsilon": [0.1, 0.2]}, "epsilon must be a number from 0 up"),
+        ({"rate": np.nan}, "rate must be a number from 0 up"),
+        ({"norm": "L2"}, "norm must be one of largest, length, got 'L2'"),
+        ({"loss": "hinge"}, "loss must be one of cross_entropy, margin"),
+        ({"start": "noise"}, "start must be one of image, random"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"restarts": 0}, "restarts must be at least 1"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_a_remedy(change, said):
+    given = {"images": IMAGE, "labels": ONE, "epsilon": 0.1} | change
+    images, labels, epsilon = (given.pop(name) for name in ("images", "labels", "epsilon"))
+    with pytest.raises(ValueError, match=said):
+        adversarial.pgd(linear(WEIGHTS), images, labels, epsilon, **given)
+
+
+def test_something_that_is_no_network_is_refused():
+    with pytest.raises(TypeError, match="model must be a Sequential or a Keras model, got a list"):
+        adversarial.input_gradient([], IMAGE, ONE)
