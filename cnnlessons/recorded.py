@@ -14,7 +14,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from cnnlessons import shapes
+from cnnlessons import layers, shapes
 from cnnlessons.datasets import photos
 from cnnlessons.network import Sequential
 
@@ -112,6 +112,42 @@ def kernels(name):
 def trained_network(task):
     """Return one whole trained network of a task, from seed 0, with 5×5 kernels: a `Sequential`. Taught in 08."""
     return Sequential.load(_existing(FOLDER / f"{task}_network.npz"))
+
+
+# What lesson 12 looks into: the shape of an image, width and number of the first kernels, classes.
+READERS = {
+    "photos": ((16, 16, 3), 5, 16, 10),
+    "parts": ((20, 20, 1), 3, 8, 6),
+    "parts_often_told": ((20, 20, 1), 3, 8, 6),
+    "parts_always_told": ((20, 20, 1), 3, 8, 6),
+}
+
+
+def reader(name, seed=0):
+    """Return an untrained network of one of `READERS`: a `Sequential` of three convolutions. Taught in lesson 12."""
+    shape, size, filters, classes = READERS[shapes.chosen(name, "name", list(READERS))]
+    made = []
+    for count, width in ((filters, size), (16, 3), (24, 3)):
+        convolution = layers.Conv2D(count, width, padding="same", initializer="he_normal")
+        made += [convolution, layers.BatchNorm(), layers.ReLU(), layers.MaxPool2D(2)]
+    return Sequential([*made[:-1], layers.GlobalAveragePool2D(), layers.Dense(classes)], shape, seed)
+
+
+def readers(name):
+    """Return the trained networks of one of `READERS`, a list, from seeds 0, 1, …
+
+    They were trained by `experiments.inside`. "photos" saw ``6 * (images - 0.5)`` of `datasets.load("photo_patches",
+    per_class=100, test_per_class=25, size=16)`; the others ``datasets.load("parts", shortcut=…, seed=seed)`` with the
+    shortcut 0, 0.8 and 1. Taught in lesson 12.
+    """
+    shapes.chosen(name, "name", list(READERS))
+    with np.load(_existing(FOLDER / "inside" / f"{name}.npz"), allow_pickle=False) as file:
+        kept = {key: file[key].astype(np.float32) for key in file.files}
+    found = [reader(name, seed) for seed in range(len(next(iter(kept.values()))))]
+    for seed, network in enumerate(found):
+        for key, array in {**network.parameters(), **network.state()}.items():
+            array[...] = kept[key][seed]
+    return found
 
 
 # K. Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional networks", IEEE Signal

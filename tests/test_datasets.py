@@ -213,7 +213,7 @@ def test_the_readme_lists_every_installed_file_with_its_checksum():
 # Data sets
 
 
-@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches", "spectrograms"])
+@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches", "spectrograms", "parts"])
 def test_a_data_set_has_the_form_that_every_lesson_expects(name):
     data = datasets.load(name)
     for images, labels in [(data.train_images, data.train_labels), (data.test_images, data.test_labels)]:
@@ -232,7 +232,7 @@ def test_a_data_set_has_the_form_that_every_lesson_expects(name):
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("lines", {}), ("photo_patches", {"per_class": 5, "size": 8}), ("spectrograms", {"count": 30})],
+    [("lines", {}), ("photo_patches", {"per_class": 5, "size": 8}), ("spectrograms", {"count": 30}), ("parts", {})],
 )
 def test_the_seed_decides_everything(name, options):
     once, again, other = (datasets.load(name, seed=seed, **options) for seed in (3, 3, 4))
@@ -241,7 +241,7 @@ def test_the_seed_decides_everything(name, options):
     assert not np.array_equal(once.train_images, other.train_images)
 
 
-@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches", "spectrograms"])
+@pytest.mark.parametrize("name", ["digits", "lines", "photo_patches", "spectrograms", "parts"])
 def test_no_test_image_is_a_training_image(name):
     data = datasets.load(name)
     train = {image.tobytes() for image in data.train_images}
@@ -486,13 +486,13 @@ def test_an_option_that_cannot_be_left_out_is_named():
 def test_every_data_set_but_two_is_always_available_offline():
     offline = {record.name: record.offline for record in datasets.available()}
     assert [name for name, there in offline.items() if not there] == ["cifar10", "mnist"]
-    assert {"digits", "lines", "photo_patches", "spectrograms", "folder"} < set(offline)
+    assert {"digits", "lines", "photo_patches", "spectrograms", "parts", "folder"} < set(offline)
 
 
 def test_a_data_set_whose_files_are_missing_is_not_offline(monkeypatch):
     monkeypatch.setattr(photos, "installed", lambda file: Path("nowhere") / file)
     offline = {record.name for record in datasets.available() if record.offline}
-    assert offline == {"lines", "spectrograms", "folder"}
+    assert offline == {"lines", "spectrograms", "parts", "folder"}
 
 
 def test_keras_is_imported_by_a_function_and_not_with_the_module():

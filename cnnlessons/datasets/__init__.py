@@ -3,7 +3,7 @@
 The photographs are the files that scikit-image and scikit-learn install with themselves; data/README.md lists each
 with source, licence and checksum. `load` gives data sets with training and test part in one form, `Dataset`.
 
-Taught in lessons 00 and 04; spectrograms in lesson 10; MNIST in lesson 11; your own images in lesson 15.
+Taught in lessons 00 and 04; spectrograms in lesson 10; MNIST in 11; parts and marks in 12; your own images in 15.
 """
 
 import inspect
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cnnlessons.datasets import benchmarks, photos
 from cnnlessons.datasets.benchmarks import cifar10, mnist
 from cnnlessons.datasets.class_folders import folder
+from cnnlessons.datasets.objects import PARTS, marked, parts
 from cnnlessons.datasets.photos import (
     PhotographSource,
     digits,
@@ -48,7 +49,8 @@ def load(name, **options):
     Parameters
     ----------
     name : str
-        "digits", "lines", "photo_patches", "spectrograms", "cifar10", "mnist" or "folder", which reads your own images.
+        "digits", "lines", "photo_patches", "spectrograms", "parts", "cifar10", "mnist" or "folder", which reads your
+        own images.
     **options
         The parameters of the function of that name in this module.
 
@@ -95,6 +97,12 @@ _SOURCES = (
         "short melodies as pictures of time and frequency, 32 × 32 × 1; which instrument plays?",
         "synthesised from a seed",
         spectrograms,
+    ),
+    DatasetSource(
+        "parts",
+        "two of four parts on paper, 20 × 20 × 1; which object do they make?",
+        "drawn from a seed",
+        parts,
     ),
     DatasetSource(
         "cifar10",
