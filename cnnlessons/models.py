@@ -69,7 +69,8 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
     shapes.chosen(body, "body", list(BODIES))
     starts = _starts(seed, 2 * depth + 1 if body == "plain" else 7)
     features = BODIES[body](maps, width, depth, starts)
-    logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
+    dtype = keras.config.floatx()  # float32 in mixed precision
+    logits = layers.Dense(classes, name="logits", dtype=dtype, kernel_initializer=next(starts))(features)
     return keras.Model(inputs, logits, name="classifier")
 
 
@@ -176,7 +177,8 @@ def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere"
         maps = layers.ReLU(name=f"block{block}_relu")(maps) if after else maps
         maps = layers.AveragePooling2D(2, name="halved")(maps) if block == blocks else maps
     features = layers.GlobalAveragePooling2D(name="features")(maps)
-    logits = layers.Dense(classes, name="logits", dtype="float32", kernel_initializer=next(starts))(features)
+    dtype = keras.config.floatx()  # float32 in mixed precision
+    logits = layers.Dense(classes, name="logits", dtype=dtype, kernel_initializer=next(starts))(features)
     return keras.Model(inputs, logits, name="residual_network")
 
 

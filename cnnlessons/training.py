@@ -1,6 +1,6 @@
 """Training Keras models: on what, from which seed, how fast.
 
-The same code runs on a CPU and on a GPU, in float32 and in mixed precision.
+The same code runs on a CPU and on a GPU, in float32, in float64 and in mixed precision.
 
 Taught in lesson 07; freezing and drift in lesson 09.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from cnnlessons import shapes
 from cnnlessons.epochs import epoch_order
 
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16", "float64")
 
 # --------------------------------------------------------------------------- what this machine trains on
 
@@ -56,9 +56,10 @@ def prepare(seed=0, precision="auto"):
     Parameters
     ----------
     seed : int
-    precision : {"auto", "float32", "mixed_float16", "mixed_bfloat16"}
+    precision : {"auto", "float32", "mixed_float16", "mixed_bfloat16", "float64"}
         "auto" is mixed_float16 on a GPU, which has units made for it, and float32 on a CPU, most of which have not;
-        the environment variable CNNLESSONS_PRECISION overrides it.
+        the environment variable CNNLESSONS_PRECISION overrides it. In "float64" short trainings of small networks
+        come out alike on all machines.
 
     Returns
     -------
@@ -79,6 +80,7 @@ def prepare(seed=0, precision="auto"):
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be auto, {', '.join(PRECISIONS)}, got {precision!r}")
     keras.utils.set_random_seed(shapes.whole_number(seed, "seed", 0))
+    keras.config.set_floatx("float64" if precision == "float64" else "float32")  # in which losses are computed
     keras.mixed_precision.set_dtype_policy(precision)
     return device()
 

@@ -19,6 +19,7 @@ LABELS = rng.integers(0, 3, 20)
 @pytest.fixture(autouse=True)
 def float32_afterwards():
     yield
+    keras.config.set_floatx("float32")
     keras.mixed_precision.set_dtype_policy("float32")
 
 
@@ -64,6 +65,19 @@ def test_logits_stay_float32_in_mixed_precision():
     model = small()
     assert model.get_layer("block1_conv").compute_dtype == "bfloat16"
     assert model.predict(IMAGES, verbose=0).dtype == np.float32
+
+
+def test_in_float64_nothing_is_rounded_to_less_from_weights_to_gradients_and_float32_comes_back():
+    training.prepare(precision="float64")
+    model = training.compiled(small())
+    training.fit(model, IMAGES.astype(float), LABELS, progress=False)
+    logits = keras.ops.convert_to_tensor(model(IMAGES.astype(float)))
+    assert keras.backend.standardize_dtype(model.loss(LABELS, logits).dtype) == "float64"
+    moments = [moment for moment in model.optimizer.variables if "kernel" in moment.path]
+    dtypes = {keras.backend.standardize_dtype(each.dtype) for each in [*model.weights, *moments, logits]}
+    assert dtypes == {"float64"}
+    training.prepare(precision="float32")
+    assert small()(IMAGES).numpy().dtype == np.float32
 
 
 # ---- training
