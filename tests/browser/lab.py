@@ -120,7 +120,7 @@ def restart_and_run_all(page):
         }"""
     )
     page.click(".jp-Dialog .jp-mod-accept")
-    page.wait_for_function("() => window.finished")
+    page.wait_for_function("() => window.finished", timeout=3 * PATIENCE)  # all of a lesson, on a busy machine
     wait_until_idle(page)
     return page.evaluate("() => jupyterapp.shell.currentWidget.model.toJSON()")
 
