@@ -116,10 +116,8 @@ def trained_network(task):
 
 # What lesson 12 looks into: the shape of an image, width and number of the first kernels, classes.
 READERS = {
-    "photos": ((16, 16, 3), 5, 16, 10),
-    "parts": ((20, 20, 1), 3, 8, 6),
-    "parts_often_told": ((20, 20, 1), 3, 8, 6),
-    "parts_always_told": ((20, 20, 1), 3, 8, 6),
+    **dict.fromkeys(("photos", "photos_marked", "photos_blind"), ((16, 16, 3), 5, 16, 10)),
+    **dict.fromkeys(("parts", "parts_often_told", "parts_always_told"), ((20, 20, 1), 3, 8, 6)),
 }
 
 
@@ -137,8 +135,9 @@ def readers(name):
     """Return the trained networks of one of `READERS`, a list, from seeds 0, 1, …
 
     They were trained by `experiments.inside`. "photos" saw ``6 * (images - 0.5)`` of `datasets.load("photo_patches",
-    per_class=100, test_per_class=25, size=16)`; the others ``datasets.load("parts", shortcut=…, seed=seed)`` with the
-    shortcut 0, 0.8 and 1. Taught in lesson 12.
+    per_class=100, test_per_class=25, size=16)`; "photos_marked" the same with a mark on each image that gives its class
+    away; "photos_blind" has one grey Gabor bank as its first layer, the same weights for red, green and blue. The
+    others saw ``datasets.load("parts", shortcut=…, seed=seed)`` with the shortcut 0, 0.8 and 1. Taught in lesson 12.
     """
     shapes.chosen(name, "name", list(READERS))
     with np.load(_existing(FOLDER / "inside" / f"{name}.npz"), allow_pickle=False) as file:

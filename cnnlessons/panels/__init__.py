@@ -18,6 +18,7 @@ from cnnlessons.panels.stem_explorer import stem_explorer
 from cnnlessons.panels.stepper import stepper
 from cnnlessons.panels.training_dashboard import training_dashboard
 from cnnlessons.panels.two_networks import two_networks
+from cnnlessons.panels.unit_browser import unit_browser
 
 __all__ = [
     "bakeoff_browser",
@@ -34,4 +35,5 @@ __all__ = [
     "stepper",
     "training_dashboard",
     "two_networks",
+    "unit_browser",
 ]

@@ -36,6 +36,7 @@ BUTTONS = {
     "cnnlessons-stem-builder": "One step forward",
     "cnnlessons-stem-explorer": "Other weights, the same layer",
     "cnnlessons-bakeoff-browser": "The other way round",
+    "cnnlessons-unit-browser": "One unit forward",
     "cnnlessons-digit-pad": "The next test digit that it finds hard",
 }
 

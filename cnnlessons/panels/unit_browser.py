@@ -1,0 +1,208 @@
+"""Unit browser: what excites a unit of a recorded network, and what excites its untrained twin.
+
+Taught in lesson 12.
+"""
+
+import html
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnlessons import datasets, introspection, recorded
+from cnnlessons.introspection import Unit
+from cnnlessons.panels import _drawings
+from cnnlessons.panels._drawings import as_bytes, coloured, data_uri, legend, signed_scale
+from cnnlessons.panels._explorer import Button, Choice, Explorer, Flag, Whole, check
+
+SIDE = 96  # pixels of the photograph
+OWN = "your own"
+NETWORKS = {"photographs": "photo_patches", "digits": "digits", "lines": "lines"}
+LAYERS = {"first": "batchnorm_1", "second": "batchnorm_5", "third": "batchnorm_9"}  # each just before its ReLU
+TWIN = Flag("twin", "Untrained twin", ("untrained", "trained"))
+
+
+def controls(filters, own=False):
+    """Return the controls, for a layer with so many units."""
+    return (
+        Choice("network", "Network", NETWORKS),
+        Choice("layer", "Layer", LAYERS),
+        Whole("unit", "Unit", 0, filters - 1, live=False),
+        Choice("photograph", "Photo", (*((OWN,) if own else ()), *datasets.photographs()), listed=True),
+        TWIN,
+    )
+
+
+# --------------------------------------------------------------------------- numbers
+
+
+class Setting(NamedTuple):
+    """A unit of a network, and what it looks at."""
+
+    network: str = "photo_patches"
+    layer: str = "batchnorm_5"
+    unit: int = 0
+    photograph: str = "chelsea"
+    twin: bool = False
+
+
+class Found(NamedTuple):
+    """What `find` found; pictures have brightness from 0 to 1."""
+
+    patches: np.ndarray  # (9, h, w, C), the strongest first
+    values: np.ndarray  # (9,)
+    labels: list  # of the nine images, in words
+    window: tuple  # (height, width) of what a unit in the middle of the map sees
+    made: np.ndarray  # (H, W, C)
+    excited: float  # how strongly the unit answers to that
+    map: np.ndarray  # (h', w'), of the photograph
+
+
+@cache
+def images_of(network):
+    """Return test images of a network, and the name of each one's class."""
+    few = {"per_class": 1, "test_per_class": 15} if network == "photo_patches" else {}
+    data = datasets.load(network, **few)
+    return data.test_images[:150], [data.class_names[label] for label in data.test_labels[:150]]
+
+
+@cache
+def network_of(network, twin):
+    """Return a recorded network, or the same with weights drawn anew."""
+    trained = recorded.trained_network(network)
+    return introspection.randomised(trained, images_of(network)[0]) if twin else trained
+
+
+@lru_cache(maxsize=64)
+def excites(setting):
+    """Return the top patches of a unit, and what `introspection.maximise` makes for it; no photograph is asked for."""
+    net, (images, _) = network_of(setting.network, setting.twin), images_of(setting.network)
+    unit, rng = Unit(setting.layer, setting.unit), np.random.default_rng(0)
+    looks = {"centre": float(images.mean()), "rms": float(images.std()), "blur": 0.5}
+    start = looks["centre"] + rng.normal(size=images[:1].shape)
+    return introspection.top_patches(net, unit, images), introspection.maximise(net, unit, start, 40, **looks)
+
+
+def map_of(setting, photo):
+    """Return a unit's map (h, w) of a photograph (H, W, 3): a convolution does not mind how large an image is."""
+    net = network_of(setting.network, setting.twin)
+    maps = photo[None] if net.input_shape[2] == 3 else photo.mean(axis=2, keepdims=True)[None]
+    maps = maps.astype(np.float32)
+    for layer in net.layers[: int(setting.layer.split("_")[1]) + 1]:
+        maps = layer.forward(maps)
+    return maps[0, :, :, setting.unit]
+
+
+def find(setting, photo=None):
+    """Find all that the page shows; `photo` (H, W, 3) stands in for one of the course's photographs."""
+    net, (images, classes) = network_of(setting.network, setting.twin), images_of(setting.network)
+    filters = net.output_shapes[int(setting.layer.split("_")[1])][2]
+    check(controls(filters, photo is not None), [getattr(setting, c.name) for c in controls(1)])
+    best, made = excites(setting._replace(photograph=""))
+    photo = _drawings.photograph(setting.photograph, size=SIDE) if setting.photograph != OWN else photo
+    middle = tuple(side // 2 for side in net.output_shapes[int(setting.layer.split("_")[1])][:2])
+    window = introspection.window(net, setting.layer, middle)[2:]
+    labels = [classes[index] for index in best.indices]
+    colour = photo if photo.ndim == 3 else np.stack([photo] * 3, axis=2)
+    values = best.values, labels, window, made.images[0], float(made.values[0])
+    return Found(best.cut(images), *values, map_of(setting, colour))
+
+
+# --------------------------------------------------------------------------- words and pictures
+
+
+def verdict(found):
+    """Say how alike the nine are, and how much stronger the made picture is."""
+    common = max(set(found.labels), key=found.labels.count)
+    text = f"{found.labels.count(common)} of the 9 are of one class, {html.escape(common)}. "
+    return f"{text}The made picture excites the unit {found.excited / max(found.values[0], 1e-9):.1f} times as much."
+
+
+def page(setting, found, photo):
+    """Draw the nine strongest patches, the made picture, the photograph and its map."""
+    patches = "".join(
+        f'<figure>{_picture(patch, label)}<div class="below">{value:.1f}</div></figure>'
+        for patch, value, label in zip(found.patches, found.values, found.labels, strict=True)
+    )
+    scale = signed_scale(found.map)
+    size = "×".join(map(str, found.window))
+    return (
+        f'<div class="said">{"Untrained" if setting.twin else "Trained"}: {verdict(found)}</div>'
+        f'<div class="units"><figure><figcaption>Its nine strongest patches, {size} pixels</figcaption>'
+        f'<div class="nine">{patches}</div></figure>'
+        f"<figure><figcaption>What excites it most</figcaption>{_picture(found.made, 'Made picture')}</figure>"
+        f"<figure><figcaption>Photograph</figcaption>{_picture(photo, 'Photograph')}</figure>"
+        f"<figure><figcaption>Its map</figcaption>{_picture(coloured(found.map, scale), 'Map of the photograph')}"
+        f"{legend(scale, 'before the ReLU, which cuts what is blue')}</figure></div>"
+    )
+
+
+def _picture(picture, shown):
+    """Return an image element; one channel is grey."""
+    pixels = as_bytes(picture)
+    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    return f'<img src="{data_uri(pixels)}" alt="{html.escape(shown)}">'
+
+
+# --------------------------------------------------------------------------- the panel
+
+
+class UnitBrowser(Explorer):
+    """The panel that `unit_browser` makes; its controls are attributes and can be set from code."""
+
+    title, text = "Unit browser", "unit {unit} of {layer}, {network}, {twin}, on photograph {photograph}"
+    buttons, columns = (Button("next", "Next unit", "One unit forward", "forward", "chevron-right"),), 2
+
+    def __init__(self, own, *start):
+        self._own = own
+        super().__init__(*start, controls=controls(64, own is not None))
+
+    def show(self, *values):
+        setting = Setting(**{control.name: value for control, value in zip(self.controls, values, strict=True)})
+        photo = self._own if setting.photograph == OWN else _drawings.photograph(setting.photograph, size=SIDE)
+        return page(setting, find(setting, self._own), photo)
+
+    def fit(self):
+        """Offer as many units as the layer has."""
+        net = network_of(self.network.value, False)
+        last = net.output_shapes[int(self.layer.value.split("_")[1])][2] - 1
+        self.unit.value, self.unit.max = min(self.unit.value, last), last
+
+    def forward(self):
+        """Go to the next unit, and from the last to the first."""
+        self.unit.value = (self.unit.value + 1) % (self.unit.max + 1)
+
+
+def unit_browser(network="photo_patches", layer="batchnorm_5", unit=0, photo="chelsea", twin=False):
+    """Make a panel that shows what excites a unit of a recorded network, and what excites its untrained twin.
+
+    Parameters
+    ----------
+    network : {"photo_patches", "digits", "lines"}
+    layer : {"batchnorm_1", "batchnorm_5", "batchnorm_9"}
+    unit : int
+        A channel of the layer.
+    photo : str, Path or bytes
+        One of ``datasets.photographs()``, or a picture file of your own.
+    twin : bool
+        Whether the network has random weights.
+
+    Returns
+    -------
+    UnitBrowser
+        An ipywidgets box.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such network, layer, unit or photograph.
+
+    Notes
+    -----
+    Taught in lesson 12. What the panel shows is made by `find` and `page` of ``cnnlessons.panels.unit_browser``.
+    """
+    own = None if photo in datasets.photographs() else datasets.photograph(photo, size=SIDE)
+    setting = Setting(network, layer, unit, photo if own is None else OWN, twin)
+    check((*controls(1)[:2], TWIN), (network, layer, twin))
+    find(setting, own)  # refuses what there is not
+    return UnitBrowser(own, *setting)
