@@ -141,5 +141,5 @@ def test_training_takes_the_loss_down():
 
 
 def test_there_is_no_reader_of_another_name():
-    with pytest.raises(ValueError, match="name must be one of photos, parts"):
+    with pytest.raises(ValueError, match="name must be one of photos, photos_marked, photos_blind, parts"):
         recorded.readers("faces")

@@ -52,8 +52,7 @@ class Found(NamedTuple):
     patches: np.ndarray  # (9, h, w, C), the strongest first
     values: np.ndarray  # (9,)
     labels: list  # of the nine images, in words
-    window: tuple  # (height, width) of what a unit in the middle of the map sees
-    made: np.ndarray  # (H, W, C)
+    made: np.ndarray  # (h, w, C): what a unit in the middle of the map sees of the picture made for it
     excited: float  # how strongly the unit answers to that
     map: np.ndarray  # (h', w'), of the photograph
 
@@ -101,10 +100,11 @@ def find(setting, photo=None):
     best, made = excites(setting._replace(photograph=""))
     photo = _drawings.photograph(setting.photograph, size=SIDE) if setting.photograph != OWN else photo
     middle = tuple(side // 2 for side in net.output_shapes[int(setting.layer.split("_")[1])][:2])
-    window = introspection.window(net, setting.layer, middle)[2:]
+    top, left, height, width = introspection.window(net, setting.layer, middle)
+    picture = made.images[0, top : top + height, left : left + width]
     labels = [classes[index] for index in best.indices]
     colour = photo if photo.ndim == 3 else np.stack([photo] * 3, axis=2)
-    values = best.values, labels, window, made.images[0], float(made.values[0])
+    values = best.values, labels, picture, float(made.values[0])
     return Found(best.cut(images), *values, map_of(setting, colour))
 
 
@@ -125,7 +125,7 @@ def page(setting, found, photo):
         for patch, value, label in zip(found.patches, found.values, found.labels, strict=True)
     )
     scale = signed_scale(found.map)
-    size = "×".join(map(str, found.window))
+    size = "×".join(map(str, found.patches.shape[1:3]))
     return (
         f'<div class="said">{"Untrained" if setting.twin else "Trained"}: {verdict(found)}</div>'
         f'<div class="units"><figure><figcaption>Its nine strongest patches, {size} pixels</figcaption>'
