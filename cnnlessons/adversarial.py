@@ -14,6 +14,7 @@ N. Carlini and D. Wagner, "Obfuscated gradients give a false sense of security",
 Taught in lesson 13.
 """
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -53,31 +54,27 @@ def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
     Taught in lesson 13.
     """
     images, labels, targets = _checked(model, images, labels, loss, targets)
-    return _in_parts(lambda *part: _climbing(model, *part, loss)[1], images, labels, targets)
+    return _in_parts(lambda *part: _climbing(model, *part, loss), images, labels, targets)
 
 
 def _climbing(model, images, labels, targets, loss):
-    """Return the logits of images and the gradient of what the attacker wants."""
-
-    def wanted(logits):
-        return _of_logits(logits, labels, targets, loss)
-
+    """Return the gradient of what the attacker wants with respect to the images."""
+    aim, sign = (labels, 1) if targets is None else (targets, -1)
+    one_hot = np.arange(model.output_shape[-1]) == aim[:, None]
     if isinstance(model, Sequential):
-        logits = model.forward(images)
-        return logits, model.backward(wanted(logits).astype(model.dtype)).astype(images.dtype)
+        wanted = _of_logits(model.forward(images), one_hot, loss)
+        return sign * model.backward(wanted.astype(model.dtype)).astype(images.dtype)
     from cnnlessons import keras_bridge
 
-    return keras_bridge.image_gradient(model, images, wanted)
+    return sign * keras_bridge.image_gradient(model, images, one_hot, loss == "margin")[1]
 
 
-def _of_logits(logits, labels, targets, loss):
-    """Return the gradient of what the attacker wants with respect to the logits, (N, K)."""
-    aim, sign = (labels, 1) if targets is None else (targets, -1)
-    one_hot = np.arange(logits.shape[1]) == aim[:, None]
+def _of_logits(logits, one_hot, loss):
+    """Return the gradient of each image's loss with respect to its logits, (N, K)."""
     if loss == "cross_entropy":
-        return sign * (softmax(logits, axis=1) - one_hot)
+        return softmax(logits, axis=1) - one_hot
     rival = np.where(one_hot, -np.inf, logits).argmax(axis=1)
-    return sign * ((np.arange(logits.shape[1]) == rival[:, None]) - one_hot.astype(logits.dtype))
+    return (np.arange(logits.shape[1]) == rival[:, None]).astype(float) - one_hot
 
 
 def margins(model, images, labels, targets=None):
@@ -98,8 +95,7 @@ def accuracy(model, images, labels):
 
 
 def _logits(model, images):
-    outputs = model.forward(images) if isinstance(model, Sequential) else model(images, training=False)
-    return np.asarray(outputs)
+    return model.forward(images) if isinstance(model, Sequential) else model.predict_on_batch(images)
 
 
 def _misread(logits, labels, targets):
@@ -203,7 +199,7 @@ def pgd(
     def climbed(base, labels, targets, size, rate, change):
         change = allowed(change, base, size)
         for _ in range(steps):
-            gradient = _climbing(model, base + change, labels, targets, loss)[1]
+            gradient = _climbing(model, base + change, labels, targets, loss)
             change = allowed(change + rate * _direction(gradient, norm), base, size)
         return np.clip(base + change, low, high)
 
@@ -211,6 +207,8 @@ def pgd(
     for restart in range(restarts):
         drawn = _random(images.shape, sizes, norm, rng) * (restart > 0 or start == "random")
         found = _in_parts(climbed, images, labels, targets, sizes, rates, drawn.astype(images.dtype))
+        if restarts == 1:
+            return found
         now = margins(model, found, labels, targets)
         better = now > gain if restart else np.ones(len(images), bool)
         best = np.where(better[:, None, None, None], found, best) if restart else found
@@ -271,6 +269,22 @@ def curve(model, images, labels, epsilons, *, steps=40, restarts=1, loss="cross_
         return {"epsilon": epsilon} | {name: accuracy(model, each, labels) for name, each in changed.items()}
 
     return pd.DataFrame([row(float(epsilon)) for epsilon in epsilons])
+
+
+def withstood(model, images, labels, epsilon, *, steps=40, restarts=2, seed=0):
+    """Return which images are read rightly whatever is tried: both losses, from several starts; ndarray (N,) of bool.
+
+    What to count when a network is said to resist. An image that one attack fools is spared the others. Taught in
+    lesson 13.
+    """
+    images = _floats(images)
+    safe = margins(model, images, labels) <= 0
+    for restart, loss in product(range(shapes.whole_number(restarts, "restarts", 1)), LOSSES):
+        if (left := np.flatnonzero(safe)).size:
+            options = {"start": "random" if restart else "image", "loss": loss, "seed": seed + restart}
+            changed = pgd(model, images[left], labels[left], epsilon, steps=steps, **options)
+            safe[left] = margins(model, changed, labels[left]) <= 0
+    return safe
 
 
 class Checks(NamedTuple):

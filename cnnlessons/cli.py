@@ -79,7 +79,7 @@ def _add_experiment(commands) -> None:
     command = commands.add_parser(
         "experiment", help="train what the evidence of the lessons rests on, or go on with it"
     )
-    command.add_argument("name", metavar="NAME", help="first_layers, bakeoff, long, blocks or stems")
+    command.add_argument("name", metavar="NAME", help="first_layers, bakeoff, long, blocks, robust or stems")
     command.add_argument("--seeds", type=int, metavar="N", help="how many (those of the experiment)")
     command.add_argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store")

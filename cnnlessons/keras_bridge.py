@@ -17,6 +17,7 @@ Taught in lesson 07.
 
 import inspect
 from contextlib import suppress
+from functools import lru_cache
 
 import keras
 import numpy as np
@@ -339,17 +340,31 @@ def gradients(function, arrays):
     return float(value), [np.asarray(keras.ops.convert_to_numpy(gradient)) for gradient in found]
 
 
-def image_gradient(model, images, of_outputs):
-    """Return a model's outputs, as in prediction, and the gradient of its images.
+def image_gradient(model, images, one_hot, margin=False):
+    """Return a model's logits and, of each image's cross-entropy, the gradient with respect to the image.
 
-    `of_outputs` makes, of the outputs, the gradient with respect to them, as an array. Taught in lesson 13.
+    `one_hot` (N, K) of bool holds the classes; with `margin`, what grows is the largest other logit minus theirs. The
+    model is used as in prediction. Compiled once for each model. Taught in lesson 13.
     """
-    tf, tensor = _tensorflow(), keras.ops.convert_to_tensor(images)
-    with tf.GradientTape() as tape:
-        tape.watch(tensor)
-        outputs = model(tensor, training=False)
-    given = tf.convert_to_tensor(of_outputs(outputs.numpy()), outputs.dtype)
-    return outputs.numpy(), tape.gradient(outputs, tensor, given).numpy()
+    outputs, found = _image_gradient(model, margin)(images, np.asarray(one_hot, bool))
+    return outputs.numpy(), found.numpy()
+
+
+@lru_cache(maxsize=4)  # a function holds its model
+def _image_gradient(model, margin):
+    tf = _tensorflow()
+
+    @tf.function(reduce_retracing=True)
+    def pulled(images, one_hot):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = model(images, training=False)
+            others = keras.ops.where(one_hot, -np.inf, outputs) if margin else outputs
+            most = keras.ops.max if margin else keras.ops.logsumexp
+            wanted = most(others, axis=1) - keras.ops.sum(keras.ops.where(one_hot, outputs, 0), axis=1)
+        return outputs, tape.gradient(wanted, images)
+
+    return lambda images, one_hot: pulled(tf.constant(images), tf.constant(one_hot))
 
 
 def _tensorflow():

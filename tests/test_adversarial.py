@@ -246,6 +246,20 @@ def test_the_checks_find_masked_gradients(trained, digits):
     assert np.isnan(adversarial.checks(trained, images[:9], labels[:9], 0.2, steps=2).transfer)
 
 
+def test_what_is_withstood_is_what_every_attack_leaves(trained, digits):
+    images, labels = digits.test_images[:80], digits.test_labels[:80]
+    safe = adversarial.withstood(trained, images, labels, 0.1, steps=10)
+    left = [
+        adversarial.margins(trained, adversarial.pgd(trained, images, labels, 0.1, steps=10, loss=loss, **way), labels)
+        <= 0
+        for loss in adversarial.LOSSES
+        for way in ({}, {"start": "random", "seed": 1})
+    ]
+    assert np.array_equal(safe, np.all(left, axis=0))
+    assert safe.sum() < min(each.sum() for each in left[:2])
+    assert not adversarial.withstood(trained, images, labels, 0.5).any()
+
+
 # ---- training on harder images
 
 

@@ -19,7 +19,7 @@ RECORDED = [name for name in experiments.EXPERIMENTS if experiments.evidence(nam
 PLACE = ["dataset", "per_class", "group"]
 # What is still being recorded: (experiment, data set, group), None for any. Of these a part of the seeds may be there.
 UNDER_WAY = {
-    *((name, None, None) for name in ("first_layers", "long", "blocks")),
+    *((name, None, None) for name in ("first_layers", "long", "blocks", "robust")),
     *(("bakeoff", None, group) for group in ("few filters", "share of the budget", "three 3×3")),
     ("bakeoff", "mnist", "equal cost"),
     ("bakeoff", "spectrograms", "equal cost"),

@@ -575,6 +575,31 @@ UNUSUAL = {
             [np.concatenate([place.reshape(size, size, -1) for place in row], axis=1) for row in places]
         ),
     ],
+    "13.attack_step": [
+        lambda changed, image, gradient, rate, epsilon: np.clip(
+            changed + rate * np.sign(gradient), np.maximum(image - epsilon, 0), np.minimum(image + epsilon, 1)
+        ),
+        lambda changed, image, gradient, rate, epsilon: np.median(
+            [
+                np.median([changed + rate * np.sign(gradient), image - epsilon, image + epsilon], axis=0),
+                np.zeros(image.shape),
+                np.ones(image.shape),
+            ],
+            axis=0,
+        ),
+        lambda changed, image, gradient, rate, epsilon: np.vectorize(
+            lambda c, i, g: max(0, i - epsilon, min(1, i + epsilon, c + math.copysign(rate, g) * (g != 0)))
+        )(changed, image, gradient),
+    ],
+    "13.believed": [
+        lambda zero_gradients, large, accuracies: (
+            sorted(accuracies)[0] if zero_gradients <= 0.01 and large <= 0.2 else -1
+        ),
+        lambda zero_gradients, large, accuracies: min([*accuracies, *[-1] * (zero_gradients > 0.01 or large > 0.2)]),
+        lambda zero_gradients, large, accuracies: float(
+            np.where((zero_gradients > 0.01) | (large > 0.2), -1, np.min(accuracies))
+        ),
+    ],
 }  # fmt: skip
 
 

@@ -71,8 +71,7 @@ def standardised(dataset, per_class, test_per_class, validation, seed):
     the mean taken off, a filter that sums to nearly zero answers most to how far from zero it is, and the averages that
     batch normalisation keeps for testing do not follow it.
     """
-    cut = _loaded.__wrapped__ if dataset == "cifar10" else _loaded  # crops take long to cut: kept for the next run
-    data, checksum = cut(dataset, per_class + validation, test_per_class, seed)
+    data, checksum = loaded(dataset, per_class + validation, test_per_class, seed)
     if validation:
         data = _held_out(data, validation, seed)
     mean, scale = data.train_images.mean(axis=(0, 1, 2)), data.train_images.std()
@@ -106,16 +105,31 @@ def _noise(data, scale, seed):
     return drawn.astype(np.float32)
 
 
+def loaded(dataset, per_class, test_per_class, seed, size=None):
+    """Return a data set as it is, `size` that of its crops, and its checksum; of "digits" the test images are all."""
+    cut = _loaded.__wrapped__ if dataset == "cifar10" else _loaded  # crops take long to cut: kept for the next run
+    return cut(dataset, per_class, test_per_class, seed, size)
+
+
 @lru_cache(maxsize=1)
-def _loaded(dataset, per_class, test_per_class, seed):
-    options = {"per_class": per_class, "test_per_class": test_per_class}
+def _loaded(dataset, per_class, test_per_class, seed, size):
+    options = {"per_class": per_class, "test_per_class": test_per_class} | ({} if size is None else {"size": size})
     if dataset == "spectrograms":  # a fifth of them are for testing
         options = {"count": len(datasets.INSTRUMENTS) * per_class * 5 // 4}
-    data = datasets.load(dataset, **options, seed=seed)
+    data = _digits(per_class, seed) if dataset == "digits" else datasets.load(dataset, **options, seed=seed)
     digest = hashlib.sha256()
     for images, labels in ((data.train_images, data.train_labels), (data.test_images, data.test_labels)):
         digest.update(np.round(255 * images).astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes())
     return data, f"sha256 {digest.hexdigest()[:16]}"
+
+
+def _digits(per_class, seed):
+    """Return the digits with as many training images of each class, drawn by the seed, in the order of the file."""
+    data = datasets.load("digits")
+    order = np.random.default_rng([seed, 3]).permutation(len(data.train_labels))
+    of_class = [order[data.train_labels[order] == label][:per_class] for label in range(10)]
+    kept = np.sort(np.concatenate(of_class))
+    return replace(data, train_images=data.train_images[kept], train_labels=data.train_labels[kept])
 
 
 def measured(model, data, noise):

@@ -4,6 +4,7 @@
 functions beside it, such as ``from cnnlessons.panels.stepper import step``.
 """
 
+from cnnlessons.panels.attack_lab import attack_lab
 from cnnlessons.panels.bakeoff_browser import bakeoff_browser
 from cnnlessons.panels.columns_stepper import columns_stepper
 from cnnlessons.panels.digit_pad import digit_pad
@@ -21,6 +22,7 @@ from cnnlessons.panels.two_networks import two_networks
 from cnnlessons.panels.unit_browser import unit_browser
 
 __all__ = [
+    "attack_lab",
     "bakeoff_browser",
     "columns_stepper",
     "digit_pad",

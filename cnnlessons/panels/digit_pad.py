@@ -248,7 +248,7 @@ class DigitPad(Panel):
     title, text = "Digit pad", "{what}"
 
     def __init__(self, network):
-        self.network, self._test = network, _digits()
+        self.network, self._test = network, loaded_digits()
         self._shares = probabilities(network, self._test.test_images)  # (N, 10)
         self._order = hardest(self._shares, self._test.test_labels)
         self._hard, self.reading = None, None  # the place in the order of the test digit that is shown
@@ -339,7 +339,8 @@ class DigitPad(Panel):
 
 
 @cache
-def _digits():
+def loaded_digits():
+    """Return the data set of the digits, loaded once."""
     return datasets.load("digits")
 
 
@@ -367,9 +368,14 @@ def digit_pad(network):
     -----
     Taught in lesson 04. What the panel shows is made by `as_image` and `read` of ``cnnlessons.panels.digit_pad``.
     """
+    return DigitPad(as_reader(network))
+
+
+def as_reader(network):
+    """Return a reader of digits as a NumPy network, or say what is to be done."""
     if type(network).__module__.startswith("keras."):
         from cnnlessons.keras_bridge import from_keras  # lesson 04 runs where TensorFlow is not installed
 
         network = from_keras(network)
     require_reader(network)
-    return DigitPad(network)
+    return network

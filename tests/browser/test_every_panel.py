@@ -28,6 +28,7 @@ def maps(images):
 """
 ARGUMENTS = {
     "two_networks": "{'one': maps, 'other': maps}, np.ones((4, 8, 8, 1))",
+    "attack_lab": "{'one': Sequential([Conv2D(4, 3), Flatten(), Dense(10)], (8, 8, 1))}",
     "digit_pad": "Sequential([Conv2D(16, 3), Flatten(), Dense(10)], (8, 8, 1))",
 }
 CONTROLS = "button:enabled, input:enabled, select:enabled, [contenteditable=true], [tabindex]"

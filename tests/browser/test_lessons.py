@@ -38,6 +38,7 @@ BUTTONS = {
     "cnnlessons-bakeoff-browser": "The other way round",
     "cnnlessons-unit-browser": "One unit forward",
     "cnnlessons-digit-pad": "The next test digit that it finds hard",
+    "cnnlessons-attack-lab": "The next test digit in the place of a drawing",
 }
 
 

@@ -1,0 +1,168 @@
+"""The experiment "robust": which first layers, and which trainings, do attacks not fool? Taught in lesson 13."""
+
+from itertools import islice
+
+import numpy as np
+
+from cnnlessons import adversarial
+from cnnlessons.experiments import classification
+
+SIZES = {"attacked": 1, "attacked_twice": 2}  # times epsilon
+
+
+def train_robust(
+    *,
+    setting,
+    group,
+    stem,
+    bank,
+    trained_on,
+    trained_steps,
+    epsilon,
+    dataset,
+    per_class,
+    test_per_class,
+    image_size,
+    epochs,
+    seed,
+    filters=32,
+    size=5,
+    width=16,
+    batch_size=32,
+    learning_rate=0.003,
+    attack_steps=40,
+    restarts=2,
+):
+    """Train a classifier with one stem, perhaps against an attack, and attack it: a run of the experiment "robust".
+
+    Images stay from 0 to 1; the model standardises them itself, so an epsilon means the same everywhere.
+
+    Parameters
+    ----------
+    stem : {"learned", "fixed"}
+    bank : str
+        Of `stems`, or "colour gabor": the Gabor filters in the two colours without light.
+    trained_on : float
+        Epsilon of the images that are trained on in the place of the batch, see `adversarial.harder`; 0 for none.
+    trained_steps : int
+        Steps of that attack; 1 for a single one, FGSM.
+    epsilon : float
+        Of the attack that is measured, with the largest change as norm.
+    image_size : int or None
+        Of "photo_patches".
+    epochs, learning_rate
+        The first half of the epochs, rounded up, at `learning_rate`, the rest at a fifth of it.
+    attack_steps, restarts : int
+        Of each of two attacks, one for each loss, of which either may fool the network.
+    setting, group, dataset, per_class, test_per_class, seed, filters, size, width, batch_size
+        As in `train_first_layer`; of "digits" all test images are used.
+
+    Returns
+    -------
+    dict
+        "accuracy", "train_accuracy"; "noisy_accuracy", with random signs of size epsilon; "one_step", left by FGSM;
+        "attacked" and "attacked_twice", left by the attacks with epsilon and with twice as much; "zero_gradients", see
+        `adversarial.Checks`; "data".
+
+    Notes
+    -----
+    Taught in lesson 13.
+    """
+    import keras
+
+    from cnnlessons import models, stems
+
+    classification.begin(seed)
+    data, checksum = classification.loaded(dataset, per_class, test_per_class, seed, image_size)
+    mean, scale = float(data.train_images.mean()), float(data.train_images.std())
+    shape, classes = data.train_images.shape[1:], len(data.class_names)
+    options = {"filters": filters, "size": size, "seed": seed}
+    options |= {"start": bank} if stem == "learned" else {"bank": _kernel(bank, filters, size, shape[2])}
+    made = getattr(stems, stem)(**options)
+    model = models.classifier(
+        lambda images: made(keras.layers.Rescaling(1 / scale, -mean / scale)(images)), shape, classes, width, seed
+    )
+    change = adversarial.harder(model, trained_on, trained_steps, seed) if trained_on else None
+    _train(model, data, epochs, learning_rate, batch_size, seed, change)
+    return _attacked(model, data, epsilon, attack_steps, restarts, seed) | {"data": checksum}
+
+
+def _kernel(bank, filters, size, channels):
+    """Return a bank by its name; of "colour gabor" those filters of "gabor" that do not see light."""
+    from cnnlessons import kernels, stems
+
+    if bank != "colour gabor":
+        return bank
+    every = stems.bank("gabor", 6 * kernels.bank("gabor", size).shape[-1], size, channels)
+    return every[..., np.abs(every.sum(axis=2)).max(axis=(0, 1)) < 1e-6][..., :filters]
+
+
+def _train(model, data, epochs, rate, batch_size, seed, change):
+    from cnnlessons import training
+
+    batches = training.batches(data.train_images, data.train_labels, batch_size, seed)
+    first, steps = -(-epochs // 2), -(-len(data.train_images) // batch_size)
+    for count, now in ((first, rate), (epochs - first, rate / 5)):
+        training.compiled(model, now)
+        for images, labels in islice(batches, count * steps):
+            model.train_on_batch(images if change is None else change(images, labels), labels)
+
+
+def _attacked(model, data, epsilon, steps, restarts, seed):
+    """Return what is measured. An image that a smaller change has fooled is fooled by larger ones, too."""
+    images, labels = data.test_images, data.test_labels
+    found = {
+        "accuracy": adversarial.accuracy(model, images, labels),
+        "train_accuracy": adversarial.accuracy(model, data.train_images, data.train_labels),
+        "noisy_accuracy": adversarial.accuracy(model, adversarial.noise(images, epsilon, seed=seed), labels),
+        "one_step": adversarial.accuracy(model, adversarial.fgsm(model, images, labels, epsilon), labels),
+    }
+    gradient = adversarial.input_gradient(model, images, labels).reshape(len(images), -1)
+    safe = np.ones(len(images), bool)
+    for name, times in SIZES.items():
+        some = np.flatnonzero(safe)
+        options = {"steps": steps, "restarts": restarts, "seed": seed}
+        safe[some] = (
+            adversarial.withstood(model, images[some], labels[some], times * epsilon, **options) if some.size else []
+        )
+        found[name] = float(safe.mean())
+    return found | {"zero_gradients": float(np.mean(~gradient.any(axis=1)))}
+
+
+# What the row is called, the function of `stems`, bank.
+_STEMS = (
+    ("learned", "learned", "random"),
+    ("fixed Gabor", "fixed", "gabor"),
+    ("fixed derivatives", "fixed", "derivatives"),
+    ("fixed DCT", "fixed", "dct"),
+    ("fixed random", "fixed", "random"),
+)
+_COLOURS = (("fixed Gabor, grey only", "fixed", "grey gabor"), ("fixed Gabor, colour only", "fixed", "colour gabor"))
+
+
+def _defences(*trained):
+    return [("undefended", 0.0, 1), *((f"{'FGSM' if n == 1 else 'PGD'} {size}", size, n) for size, n in trained)]
+
+
+# Data set, images a class, test images a class, size, epochs; epsilon of the stems; epsilon of the defences and these.
+_DATA = (
+    (("photo_patches", 100, 20, 16, 12), 0.01, _STEMS + _COLOURS, 0.01, _defences((0.01, 3))),
+    (("digits", 100, 36, None, 12), 0.1, _STEMS, 0.15, _defences((0.15, 1), (0.3, 1), (0.15, 5), (0.3, 5))),
+    (("cifar10", 200, 30, None, 8), 0.005, _STEMS, None, ()),
+)
+
+
+def _settings():
+    columns = ("dataset", "per_class", "test_per_class", "image_size", "epochs")
+    for data, of_stems, contestants, of_defences, defences in _DATA:
+        place = dict(zip(columns, data, strict=True))
+        plain = {"trained_on": 0.0, "trained_steps": 1, "epsilon": of_stems}
+        for name, stem, bank in contestants:
+            yield {"setting": name, "group": "stems", "stem": stem, "bank": bank} | plain | place
+        learned = {"stem": "learned", "bank": "random"}
+        for name, size, steps in defences:
+            trained = {"trained_on": size, "trained_steps": steps, "epsilon": of_defences}
+            yield {"setting": name, "group": "defences"} | learned | trained | place
+
+
+SETTINGS = list(_settings())
