@@ -238,9 +238,7 @@ def test_a_deeper_notebook_says_what_it_is_its_minutes_and_has_at_most_sixty_cel
     assert deeper.cells[setup] is code_cells(deeper)[0]
 
 
-def test_a_bare_assert_stands_in_a_folded_guard_only(path, notebook):
-    if path.stem in UNDER_WAY:
-        pytest.xfail("not shortened yet")
+def test_a_bare_assert_stands_in_a_folded_guard_only(notebook):
     for cell in code_cells(notebook):
         if re.search(r"^assert ", cell.source, re.MULTILINE):
             assert "guard" in cell.metadata.get("tags", []), cell.source
@@ -248,10 +246,6 @@ def test_a_bare_assert_stands_in_a_folded_guard_only(path, notebook):
 
 
 # --------------------------------------------------------------------------- the budget of a lesson that people finish
-
-UNDER_WAY = {  # still to be shortened
-    "09_handcrafted_stems",
-}
 
 WORDS, CELLS, LINES, MINUTES, FIGURES = 2200, 48, 250, 55, 6
 TABLES, ROWS, COLUMNS = 3, 6, 5
@@ -306,8 +300,4 @@ def over_budget(lesson):
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_keeps_the_budget_of_what_a_person_finishes(path):
-    found = over_budget(nbformat.read(path, as_version=nbformat.NO_CONVERT))
-    if path.stem in UNDER_WAY:
-        assert found, f"{path.stem} keeps the budget now: take it off UNDER_WAY"
-        pytest.xfail("; ".join(found))
-    assert not found
+    assert not over_budget(nbformat.read(path, as_version=nbformat.NO_CONVERT))
