@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from scipy import fft, linalg, ndimage, optimize, signal, special, stats
@@ -574,6 +575,16 @@ UNUSUAL = {
         lambda places, size: np.concatenate(
             [np.concatenate([place.reshape(size, size, -1) for place in row], axis=1) for row in places]
         ),
+    ],
+    "12.guided_relu": [
+        lambda grad_output, inputs: grad_output.clip(0) * (np.sign(inputs) == 1),
+        lambda grad_output, inputs: np.maximum(grad_output, 0) * np.heaviside(inputs, 0),
+        lambda grad_output, inputs: np.vectorize(lambda g, x: g if min(g, x) > 0 else 0.0)(grad_output, inputs),
+    ],
+    "12.rank_agreement": [
+        lambda one, other: stats.spearmanr(np.abs(one), np.abs(other), axis=None).statistic,
+        lambda one, other: np.corrcoef([stats.rankdata(np.abs(each)) for each in (one, other)])[1, 0],
+        lambda one, other: pd.Series(abs(one).ravel()).corr(pd.Series(abs(other).ravel()), method="spearman"),
     ],
     "13.attack_step": [
         lambda changed, image, gradient, rate, epsilon: np.clip(
