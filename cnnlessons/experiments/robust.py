@@ -117,7 +117,6 @@ def _attacked(model, data, epsilon, steps, restarts, seed):
         "noisy_accuracy": adversarial.accuracy(model, adversarial.noise(images, epsilon, seed=seed), labels),
         "one_step": adversarial.accuracy(model, adversarial.fgsm(model, images, labels, epsilon), labels),
     }
-    gradient = adversarial.input_gradient(model, images, labels).reshape(len(images), -1)
     safe = np.ones(len(images), bool)
     for name, times in SIZES.items():
         some = np.flatnonzero(safe)
@@ -126,7 +125,7 @@ def _attacked(model, data, epsilon, steps, restarts, seed):
             adversarial.withstood(model, images[some], labels[some], times * epsilon, **options) if some.size else []
         )
         found[name] = float(safe.mean())
-    return found | {"zero_gradients": float(np.mean(~gradient.any(axis=1)))}
+    return found | {"zero_gradients": adversarial.zero_gradients(model, images, labels)}
 
 
 # What the row is called, the function of `stems`, bank.
