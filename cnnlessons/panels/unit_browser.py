@@ -36,6 +36,16 @@ def controls(filters, own=False):
 # --------------------------------------------------------------------------- numbers
 
 
+def place_of(layer):
+    """Return which layer of its network this is, from 0: its name ends with that."""
+    return int(layer.split("_")[1])
+
+
+def photo_of(name, own):
+    """Return one of the course's photographs, or the reader's own, as the panel shows it."""
+    return own if name == OWN else _drawings.photograph(name, size=SIDE)
+
+
 class Setting(NamedTuple):
     """A unit of a network, and what it looks at."""
 
@@ -87,7 +97,7 @@ def map_of(setting, photo):
     net = network_of(setting.network, setting.twin)
     maps = photo[None] if net.input_shape[2] == 3 else photo.mean(axis=2, keepdims=True)[None]
     maps = maps.astype(np.float32)
-    for layer in net.layers[: int(setting.layer.split("_")[1]) + 1]:
+    for layer in net.layers[: place_of(setting.layer) + 1]:
         maps = layer.forward(maps)
     return maps[0, :, :, setting.unit]
 
@@ -95,11 +105,10 @@ def map_of(setting, photo):
 def find(setting, photo=None):
     """Find all that the page shows; `photo` (H, W, 3) stands in for one of the course's photographs."""
     net, (images, classes) = network_of(setting.network, setting.twin), images_of(setting.network)
-    filters = net.output_shapes[int(setting.layer.split("_")[1])][2]
+    *sides, filters = net.output_shapes[place_of(setting.layer)]
     check(controls(filters, photo is not None), [getattr(setting, c.name) for c in controls(1)])
     best, made = excites(setting._replace(photograph=""))
-    photo = _drawings.photograph(setting.photograph, size=SIDE) if setting.photograph != OWN else photo
-    middle = tuple(side // 2 for side in net.output_shapes[int(setting.layer.split("_")[1])][:2])
+    photo, middle = photo_of(setting.photograph, photo), tuple(side // 2 for side in sides)
     top, left, height, width = introspection.window(net, setting.layer, middle)
     picture = made.images[0, top : top + height, left : left + width]
     labels = [classes[index] for index in best.indices]
@@ -159,13 +168,12 @@ class UnitBrowser(Explorer):
 
     def show(self, *values):
         setting = Setting(**{control.name: value for control, value in zip(self.controls, values, strict=True)})
-        photo = self._own if setting.photograph == OWN else _drawings.photograph(setting.photograph, size=SIDE)
-        return page(setting, find(setting, self._own), photo)
+        return page(setting, find(setting, self._own), photo_of(setting.photograph, self._own))
 
     def fit(self):
         """Offer as many units as the layer has."""
         net = network_of(self.network.value, False)
-        last = net.output_shapes[int(self.layer.value.split("_")[1])][2] - 1
+        last = net.output_shapes[place_of(self.layer.value)][2] - 1
         self.unit.value, self.unit.max = min(self.unit.value, last), last
 
     def forward(self):
