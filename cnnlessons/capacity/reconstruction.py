@@ -218,13 +218,13 @@ def null_space_part(images, kernel, stride=1, padding="periodic"):
 
 def _seen(image, kernel, stride, padding):
     """Return the smallest image with the same activations, by least squares, once more for what the first left."""
-    layer = {"stride": stride, "padding": padding}
+    layer, kernel = {"stride": stride, "padding": padding}, kernel.astype(float)
     nothing = np.zeros(image.shape)
-    outputs = ops.conv2d(nothing, kernel.astype(float), **layer).shape
+    outputs = ops.conv2d(nothing, kernel, **layer).shape
     operator = LinearOperator(
         (int(np.prod(outputs)), image.size),
-        lambda change: ops.conv2d(change.reshape(image.shape), kernel.astype(float), **layer).ravel(),
-        lambda grad: ops.conv2d_backward(grad.reshape(outputs), nothing, kernel.astype(float), **layer)[0].ravel(),
+        lambda change: ops.conv2d(change.reshape(image.shape), kernel, **layer).ravel(),
+        lambda grad: ops.conv2d_backward(grad.reshape(outputs), nothing, kernel, **layer)[0].ravel(),
         dtype=float,
     )
     seen = np.zeros(image.size)
