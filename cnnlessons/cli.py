@@ -67,6 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("title", metavar="TITLE")
     command.set_defaults(run=lambda options: new_lesson(options.number, options.title))
 
+    command = commands.add_parser("grade", help="grade a folder of notebooks: marks, feedback, a page for the class")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="a notebook or a folder for each student")
+    command.add_argument("--out", type=Path, default=Path("marks.csv"), metavar="FILE", help="(marks.csv)")
+    command.add_argument("--lesson", action="append", default=[], dest="lessons", metavar="NN", help="may be repeated")
+    command.add_argument("--seed", type=int, metavar="N", help="from which probes are drawn (another one each time)")
+    command.add_argument("--isolation", default="auto", metavar="WAY", help="wasm, bwrap, process, or auto: the first")
+    command.add_argument("--seconds", type=float, default=10, metavar="S", help="that one answer may take (10)")
+    command.add_argument("--jobs", type=int, metavar="N", help="answers run at once (as many as cores)")
+    command.set_defaults(run=grade)
+
     command = commands.add_parser("record-weights", help="train the networks that lesson 08 reads (an hour; goes on)")
     command.add_argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated")
     command.add_argument("--jobs", type=int, default=2, help="networks trained at once, one core each")
@@ -119,6 +129,26 @@ def bench(quick: bool = False) -> None:
         ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there
         if ended.returncode != 0:
             raise Problem(f"{script} failed:\n{ended.stderr}")
+
+
+# --------------------------------------------------------------------------- teaching
+
+
+def grade(options: argparse.Namespace) -> None:
+    """Grade a folder of notebooks.
+
+    Raises
+    ------
+    Problem
+        If there is nothing to grade, an option cannot be taken, or a file cannot be written.
+    """
+    from cnnlessons.teaching import grading
+
+    chosen = {name: getattr(options, name) for name in ("seed", "lessons", "seconds", "jobs")}
+    try:
+        grading.grade(options.folder, options.out, isolated=options.isolation, **chosen)
+    except (OSError, ValueError) as error:
+        raise Problem(str(error)) from error
 
 
 # --------------------------------------------------------------------------- recorded networks

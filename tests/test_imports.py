@@ -43,6 +43,7 @@ ORDER = (
     "lesson",
     "machine",
     "notebooks",
+    "teaching",
     "cli",
 )
 

@@ -39,7 +39,7 @@ class Result:
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {
             "text/plain": repr(self),
-            "text/html": _card(self.status, self._heading(), self.message),
+            "text/html": card(self.status, self._heading(), self.message),
             "application/vnd.cnnlessons.result+json": self.as_dict(),
         }
 
@@ -60,7 +60,7 @@ class Hint:
         return f"{self.exercise}: hint {self.number} of {self.out_of}"
 
     def _repr_html_(self):
-        return _card("hint", self._heading(), self.text)
+        return card("hint", self._heading(), self.text)
 
 
 class Source(str):
@@ -75,7 +75,7 @@ class Source(str):
         return f"```python\n{self}```"
 
 
-def _card(look, heading, text):
+def card(look, heading, text):
     symbol, colour = LOOKS[look]
     text = html.escape(text, quote=False)
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from cnnlessons.exercises.cards import Result
-from cnnlessons.exercises.sandbox import MEMORY, Outcome, attempt, outcome
+from cnnlessons.exercises.sandbox import MEMORY, Outcome, Trial, attempt, outcome
 
 UNATTEMPTED = {
     "stub": "Not attempted yet. Write your answer in the place of the stub and run the cell again.",
@@ -28,6 +28,7 @@ STOPPED = {  # (diagnosis, message)
         f"Stopped when it had taken {MEMORY // 10**6} MB of memory, far more than these arrays need: is there a loop "
         "that never ends, and something in it that grows?",
     ),
+    "exit": ("ends Python", "Python ended, or was ended, while it ran your function: does it call `exit`?"),
     "input": ("asks for input", "Your function asks for input. All that it needs are its arguments: {names}."),
 }
 TRUTH = (
@@ -70,12 +71,25 @@ class Exercise:
 
     def check(self, answer, seconds: float) -> Result:
         if answer is None or answer is ...:
-            found = "stub", UNATTEMPTED["stub"]
-        else:
-            found = self.examine(answer, seconds) or ("correct", f"Verified: {self.verified}.")
-        diagnosis, message = found
+            return self.result(("stub", UNATTEMPTED["stub"]))
+        return self.result(self.examine(answer, seconds))
+
+    def result(self, found, share: float = 0) -> Result:
+        """What was found, if anything, as a result; `share` is the score of an answer that is partly right."""
+        diagnosis, message = found or ("correct", f"Verified: {self.verified}.")
         status = "passed" if diagnosis == "correct" else "not attempted" if diagnosis in UNATTEMPTED else "not yet"
-        return Result(self.name, status, diagnosis, message, score=int(status == "passed"))
+        return Result(self.name, status, diagnosis, message, score={"passed": 1, "not yet": share}.get(status, 0))
+
+
+def shuffled(rng: np.random.Generator, probe: tuple) -> tuple:
+    """A probe with the numbers of its arrays and the entries of its lists in another order."""
+    return tuple(_shuffled(rng, value) for value in probe)
+
+
+def _shuffled(rng, value):
+    if isinstance(value, list):
+        return [value[i] for i in rng.permutation(len(value))]
+    return rng.permuted(value.ravel()).reshape(value.shape) if isinstance(value, np.ndarray) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +97,15 @@ class FunctionExercise(Exercise):
     """The answer is a function that does on every probe what `solution` does."""
 
     probes: tuple[tuple, ...]  # positional arguments, smallest first: the first that goes wrong is shown
+    draw: Callable[[np.random.Generator, tuple], tuple] = shuffled  # another probe like a given one
 
     def examine(self, answer, seconds):
         if not callable(answer):
             return "not a function", f"Hand in the function itself, without parentheses; this is {_kind(answer)}."
-        trial = attempt(answer, self.probes, seconds)
+        return self.judge(attempt(answer, self.probes, seconds), seconds)
+
+    def judge(self, trial: Trial, seconds):
+        """What is wrong with what an answer did on the probes, wherever it ran, or None."""
         received = trial.outcomes
         if len(received) < len(self.probes):
             diagnosis, message = STOPPED[trial.stopped]
@@ -108,6 +126,14 @@ class FunctionExercise(Exercise):
             return diagnosis, message + warning
         diagnosis, message = found
         return diagnosis, message + warning + self._call(probe)
+
+    def share(self, trial: Trial) -> float:
+        """The share of the probes on which an answer is right; what a constant would get counts for nothing."""
+        expected = [outcome(self.solution, probe) for probe in self.probes]
+        right = sum(not _difference(*pair) for pair in zip(expected, trial.outcomes, strict=False))
+        alike = max(sum(not _difference(one, other) for other in expected) for one in expected)
+        by_chance = alike if alike > 1 else 0
+        return max(right - by_chance, 0) / max(len(expected) - by_chance, 1)
 
     @np.errstate(all="ignore")  # what a known mistake divides by zero is no news to the student
     def _known(self, received):
@@ -142,6 +168,13 @@ class ArrayExercise(Exercise):
             if shows(answer):
                 return name, hint
         return "requirement", f"This does not hold yet: {broken[0]}."
+
+    def share(self, answer) -> float:
+        """The share of the requirements that hold; nothing if only such hold that zeros meet, too."""
+        if _misfit(answer, self.shape) or not np.isfinite(answer).all():
+            return 0
+        held = [holds for holds in self.requirements.values() if holds(answer)]
+        return len(held) / len(self.requirements) * any(not holds(np.zeros(self.shape)) for holds in held)
 
 
 # --------------------------------------------------------------------------- what is wrong, as (diagnosis, message)
@@ -193,14 +226,22 @@ def _misfit(value, shape):
 
 
 def _error(error):
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # without `outcome`
     text = _text(error)
-    if not frames:
+    if not (place := _place(error)):
         return "cannot be called", f"`{text}`. Keep the stub's first line, with its arguments."
-    line = [frame for frame in frames if frame.filename == frames[0].filename][-1]  # not one inside NumPy
+    number, line = place
     advice = TRUTH if "truth value of an array" in text else ""
     advice = advice or next((advice for kind, advice in ADVICE.items() if isinstance(error, kind)), "")
-    return "raises", f"`{text}` in line {line.lineno}, `{line.line}`. {advice}".rstrip()
+    return "raises", f"`{text}` in line {number}, `{line}`. {advice}".rstrip()
+
+
+def _place(error):
+    """The line of the student's function in which an error was raised, and its number; None if it was not in there."""
+    if hasattr(error, "place"):
+        return error.place  # it was raised elsewhere
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without `outcome`
+    inside = [frame for frame in frames if frame.filename == frames[0].filename]  # not one inside NumPy
+    return (inside[-1].lineno, inside[-1].line) if inside else None
 
 
 # --------------------------------------------------------------------------- comparing

@@ -16,6 +16,11 @@ def output_size(size, kernel_size, stride, padding, dilation):
     return room // stride + 1  # whole steps only, and the place before the first step
 
 
+def _drawn_sizes(rng, probe):
+    kernel_size, stride, padding, dilation, room = map(int, rng.integers((1, 1, 0, 1, 0), (6, 5, 4, 4, 13)))
+    return (kernel_size - 1) * dilation + 1 + room, kernel_size, stride, padding, dilation
+
+
 # In the mistakes n, k, s, p and d are size, kernel size, stride, padding and dilation, as in the literature.
 OUTPUT_SIZE = FunctionExercise(
     name="02.output_size",
@@ -30,6 +35,7 @@ OUTPUT_SIZE = FunctionExercise(
         (12, 3, 2, 0, 3),
         (224, 7, 2, 3, 1),
     ),
+    draw=_drawn_sizes,
     wrong={
         "first place not counted": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) // s,
         "rounded up": lambda n, k, s, p, d: math.ceil((n + 2 * p - (k - 1) * d - 1) / s) + 1,
@@ -105,6 +111,7 @@ SAME_PADDING = FunctionExercise(
     name="02.same_padding",
     solution=same_padding,
     probes=((5, 3, 1), (28, 3, 2), (6, 4, 1), (7, 2, 3), (8, 1, 4), (224, 7, 2), (9, 5, 3), (9, 8, 3)),
+    draw=lambda rng, probe: tuple(map(int, rng.integers((5, 1, 1), (31, 8, 5)))),
     wrong={
         "odd pixel before": lambda n, k, s: same_padding(n, k, s)[::-1],
         "stride ignored": (lambda n, k, s: _halved(k - 1), lambda n, k, s: _halved(k - 1)[::-1]),
@@ -345,6 +352,7 @@ RECEPTIVE_FIELD = FunctionExercise(
         ([(2, 2), (5, 3), (3, 2), (4, 1)],),
         ([(7, 2), (3, 2), (3, 1), (3, 1)],),  # the first layers of ResNet-18
     ),
+    draw=lambda rng, probe: (list(map(tuple, rng.integers((1, 1), (6, 4), (len(probe[0]) + 1, 2)).tolist())),),
     wrong={
         "sum of the kernel sizes": lambda layers: sum(kernel_size for kernel_size, _ in layers),
         "jump ignored": lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnnlessons.exercises.feedback import FunctionExercise
+from cnnlessons.exercises.feedback import FunctionExercise, shuffled
 
 # --------------------------------------------------------------------------- 05.glorot_limit
 
@@ -27,6 +27,7 @@ GLOROT_LIMIT = FunctionExercise(
     name="05.glorot_limit",
     solution=glorot_limit,
     probes=tuple((np.ones(shape),) for shape in ((1, 1, 2, 4), (3, 3, 16, 32), (5, 3, 4, 1), (784, 10))),
+    draw=lambda rng, probe: (np.ones(rng.integers(1, 20, probe[0].ndim)),),  # only the shape counts
     wrong={
         "standard deviation": lambda kernel: glorot_limit(kernel) / np.sqrt(3),
         "variance": lambda kernel: glorot_limit(kernel) ** 2 / 3,
@@ -89,10 +90,17 @@ _FAINT[0, 0, 1, 4] = 2
 _ALIVE = np.ones((1, 2, 2, 3))
 _ALIVE[0, 0, 1, 0] = 0  # silent at one place only
 
+
+def _drawn_maps(rng, probe):
+    shape = probe[0].shape
+    return (rng.random(shape) * (rng.random(shape) < 0.5) * (rng.random(shape[-1]) < 0.6),)  # a channel may stay 0
+
+
 DEAD_FILTERS = FunctionExercise(
     name="05.dead_filters",
     solution=dead_filters,
     probes=((_ALIVE,), (_MAPS,), (_FAINT,), (np.zeros((2, 1, 1, 6)),)),
+    draw=_drawn_maps,
     wrong={
         "living ones": lambda maps: int((maps > 0).any(axis=(0, 1, 2)).sum()),
         "share": lambda maps: dead_filters(maps) / maps.shape[3],
@@ -240,6 +248,14 @@ _EDGE[..., 3] = _EDGE[..., 1] / 2
 _CORNER = np.array([[[[0, 2, 0]], [[2, 2, 6]]], [[[-1, 3, -3]], [[4, 1, 12]]]])  # 0 in the first weight
 
 
+def _drawn_merger(rng, probe):
+    kernel, *others, first, second = shuffled(rng, probe)
+    kernel = kernel.astype(float)
+    kernel[0, 0, 0, first] = 3
+    kernel[..., second] = rng.choice([0.5, 2.0, 3.0]) * kernel[..., first]
+    return kernel, *others, first, second
+
+
 MERGE = FunctionExercise(
     name="05.merge",
     solution=merge,
@@ -250,6 +266,7 @@ MERGE = FunctionExercise(
         (_EDGE, np.array([[1.0, 2, 0], [3, -1, 5], [0, 1, 1], [10, 5, -5]]), 3, 1),
         (_CORNER, np.array([[2.0], [1], [3]]), 0, 2),
     ),
+    draw=_drawn_merger,
     wrong={
         "factor forgotten": lambda kernel, outgoing, first, second: _merged(outgoing, first, second, 1),
         "factor upside down": lambda kernel, outgoing, first, second: _merged(

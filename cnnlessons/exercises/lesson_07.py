@@ -100,6 +100,7 @@ SKIP_BACKWARD = FunctionExercise(
             np.zeros((3, 3)),
         ),
     ),
+    draw=lambda rng, probe: tuple(rng.standard_normal(value.shape) for value in probe),  # no product is 0
     wrong={
         "skip forgotten": lambda grad_output, x, weights: skip_backward(grad_output, x, weights) - grad_output,
         "layer forgotten": lambda grad_output, x, weights: grad_output.astype(float),

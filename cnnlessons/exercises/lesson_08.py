@@ -29,6 +29,13 @@ _RAMP_UP = np.array([[0.0, 1, 2], [-1, 0, 1], [-2, -1, 0]])  # an edge like \, b
 _STEEP = np.array([[-2.0, 0, 3, 4], [-3, -1, 2, 3], [-4, -1, 1, 3]])
 _BRIGHT = np.array([[1.0, 2, 4], [1, 2, 5], [1, 3, 5]])  # weights that do not sum to zero
 
+
+def _drawn_edge(rng, probe):
+    kernel = rng.integers(-4, 5, probe[0].shape).astype(float)
+    kernel[0] -= 20  # brighter below, more or less: else it might have no edge
+    return (np.rot90(kernel, rng.integers(4)),)
+
+
 EDGE_ORIENTATION = FunctionExercise(
     name="08.edge_orientation",
     solution=edge_orientation,
@@ -39,6 +46,7 @@ EDGE_ORIENTATION = FunctionExercise(
         (-_STEEP,),
         (_BRIGHT,),
     ),
+    draw=_drawn_edge,
     wrong={
         "direction of growth": _orientation(turn=0),
         "clockwise": _orientation(sign=1),

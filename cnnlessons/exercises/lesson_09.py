@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from cnnlessons.exercises.feedback import FunctionExercise
+from cnnlessons.exercises.feedback import FunctionExercise, shuffled
 
 # --------------------------------------------------------------------------- 09.sign_flips
 
@@ -39,6 +39,7 @@ SIGN_FLIPS = FunctionExercise(
         (np.array([-5.0, -1.0, 2.0, -3.0]),),
         (np.array([1.0, 6.0, -1.0, -2.0]),),
     ),
+    draw=lambda rng, probe: (rng.integers(-6, 7, len(probe[0])).astype(float),),
     wrong={
         "one side only": _share(lambda sums, found: sums >= found - 1e-9),
         "strictly further": _share(lambda sums, found: np.abs(sums) > abs(found) + 1e-9),
@@ -180,6 +181,7 @@ CLEARNESS = FunctionExercise(
         (_rng.standard_normal((3, 3, 1, 4)), _covariance(9), 0.3),
         (_rng.standard_normal((2, 2, 3, 2)), _covariance(12), 2.0),
     ),
+    draw=lambda rng, probe: (*shuffled(rng, probe[:1]), *probe[1:]),  # a covariance would not be one any more
     wrong={
         "variances": _squared,
         "neighbours as strangers": _variances_only,

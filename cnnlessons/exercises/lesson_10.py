@@ -16,6 +16,7 @@ FEWEST_FILTERS = FunctionExercise(
     name="10.fewest_filters",
     solution=fewest_filters,
     probes=((1, (2, 2)), (3, (2, 2)), (3, (1, 2)), (4, (3, 1)), (16, (1, 1)), (3, (4, 4))),
+    draw=lambda rng, probe: (int(rng.integers(1, 33)), tuple(map(int, rng.integers(1, 5, 2)))),
     wrong={
         "without the opposites": lambda channels, stride: stride[0] * stride[1] * channels,
         "one stride only": lambda channels, stride: 2 * stride[0] * channels,
@@ -85,6 +86,13 @@ def _blocks(*filters):
 
 _WEAK = _blocks((1, 2, 1), (-1, 1, 0)) * np.array([1, 1e-4, 1, 1])[:, None, None]  # one wave hardly passes
 
+
+def _drawn_blocks(rng, probe):
+    passing = np.append(True, rng.random(3) < 0.6)  # which of the waves
+    blocks = _blocks((1, 2, 1), *rng.integers(-2, 3, (rng.integers(3), 3)))
+    return blocks * passing[:, None, None], probe[1]
+
+
 NULLITY = FunctionExercise(
     name="10.nullity",
     solution=nullity,
@@ -95,6 +103,7 @@ NULLITY = FunctionExercise(
         (100 * _WEAK, 1e-3),
         (1e-6 * _blocks((0, 0, 1), (0, 1, 0)), 1e-3),
     ),
+    draw=_drawn_blocks,
     wrong={
         "rank": lambda blocks, tolerance: blocks.shape[0] * blocks.shape[2] - nullity(blocks, tolerance),
         "outputs, not inputs": _by_rank(lambda blocks: blocks.shape[0] * blocks.shape[1]),

@@ -44,6 +44,7 @@ WIDEST = FunctionExercise(
         (614_400, 3, 3, 256),
         (100_000, 4, 1, 49),
     ),
+    draw=lambda rng, probe: tuple(map(int, rng.integers((100, 1, 1, 4), (100_000, 5, 4, 65)))),
     wrong={
         "every layer reads the image": _largest(lambda f, depth, c, p: 9 * p * f * c * depth),
         "first layer only": _largest(lambda f, depth, c, p: 9 * p * f * c),
@@ -94,6 +95,7 @@ PAIRS_NEEDED = FunctionExercise(
         (np.array([5.2, 4.1, 6.3, 5.5, 4.4, 5.9]), 0.4),
         (np.array([0.031, -0.012, 0.008, 0.022]), 0.005),
     ),
+    draw=lambda rng, probe: (rng.standard_normal(len(probe[0])) * np.std(probe[0]), probe[1]),
     wrong={
 "divided by n": lambda differences, reach: max(6, np.ceil((2 * np.std(differences) / reach) ** 2)),
 "no six": lambda differences, reach: np.ceil((2 * np.std(differences, ddof=1) / reach) ** 2),

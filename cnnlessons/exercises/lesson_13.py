@@ -16,6 +16,13 @@ def attack_step(changed, image, gradient, rate, epsilon):
 _IMAGE = np.array([[0.5, 0.05], [0.9, 0.4]])
 _GRADIENT = np.array([[2.0, -0.3], [0.1, -5.0]])
 
+
+def _drawn_attack(rng, probe):
+    image, *_, rate, epsilon = probe
+    image, gradient = rng.random(image.shape), rng.standard_normal(image.shape)
+    return np.clip(image + rng.uniform(-epsilon, epsilon, image.shape), 0, 1), image, gradient, rate, epsilon
+
+
 ATTACK_STEP = FunctionExercise(
     name="13.attack_step",
     solution=attack_step,
@@ -24,6 +31,7 @@ ATTACK_STEP = FunctionExercise(
         (_IMAGE + np.array([[0.1, 0.02], [0.0, -0.1]]), _IMAGE, _GRADIENT, 0.15, 0.2),
         (_IMAGE, _IMAGE, np.array([[0.0, 1.0], [3.0, -1.0]]), 0.3, 0.25),
     ),
+    draw=_drawn_attack,
     wrong={
         "downhill": lambda c, i, g, r, e: attack_step(c, i, -g, r, e),
         "no sign": lambda c, i, g, r, e: np.clip(np.clip(c + r * g, i - e, i + e), 0, 1),
@@ -63,6 +71,10 @@ def believed(zero_gradients, large, accuracies):
     return min(accuracies)  # an attacker takes what works best
 
 
+def _drawn_findings(rng, probe):
+    return float(rng.choice([0, 0.005, 0.3])), float(rng.choice([0, 0.1, 0.9])), rng.random(3).round(2).tolist()
+
+
 BELIEVED = FunctionExercise(
     name="13.believed",
     solution=believed,
@@ -73,6 +85,7 @@ BELIEVED = FunctionExercise(
         (0.005, 0.1, [0.5, 0.05, 0.6]),
         (0.4, 0.0, [0.6, 0.5]),
     ),
+    draw=_drawn_findings,
     wrong={
         "the mean": lambda z, large, a: -1 if z > 0.01 or large > 0.2 else np.mean(a),
         "the best": lambda z, large, a: -1 if z > 0.01 or large > 0.2 else max(a),
