@@ -77,6 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--jobs", type=int, metavar="N", help="answers run at once (as many as cores)")
     command.set_defaults(run=grade)
 
+    command = commands.add_parser(
+        "teach", help="write the teacher's edition of a lesson, and a handout of its exercises"
+    )
+    command.add_argument("lesson", metavar="NN", help="the lesson's number, such as 01")
+    command.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="(the present one)")
+    command.add_argument("--markdown", action="store_true", help="in the place of HTML")
+    command.set_defaults(run=lambda options: teach(options.lesson, options.out, options.markdown))
+
     command = commands.add_parser("record-weights", help="train the networks that lesson 08 reads (an hour; goes on)")
     command.add_argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated")
     command.add_argument("--jobs", type=int, default=2, help="networks trained at once, one core each")
@@ -147,6 +155,16 @@ def grade(options: argparse.Namespace) -> None:
     chosen = {name: getattr(options, name) for name in ("seed", "lessons", "seconds", "jobs")}
     try:
         grading.grade(options.folder, options.out, isolated=options.isolation, **chosen)
+    except (OSError, ValueError) as error:
+        raise Problem(str(error)) from error
+
+
+def teach(lesson: str, folder: Path, markdown: bool) -> None:
+    """Write what a teacher needs for a lesson, and say where."""
+    from cnnlessons.teaching import edition
+
+    try:
+        print("wrote", *edition.write(lesson, folder, markdown))
     except (OSError, ValueError) as error:
         raise Problem(str(error)) from error
 

@@ -23,10 +23,11 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem aut
 table {{ border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem }}
 th, td {{ text-align: left; padding: 0.25rem 0.6rem; border-bottom: 1px solid #ccc; vertical-align: top }}
 td.number, th.number {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }}
-h2 {{ margin-top: 2rem; break-after: avoid }} section, tr, li, details {{ break-inside: avoid }}
-code {{ background: #f2f2f2; padding: 0 0.2em }} pre {{ background: #f2f2f2; padding: 0.6rem; white-space: pre-wrap }}
-.bar {{ display: inline-block; height: 0.8em; background: #0072B2; margin-right: 0.5em }}
-.quiet {{ color: #595959 }} @media print {{ body {{ font-size: 11pt; margin: 0; max-width: none }} }}
+th {{ white-space: nowrap }} h2 {{ margin-top: 2rem }} h2, h3 {{ break-after: avoid }}
+p:has(+ pre) {{ break-after: avoid }} section, pre, tr, li, details {{ break-inside: avoid }}
+code {{ background: #f2f2f2 }} pre {{ background: #f2f2f2; padding: 0.6rem; white-space: pre-wrap }}
+.bar {{ display: inline-block; height: 0.8em; background: #0072B2; margin-right: 0.5em }} .quiet {{ color: #595959 }}
+@page {{ margin: 15mm }} @media print {{ body {{ font-size: 11pt; margin: 0; max-width: none }} }}
 </style></head><body>
 {body}
 </body></html>

@@ -1,0 +1,79 @@
+"""The teacher's edition: its minutes add up, it holds each exercise, and the handout gives nothing away."""
+
+import inspect
+import re
+
+import pytest
+
+from cnnlessons import cli, exercises
+from cnnlessons.notebooks import LESSONS
+from cnnlessons.teaching import edition
+
+NUMBERS = [
+    path.name[:2] for path in sorted(LESSONS.glob("[0-9][0-9]_*.ipynb")) if '"teacher"' in path.read_text("utf-8")
+]
+each_lesson = pytest.mark.parametrize("number", NUMBERS)
+
+
+def test_lessons_01_to_13_have_teacher_s_notes():
+    assert {f"{number:02}" for number in range(1, 14)} <= set(NUMBERS)
+
+
+@each_lesson
+@pytest.mark.parametrize("minutes", [45, 90])
+def test_a_timetable_s_minutes_add_up_and_leave_time_for_an_exercise(number, minutes):
+    rows = edition.timetable(edition.read(number), minutes)
+    assert sum(length for length, *_ in rows) == minutes
+    assert min(length for length, *_ in rows) > 0
+    assert any(what.startswith("Exercise") for _, what, _ in rows)
+    assert sum(length for length, what, _ in rows if what == "In reserve") <= 5
+
+
+@each_lesson
+def test_each_part_says_what_a_teacher_needs_and_no_wrong_answer_is_the_right_one(number):
+    for part in edition.read(number).parts:
+        assert part.note.keys() == {"goal", "minutes", "ask", "wrong", "board"}
+        assert part.title
+        right = {answer.removesuffix(".0") for _, answer in part.questions}
+        assert right
+        assert not right & set(part.note["wrong"])
+        assert all(len(why) > 20 for why in part.note["wrong"].values())
+
+
+@each_lesson
+def test_the_edition_holds_every_exercise_with_its_mistakes_and_hints(number):
+    page = edition.teachers_page(edition.read(number))
+    own = [exercises._find(name) for name in exercises.names() if name.startswith(number)]
+    assert own
+    for exercise in own:
+        assert f"`{exercise.name}`" in page
+        for said in (*exercise.hints, *(said for *_, said in exercise.mistakes.values())):
+            assert said in page
+        assert inspect.getsource(exercise.solution).rstrip() in page
+
+
+@each_lesson
+def test_the_handout_has_the_exercises_and_neither_hints_nor_solutions(number):
+    lesson = edition.read(number)
+    page = edition.handout(lesson)
+    assert [f"Exercise {n}" in page for n, _ in enumerate(lesson.tasks, start=1)] == [True] * len(lesson.tasks)
+    for task in filter(lambda task: task.name, lesson.tasks):
+        exercise = exercises._find(task.name)
+        assert task.stub in page
+        assert not [hint for hint in exercise.hints if hint in page]
+        lines = inspect.getsource(exercise.solution).splitlines()[1:]
+        assert not [line for line in lines if len(line.strip()) > 8 and line.strip() in page]
+
+
+def test_the_command_writes_pages_that_need_nothing_else(tmp_path, capsys):
+    assert cli.main(["teach", "01", "--out", str(tmp_path)]) == 0
+    assert cli.main(["teach", "01", "--out", str(tmp_path), "--markdown"]) == 0
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"01_teacher.html", "01_handout.html", "01_teacher.md", "01_handout.md"}
+    text = (tmp_path / "01_teacher.html").read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    assert not re.search(r"(?:src|href)=", text)
+    assert "<td>01.cross_correlate" in text.replace("<code>", "")
+    for number, said in (("77", "there is no lesson '77'"), ("1", "as in 01"), ("00", "has no teacher's notes")):
+        assert cli.main(["teach", number, "--out", str(tmp_path)]) == 1
+        assert said in capsys.readouterr().err
