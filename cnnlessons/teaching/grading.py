@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -37,21 +38,18 @@ WITHOUT = {  # what a submission lacks: (diagnosis, message)
     "unreadable": ("not found", "The answer was not found, and a cell cannot be read as Python: {text}."),
     "cannot be made": ("cannot be made", "The answer could not be made from the notebook's cells: {text}."),
     "not a function": ("not a function", "Hand in the function itself, without parentheses; this is of type {text}."),
+    "stopped": ("never ends", "Stopped after {text} s: does a cell that the answer needs never end?"),
+    "ended": ("ends Python", "Python ended, or was ended, before there was an answer."),
     "interfered": ("interfered", "What came back was no answer of ours: the submission wrote to the grader's channel."),
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """What one student gets for one exercise."""
 
     student: str
     result: Result
-    seconds: float = 0
-
-    @property
-    def exercise(self):
-        return self.result.exercise
+    seconds: float
 
 
 def grade(folder, out="marks.csv", *, seed=None, isolated="auto", lessons=(), seconds=10, jobs=None, tell=print):
@@ -211,8 +209,10 @@ def _judged(exercise, cells, run, seconds):
     except Exception as error:  # one answer that could not be run does not end the class
         return exercise.result(("not run", f"The answer could not be run: {type(error).__name__}."))
     try:
-        return (_of_array if an_array else _of_function)(exercise, _lines(output, nonce), stopped, seconds)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, MemoryError, OverflowError):
+        if not (lines := _lines(output, nonce)):
+            return _without(exercise, "stopped" if stopped == "time" else "ended", f"{seconds:g}")
+        return (_of_array if an_array else _of_function)(exercise, lines, stopped, seconds)
+    except Exception:  # whatever a forged line leads to, the class is graded
         return _without(exercise, "interfered")
 
 
@@ -229,8 +229,6 @@ def _lines(output, nonce):
 
 
 def _of_array(exercise, lines, stopped, seconds):
-    if not lines:
-        return exercise.result(_stopped(stopped, seconds))
     (line,) = lines  # exactly one
     if "without" in line:
         return _without(exercise, line["without"], _plain(line["text"]))
@@ -242,8 +240,6 @@ def _of_array(exercise, lines, stopped, seconds):
 
 
 def _of_function(exercise, lines, stopped, seconds):
-    if not lines:
-        return exercise.result(_stopped(stopped, seconds))
     first, *calls = lines
     if "made" not in first:
         (line,) = lines  # and nothing beside it
@@ -255,12 +251,6 @@ def _of_function(exercise, lines, stopped, seconds):
     trial = Trial(outcomes, [_plain(text) for text in last["warned"]], stopped or "exit")
     found = exercise.judge(trial, seconds)
     return exercise.result(found, exercise.share(trial) if found else 0)
-
-
-def _stopped(why, seconds):
-    if why == "time":
-        return "never ends", f"Stopped after {seconds:g} s: does a cell that the answer needs never end?"
-    return "ends Python", "Python ended, or was ended, before there was an answer."
 
 
 def _outcome(line, probe):

@@ -28,9 +28,9 @@ p:has(+ pre) {{ break-after: avoid }} section, pre, tr, li, details {{ break-ins
 code {{ background: #f2f2f2 }} pre {{ background: #f2f2f2; padding: 0.6rem; white-space: pre-wrap }}
 .bar {{ display: inline-block; height: 0.8em; background: #0072B2; margin-right: 0.5em }} .quiet {{ color: #595959 }}
 @page {{ margin: 15mm }} @media print {{ body {{ font-size: 11pt; margin: 0; max-width: none }} }}
-</style></head><body>
+</style></head><body><main>
 {body}
-</body></html>
+</main></body></html>
 """
 
 
@@ -75,7 +75,7 @@ def write(marks, out: Path, about: str) -> Path:
         rows.writerow(["student", "exercise", "score", "found", "seconds"])
         for mark in marks:
             score = f"{mark.result.score:.2f}"
-            rows.writerow([cell(mark.student), mark.exercise, score, cell(mark.result.diagnosis), mark.seconds])
+            rows.writerow([cell(mark.student), mark.result.exercise, score, cell(mark.result.diagnosis), mark.seconds])
     students = defaultdict(list)
     for mark in marks:
         students[mark.student].append(mark)
@@ -96,24 +96,19 @@ def _file(student):
 def _feedback(student, marks):
     cards = []
     for mark in marks:
-        text = clean_lines(mark.result.message)
+        text = "\n".join(map(clean, mark.result.message.split("\n")))
         if mark.result.status != "passed":
-            text += f"\n\nTo begin with: {exercises.hint(mark.exercise, 1).text}"
-        heading = f"{mark.exercise}: {mark.result.status}, {mark.result.score:.0%}"
+            text += f"\n\nTo begin with: {exercises.hint(mark.result.exercise, 1).text}"
+        heading = f"{mark.result.exercise}: {mark.result.status}, {mark.result.score:.0%}"
         cards.append(f"<section><p>{card(mark.result.status, heading, text)}</p></section>")
     total = sum(mark.result.score for mark in marks)
     return page(student, f"<h1>{safe(student)}</h1><p>{total:.2f} of {len(marks)} points.</p>" + "".join(cards))
 
 
-def clean_lines(text):
-    """The same as `clean`, line by line."""
-    return "\n".join(map(clean, text.split("\n")))
-
-
 def _class(marks, students, links, about):
     by_exercise = defaultdict(list)
     for mark in marks:
-        by_exercise[mark.exercise].append(mark)
+        by_exercise[mark.result.exercise].append(mark)
     parts = [f"<h1>The class: {len(students)} students</h1><p class='quiet'>{safe(about)}</p>"]
     rows = []
     for name, all_marks in by_exercise.items():
@@ -128,8 +123,8 @@ def _class(marks, students, links, about):
             who = [mark.student for mark in all_marks if mark.result.diagnosis == diagnosis]
             names = ", ".join(f'<a href="{links[one]}">{safe(one)}</a>' for one in who)
             bar = f'<span class="bar" style="width: {10 * count / len(all_marks):.2f}em"></span>{count}'
-            rows.append([safe(diagnosis), bar, f"<details><summary>who</summary>{names}</details>"])
-        parts.append(f"<h2>{name}</h2>" + table(["what was found", "how many", ""], rows))
+            rows.append([safe(diagnosis), bar, f"<details><summary>names</summary>{names}</details>"])
+        parts.append(f"<h2>{name}</h2>" + table(["what was found", "how many", "who"], rows))
     rows = [[f'<a href="{links[one]}">{safe(one)}</a>', *_points(theirs)] for one, theirs in students.items()]
     heads = ["student", *by_exercise, "points"]
     parts.append("<h2>Everybody</h2>" + table(heads, rows, numbers=range(1, len(heads))))
