@@ -222,6 +222,7 @@ def test_a_lesson_has_two_to_four_exercises_each_with_its_check(lesson):
     exercises, checks = tagged(lesson, "exercise"), tagged(lesson, "check")
     assert 2 <= len(exercises) <= 4
     assert len(checks) == len(exercises)
+    assert all("not attempted yet" in str(lesson.cells[check].outputs).lower() for check in checks)
 
 
 def test_a_lesson_ends_with_a_recap_and_what_comes_next(lesson):
