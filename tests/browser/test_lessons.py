@@ -1,8 +1,8 @@
 """The lessons as a reader meets them: in JupyterLab, in a browser, from a fresh kernel."""
 
-import ast
 import os
 import shutil
+import symtable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,7 +109,7 @@ def only_its_panels(root, name):
             bound, used = names(cell.source)
             if not bound & wanted and "panel" not in cell.metadata.get("tags", []):
                 continue
-            wanted |= used
+            wanted = (wanted | used) - bound
         kept.append(cell)
     notebook.cells = kept[::-1]
     path = root / "notebooks" / "panels" / name
@@ -119,17 +119,16 @@ def only_its_panels(root, name):
 
 
 def names(source):
-    """The names that a cell binds, and those that it uses; none of a cell with a command of IPython in it."""
+    """The names that a cell binds, and those of other cells that it uses; none where IPython's commands stand."""
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        tables = [cell := symtable.symtable(source, "cell", "exec")]
     except SyntaxError:
         return set(), set()
-    imported = [name for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)) for name in node.names]
-    bound = {(name.asname or name.name).partition(".")[0] for name in imported}
-    bound |= {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    found = [node for node in nodes if isinstance(node, ast.Name)]
-    used = {node.id for node in found if isinstance(node.ctx, ast.Load)}
-    return bound | {node.id for node in found if isinstance(node.ctx, ast.Store)}, used
+    for table in tables:
+        tables += table.get_children()
+    bound = {name.get_name() for name in cell.get_symbols() if name.is_assigned() or name.is_imported()}
+    used = [name for table in tables for name in table.get_symbols() if name.is_global() or table is cell]
+    return bound, {name.get_name() for name in used if name.is_referenced()}
 
 
 def code_cells(notebook):
