@@ -115,20 +115,20 @@ NULLITY = FunctionExercise(
     },
     said="""
         rank: That is the rank: what survives. What is lost is the rest of the image's dimensions.
-        outputs, not inputs: You subtract the rank from the number of outputs, waves · filters. Dimensions of the
-            *image* are lost: waves · phases.
-        zeros counted: You count the singular values that are zero. A block with fewer filters than phases has as many
-            singular values as filters only; the phases beyond them are lost, too.
-        one wave: Each wave has its own block with its own phases: the image has waves · phases dimensions.
-        tolerance block by block: You compare each block with its own largest singular value. A wave that hardly passes
-            has small ones: compare with the largest of all blocks.
+        outputs, not inputs: You subtract the rank from the number of outputs, blocks · filters. Dimensions of the
+            *image* are lost: blocks · numbers in.
+        zeros counted: You count the singular values that are zero. A block with fewer filters than numbers in has as
+            many singular values as filters only; the numbers beyond them are lost, too.
+        one wave: Each block takes its own numbers in: the image has blocks · numbers in dimensions.
+        tolerance block by block: You compare each block with its own largest singular value. A block that hardly lets
+            anything pass has small ones: compare with the largest of all blocks.
         tolerance as it is: You compare with `tolerance` itself. It is relative: multiply it by the largest singular
             value, or another unit for the pixels would give another answer.
         real part only: The blocks are complex, and you use their real part. `np.linalg.svd` takes them as they are.
     """,
     hints=(
         "`np.linalg.svd(blocks, compute_uv=False)` takes all blocks at once. Which of the values count as not zero?",
-        "Dimensions of the image: waves times phases. Lost is what is left of them after the rank, over all blocks.",
+        "Dimensions of the image: blocks times numbers in. Lost is what is left of them after the rank, of all blocks.",
         "`blocks.shape[0] * blocks.shape[2] - np.count_nonzero(values > tolerance * values.max())`",
     ),
     verified="fewer filters than phases, as many and more, waves that hardly pass, other units",
