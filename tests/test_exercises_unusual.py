@@ -15,6 +15,7 @@ from skimage.feature import match_template
 from skimage.util import view_as_windows
 
 from cnnlessons import exercises, gradcheck, initializers, ops, shapes
+from cnnlessons.teaching import grading
 
 # --------------------------------------------------------------------------- some that take more than a line
 
@@ -625,3 +626,12 @@ def test_a_right_answer_passes_however_it_is_written(name, answer):
 def test_every_exercise_is_answered_in_three_unusual_ways():
     assert list(UNUSUAL) == exercises.names()
     assert all(len(answers) >= 3 for answers in UNUSUAL.values())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_right_answer_passes_on_hidden_probes_too(seed):
+    for name, answers in UNUSUAL.items():
+        exercise = grading._with_hidden_probes(exercises._find(name), seed)
+        for answer in answers:
+            result = exercise.check(answer() if name == "01.blind_kernel" else answer, seconds=60)
+            assert result.status == "passed", (seed, result)

@@ -20,6 +20,7 @@ _GRADIENT = np.array([[2.0, -0.3], [0.1, -5.0]])
 def _drawn_attack(rng, probe):
     image, *_, rate, epsilon = probe
     image, gradient = rng.random(image.shape), rng.standard_normal(image.shape)
+    image[0, 0] = 0.5  # far from both ends: else `np.vectorize` may take the whole result for integers
     return np.clip(image + rng.uniform(-epsilon, epsilon, image.shape), 0, 1), image, gradient, rate, epsilon
 
 
