@@ -77,7 +77,8 @@ def _parts(cells, texts):
             parts.append(Part(heading, note, []))
         asked = re.findall(r"\*\*Predict[.*,]+\s+(.+?)(?:\n\n|\n```|\Z)", texts[i], re.DOTALL)
         if parts and asked:
-            parts[-1].questions.append((" ".join(asked[-1].split()), _answer(cells[i + 1 :])))
+            question = " ".join(asked[-1].split())
+            parts[-1].questions.append((question[0].upper() + question[1:], _answer(cells[i + 1 :])))
     return parts
 
 
