@@ -51,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--quick", action="store_true", help="few repetitions and no browser (about two minutes)")
     command.set_defaults(run=lambda options: bench(options.quick))
 
+    command = commands.add_parser("present", help="open a lesson in JupyterLab as slides, its cells run, panels alive")
+    command.add_argument("lesson", metavar="LESSON", help="its number, such as 01, or a notebook's path")
+    command.add_argument("options", nargs=argparse.REMAINDER, help="for JupyterLab, such as --no-browser")
+    command.set_defaults(run=lambda options: present(options.lesson, options.options))
+
     command = commands.add_parser("store", help="run notebooks from top to bottom and save them with their outputs")
     command.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
     command.set_defaults(run=lambda options: store(options.notebooks))
@@ -268,6 +273,25 @@ def _verify(rows) -> None:
 
 
 # --------------------------------------------------------------------------- notebooks
+
+
+def present(lesson: str, options: list[str]) -> None:
+    """Start JupyterLab on a lesson, which the course's extension there (lab/share) runs and shows as slides.
+
+    Raises
+    ------
+    Problem
+        If there is no such lesson.
+    """
+    from cnnlessons import notebooks
+
+    path = next(notebooks.LESSONS.glob(f"{lesson.zfill(2)}_*.ipynb"), Path(lesson)).resolve()
+    if not path.is_file() or not path.is_relative_to(notebooks.COURSE):
+        raise Problem(f"there is no lesson {lesson!r}: name a number, such as 01, or a notebook of this course")
+    # By the name of the workspace the extension knows what to do; what is open in the others stays so.
+    place = f"/lab/workspaces/presenting/tree/{path.relative_to(notebooks.COURSE).as_posix()}"
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", "--allow-root", f"--LabApp.default_url={place}"]
+    subprocess.run([*command, f"--ServerApp.root_dir={notebooks.COURSE}", *options])
 
 
 def store(paths: list[Path]) -> None:

@@ -197,6 +197,24 @@ def test_the_grid_is_timed_against_a_loop_over_the_same_runs(capsys, monkeypatch
 # --------------------------------------------------------------------------- notebooks
 
 
+@pytest.mark.parametrize("lesson", ["1", "01", "notebooks/01_convolution_by_hand.ipynb"])
+def test_present_opens_jupyterlab_on_the_lesson_as_slides(run, monkeypatch, lesson):
+    commands = []
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(subprocess, "run", commands.append)
+    assert run("present", lesson, "--no-browser")[0] == 0
+    (command,) = commands
+    (address,) = [word for word in command if "default_url" in word]
+    assert address.endswith("/lab/workspaces/presenting/tree/notebooks/01_convolution_by_hand.ipynb")
+    assert command[-2:] == [f"--ServerApp.root_dir={ROOT}", "--no-browser"]
+
+
+def test_present_without_such_a_lesson_is_told(run):
+    status, _, complaint = run("present", "99")
+    assert status == 1
+    assert complaint.startswith("cnnlessons: there is no lesson '99': name a number")
+
+
 def test_store_runs_every_notebook_and_saves_its_outputs(run, tmp_path):
     path = tmp_path / "right.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("6 * 7")]), path)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyterlab_server.config import get_federated_extensions
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -180,17 +181,26 @@ def test_jupyterlab_sends_the_messages_of_sliders_at_once(monkeypatch):
 @pytest.mark.parametrize(
     "path",
     [
-        "ipython/ipython_kernel_config.py",
-        "jupyter/jupyter_server_config.py",
-        "jupyter/labconfig/page_config.d/cnnlessons.json",
-        "jupyter/labconfig/default_setting_overrides.d/cnnlessons.json",
+        "etc/ipython/ipython_kernel_config.py",
+        "etc/jupyter/jupyter_server_config.py",
+        "etc/jupyter/labconfig/page_config.d/cnnlessons.json",
+        "etc/jupyter/labconfig/default_setting_overrides.d/cnnlessons.json",
+        "share/jupyter/labextensions/cnnlessons/package.json",
+        "share/jupyter/labextensions/cnnlessons/static/present.js",
     ],
 )
 def test_the_environment_has_the_course_s_settings_of_jupyterlab(path):
-    installed = Path(sys.prefix, "etc", path)
+    installed = Path(sys.prefix, path)
     remedy = "install the project again: python3 course.py setup"
     assert installed.is_file(), remedy
-    assert installed.read_bytes() == (ROOT / "lab" / "etc" / path).read_bytes(), remedy
+    assert installed.read_bytes() == (ROOT / "lab" / path).read_bytes(), remedy
+
+
+def test_jupyterlab_finds_the_presenting_extension_and_the_file_that_it_names():
+    folder = ROOT / "lab" / "share" / "jupyter" / "labextensions"
+    (found,) = get_federated_extensions([str(folder)]).values()
+    script = (folder / found["name"] / found["jupyterlab"]["_build"]["load"]).read_text(encoding="utf-8")
+    assert f"window._JUPYTERLAB.{found['name']} = {{" in script
 
 
 # ---- However Jupyter is started, also without course.py

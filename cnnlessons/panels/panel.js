@@ -67,6 +67,40 @@ function tend(panel) {
   for (const text of panel.querySelectorAll(".widget-text")) mark(text.querySelector("input"), { "aria-label": labelOf(text) });
 }
 
+// On the whole screen a panel is as large as its height and a width of 900 allow, weights and labels too.
+function fit(panel, whole) {
+  const around = panel.parentElement.currentCSSZoom ?? 1;  // a presentation has a size of its own
+  const set = (zoom) => { panel.style.zoom = whole ? zoom / around : ""; };
+  const tooLarge = () => panel.scrollHeight > panel.clientHeight + 2 || panel.scrollWidth > panel.clientWidth + 2;
+  let zoom = innerWidth / 900;
+  for (set(zoom); whole && zoom > 0.8 && tooLarge(); set(zoom)) zoom *= 0.97;
+}
+
+function addProjector(panel) {
+  const button = document.createElement("button");
+  const isWhole = () => document.fullscreenElement === panel;
+  function show() {
+    button.textContent = isWhole() ? "Back" : "Whole screen";
+    fit(panel, isWhole());
+  }
+  async function toggle() {
+    await (isWhole() ? document.exitFullscreen() : panel.requestFullscreen());
+    button.focus();
+  }
+  button.className = "cnnlessons-projector";
+  button.title = "Show this panel on the whole screen, and back (Escape)";
+  button.addEventListener("click", toggle);
+  panel.addEventListener("keydown", ({ key }) => { if (key === "Escape" && isWhole()) toggle(); });
+  panel.addEventListener("fullscreenchange", show);
+  window.addEventListener("resize", show);
+  if (document.fullscreenEnabled) panel.append(button);
+  show();
+  return () => {
+    window.removeEventListener("resize", show);
+    button.remove();
+  };
+}
+
 function lookAfter(panel, model) {
   const observer = new MutationObserver(() => tend(panel));
   const attributeFilter = ["class", "style", "title", "aria-valuetext"];
@@ -100,8 +134,10 @@ function render({ model, el }) {
 
   function wait() {  // ipywidgets puts the page into its panel some time after it has been rendered
     const panel = el.closest(".cnnlessons-panel");
-    if (panel) undo.push(lookAfter(panel, model), watch(panel, model.widget_manager?.context?.sessionContext));
-    else waiting = requestAnimationFrame(wait);
+    if (panel) {
+      undo.push(lookAfter(panel, model), addProjector(panel));
+      undo.push(watch(panel, model.widget_manager?.context?.sessionContext));
+    } else waiting = requestAnimationFrame(wait);
   }
 
   function say() {

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -12,7 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
 PLACES = (
@@ -22,8 +23,27 @@ PLACES = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
-SETTINGS = Path(__file__).parents[2] / "lab" / "etc"  # the course's
+OURS = Path(__file__).parents[2] / "lab"  # the course's settings of JupyterLab, and its extension
 PATIENCE = 240_000  # ms; a busy machine may need half a minute to show JupyterLab, and minutes to run a lesson
+
+# The class of a panel, and the title of a button that changes what it says.
+BUTTONS = {
+    "cnnlessons-stepper": "One step forward",
+    "cnnlessons-shape-explorer": "One step forward",
+    "cnnlessons-gradient-stepper": "One step forward",
+    "cnnlessons-columns-stepper": "One step forward",
+    "cnnlessons-two-networks": "One step forward",
+    "cnnlessons-training-dashboard": "One step forward",
+    "cnnlessons-initialisation-explorer": "Other starting weights, the same rule",
+    "cnnlessons-kernel-reader": "One filter forward",
+    "cnnlessons-gabor-explorer": "A quarter of a wavelength further",
+    "cnnlessons-stem-builder": "One step forward",
+    "cnnlessons-stem-explorer": "Other weights, the same layer",
+    "cnnlessons-bakeoff-browser": "The other way round",
+    "cnnlessons-unit-browser": "One unit forward",
+    "cnnlessons-digit-pad": "The next test digit that it finds hard",
+    "cnnlessons-attack-lab": "The next test digit in the place of a drawing",
+}
 
 
 def chromium_path():
@@ -54,13 +74,14 @@ def running_lab(root):
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={port}", f"--IdentityProvider.token={token}"),
             f"--ServerApp.root_dir={root}",
+            f"--LabApp.extra_labextensions_path={OURS / 'share' / 'jupyter' / 'labextensions'}",
             "--LabApp.expose_app_in_browser=True",  # as window.jupyterapp, which the functions below ask
         ]
         folders = {f"JUPYTER_{name}_DIR": f"{home}/{name.lower()}" for name in ("CONFIG", "DATA", "RUNTIME")}
         folders |= {f"JUPYTERLAB_{name}_DIR": f"{home}/{name.lower()}" for name in ("SETTINGS", "WORKSPACES")}
         folders["IPYTHONDIR"] = f"{home}/ipython"
-        shutil.copytree(SETTINGS / "jupyter", folders["JUPYTER_CONFIG_DIR"])
-        shutil.copytree(SETTINGS / "ipython", f"{home}/ipython/profile_default")
+        shutil.copytree(OURS / "etc" / "jupyter", folders["JUPYTER_CONFIG_DIR"])
+        shutil.copytree(OURS / "etc" / "ipython", f"{home}/ipython/profile_default")
         server = subprocess.Popen(command, env=os.environ | folders, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_it_answers(server, f"http://127.0.0.1:{port}/api", log)
@@ -162,6 +183,21 @@ def drag(page, slider, places, steps=1):
     for place in places:
         page.mouse.move(rail["x"] + place * rail["width"], rail["y"] + rail["height"] / 2, steps=steps)
     page.mouse.up()
+
+
+def move(page, panel):
+    """Move a control of a panel, and wait until the panel shows something else."""
+    name = re.search(r"cnnlessons-(?!panel)[\w-]+", panel.get_attribute("class"))[0]
+    if name in BUTTONS:
+        before = panel.text_content()
+        panel.get_by_title(BUTTONS[name]).click()
+        expect(panel).not_to_have_text(before)
+        return
+    picture, slider = panel.locator("canvas[data-name='photograph']"), panel.locator(".cnnlessons-slider").first
+    before = picture.screenshot()
+    high = float(slider.locator(".noUi-handle").get_attribute("aria-valuenow")) > 0
+    drag(page, slider, places=[0.9, 0.1] if high else [0.1, 0.9], steps=10)
+    assert last_answer(page, picture.screenshot, lambda after: after != before) != before
 
 
 def shot(page, path):

@@ -1,4 +1,4 @@
-"""Every panel in a browser: by keyboard, by mouse, read aloud, on small screens, and without a kernel."""
+"""Every panel in a browser: by keyboard, by mouse, read aloud, on small screens, presented, and without a kernel."""
 
 import re
 import string
@@ -6,7 +6,7 @@ import string
 import nbformat
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import expect
 
 import lab
@@ -36,14 +36,37 @@ KEYS = [*string.ascii_letters, "ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"
 SIZES = {"1440×900": (1440, 900), "1024×768": (1024, 768), "1440×900 at 200 %": (720, 450)}
 
 
+LESSON = [
+    new_markdown_cell("# A lesson"),
+    new_code_cell("import numpy as np\n\nfrom cnnlessons import plots\n\nx = 6"),
+    new_markdown_cell("## A guess", metadata={"cnnlessons": {"notes": "Wait for three hands."}}),
+    new_code_cell("print(7 * x)", metadata={"tags": ["predict"]}),
+    new_markdown_cell("It is forty-two.\n\n```python\n# no heading\n```"),
+    new_markdown_cell("# A picture", metadata={"teacher": {"minutes": 5, "ask": ["What is red?", "What is blue?"]}}),
+    new_code_cell("plots.images([np.eye(3) - 0.5], ['a diagonal'], kind='signed')"),
+]
+
+
 @pytest.fixture(scope="module")
-def page(browser, tmp_path_factory):
-    """A notebook with all panels, one a cell, after all cells have run; the panels are named after their functions."""
+def address(tmp_path_factory):
+    """A JupyterLab over a notebook with all panels, a heading and a cell each, and a short lesson."""
     root = tmp_path_factory.mktemp("panels")
-    cells = [f"{name} = panels.{name}({ARGUMENTS.get(name, '')})\n{name}" for name in panels.__all__]
-    cells = [new_code_cell(cell) for cell in (SETUP, *cells)]
+    cells = [new_code_cell(SETUP)]
+    for name in panels.__all__:
+        cells += [
+            new_markdown_cell(f"# {name}"),
+            new_code_cell(f"{name} = panels.{name}({ARGUMENTS.get(name, '')})\n{name}"),
+        ]
     nbformat.write(new_notebook(cells=cells, metadata=METADATA), root / "panels.ipynb")
-    with lab.running_lab(root) as address, browser.new_page(viewport={"width": 1440, "height": 900}) as page:
+    nbformat.write(new_notebook(cells=LESSON, metadata=METADATA), root / "lesson.ipynb")
+    with lab.running_lab(root) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(browser, address):
+    """The notebook with all panels after all cells have run; the panels are named after their functions."""
+    with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
         lab.open_notebook(page, address("panels.ipynb"))
         lab.restart_and_run_all(page)
         yield page
@@ -169,6 +192,174 @@ def test_no_key_pressed_on_a_control_edits_the_notebook(page, panel):
             page.keyboard.press(key)
         assert notebook() == before, control.evaluate("control => control.outerHTML")
     expect(panel).to_be_visible()
+
+
+# --------------------------------------------------------------------------- on the whole screen, and as slides
+
+
+def violations(page, place):
+    page.evaluate(AXE_SCRIPT)
+    found = page.locator(place).evaluate("place => axe.run(place)")["violations"]
+    return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
+
+
+@pytest.mark.parametrize("name", ["kernel_editor", "gabor_explorer"])
+def test_a_panel_fills_the_screen_and_comes_back(page, name):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    panel = page.locator(f".cnnlessons-{name.replace('_', '-')}")
+    before = panel.bounding_box()
+    panel.get_by_role("button", name="Whole screen").click()
+    expect(panel.get_by_role("button", name="Back")).to_be_focused()
+    assert panel.bounding_box() == {"x": 0, "y": 0, "width": 1280, "height": 720}
+    assert panel.evaluate(
+        "each => each.scrollHeight <= each.clientHeight + 2 && each.scrollWidth <= each.clientWidth + 2"
+    )
+    lab.move(page, panel)
+    page.keyboard.press("Escape")
+    expect(panel.get_by_role("button", name="Whole screen")).to_be_focused()
+    assert panel.bounding_box()["width"] == before["width"]
+
+
+@pytest.fixture
+def slides(page):
+    """The notebook with all panels as slides, from its second cell, below which the first panel is; then left."""
+    page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 1; }")
+    page.get_by_role("button", name="Present").click()
+    yield page.get_by_role("navigation", name="Presentation")
+    page.evaluate("() => document.activeElement.blur()")
+    page.keyboard.press("Escape")
+    expect(page.locator(".cnn-bar")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1024, 768)])
+def test_every_panel_is_presented_alive_and_no_wider_than_the_window(page, slides, size):
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+
+    def page_down():
+        page.keyboard.press("PageDown")  # a slide that is longer than the window is scrolled first
+        return slides.get_by_role("status").text_content()
+
+    for number, name in enumerate(panels.__all__, start=2):
+        expect(slides.get_by_role("status")).to_have_text(f"{number} / {len(panels.__all__) + 1} · {name}")
+        panel = page.locator(".cnnlessons-panel:visible")
+        expect(panel).to_have_class(re.compile(f"cnnlessons-{name.replace('_', '-')}"))
+        wide = "all => all.filter(each => each.getBoundingClientRect().right > innerWidth + 1).length"
+        assert page.locator(".cnn-stage :visible").evaluate_all(wide) == 0
+        lab.move(page, panel)
+        if number <= len(panels.__all__):  # also from a control: it is what a remote pointer sends
+            lab.last_answer(page, page_down, lambda now, number=number: not now.startswith(f"{number} /"))
+
+
+def test_leaving_a_presentation_brings_everything_back(page):
+    page.set_viewport_size({"width": 1280, "height": 720})
+
+    def as_it_is():
+        return page.evaluate(
+            """() => {
+                const { content } = jupyterapp.shell.currentWidget, { activeCellIndex, mode } = content;
+                const { scrollTop, style } = content.node.querySelector(".jp-WindowedPanel-outer");
+                const parts = ".jp-Cell, .jp-SideBar, #jp-left-stack, #jp-top-panel, #jp-bottom-panel, .jp-Toolbar > *";
+                const box = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join();
+                const boxes = [...document.querySelectorAll(parts)].map((each) => box(each.getBoundingClientRect()));
+                const marked = document.querySelectorAll("[inert], .cnn-stage, .cnn-around, .cnn-away, .cnn-folded");
+                return [activeCellIndex, mode, scrollTop, style.zoom, boxes, marked.length];
+            }"""
+        )
+
+    page.locator(".jp-CodeCell .cm-content").nth(6).click()
+    page.wait_for_timeout(500)  # until JupyterLab has scrolled there
+    before = as_it_is()
+    page.evaluate("() => jupyterapp.commands.execute('cnnlessons:present')")
+    assert page.locator(".cnn-stage").bounding_box() == {"x": 0, "y": 0, "width": 1280, "height": 720}
+    around = ".jp-SideBar, #jp-top-panel, #jp-bottom-panel"  # not even by Tab
+    assert page.locator(around).evaluate_all("all => all.every(each => each.closest('[inert]'))")
+    for key in ("ArrowRight", "ArrowRight", "+", "PageDown"):
+        page.keyboard.press(key)
+    page.keyboard.press("Escape")
+    assert lab.last_answer(page, as_it_is, lambda now: now == before) == before
+
+
+@pytest.fixture(scope="module")
+def presentation(browser, address):
+    """The short lesson, opened as the command `cnnlessons present` opens one, when its cells have run."""
+    with browser.new_page(viewport={"width": 1280, "height": 720}) as page:
+        lab.open_notebook(page, address("lesson.ipynb").replace("/lab/", "/lab/workspaces/presenting/"))
+        page.wait_for_selector(".cnn-bar")
+        ran = "each => each.model.type !== 'code' || each.model.executionCount > 0"
+        page.wait_for_function(f"() => jupyterapp.shell.currentWidget.content.widgets.every({ran})")
+        yield page
+
+
+@pytest.fixture
+def lesson(presentation):
+    """The short lesson on its first slide."""
+    presentation.keyboard.press("Home")
+    expect(presentation.get_by_role("status").first).to_have_text("1 / 3 · A lesson")
+    return presentation
+
+
+def test_the_answer_to_a_prediction_waits_until_the_teacher_runs_its_cell(lesson):
+    lesson.keyboard.press("ArrowRight")
+    expect(lesson.get_by_role("heading", name="A guess")).to_be_visible()
+    answer, words = lesson.get_by_text("42", exact=True), lesson.locator("p", has_text="It is forty-two.")
+    assert answer.is_hidden()
+    assert words.is_hidden()
+    lesson.keyboard.press("Shift+Enter")
+    expect(answer).to_be_visible()
+    expect(words).to_be_visible()
+
+
+def test_a_key_that_would_cut_a_cell_does_not_and_one_typed_into_an_editor_stays_there(lesson):
+    for key in ("x", "d", "d", "a", "Enter", "n", "b", "Escape"):
+        lesson.keyboard.press(key)
+    cells = lesson.evaluate("() => jupyterapp.shell.currentWidget.model.toJSON().cells.map(({ source }) => source)")
+    assert len(cells) == len(LESSON)
+    assert "nb" in cells[1]
+    assert lesson.locator(".cnn-bar").is_visible()
+
+
+def test_the_screen_is_blank_until_the_next_key(lesson):
+    lesson.keyboard.press(".")
+    blank = lesson.locator(".cnn-blank")
+    assert blank.bounding_box() == {"x": 0, "y": 0, "width": 1280, "height": 720}
+    lesson.keyboard.press("PageDown")
+    expect(blank).to_have_count(0)
+    expect(lesson.get_by_role("status").first).to_have_text("1 / 3 · A lesson")
+
+
+def test_the_second_window_shows_the_notes_and_what_comes_next_and_turns_the_slides(lesson):
+    with lesson.expect_popup() as popup:
+        lesson.keyboard.press("n")
+    notes = popup.value
+    expect(notes.locator("main")).to_contain_text("Next: A guess")
+    expect(notes.locator("main")).to_contain_text("since the start")
+    notes.keyboard.press("ArrowRight")
+    expect(lesson.get_by_role("status").first).to_have_text("2 / 3 · A guess")
+    expect(notes.locator("main")).to_contain_text("Wait for three hands.")
+    notes.keyboard.press("End")
+    assert notes.locator("li").all_text_contents() == ["What is red?", "What is blue?"]
+    assert violations(notes, "html") == []
+    notes.close()
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_axe_finds_nothing_in_what_the_presentation_adds(lesson, theme):
+    look(lesson, theme, "1024×768")
+    assert violations(lesson, ".cnn-bar") == []
+    lesson.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_jupyterlab_has_the_course_s_extension_enabled(lesson):
+    for plugin in ("cnnlessons:present", "cnnlessons:descriptions"):
+        assert lesson.evaluate(f"() => jupyterapp.isPluginActivated('{plugin}')"), plugin
+
+
+def test_a_picture_has_the_words_that_are_stored_with_it(lesson):
+    lesson.keyboard.press("End")
+    metadata = lesson.evaluate("() => jupyterapp.shell.currentWidget.model.toJSON().cells.at(-1).outputs[0].metadata")
+    words = lesson.locator(".jp-RenderedImage img").get_attribute("alt")
+    assert words == metadata["image/png"]["alt"]
+    assert re.fullmatch(r"a diagonal: .*−0\.5.*\.", words)
 
 
 # --------------------------------------------------------------------------- without a kernel
