@@ -43,7 +43,7 @@ def write(path, *cells):
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
 
 
-def judged(way, *cells, name="01.cross_correlate", seconds=30, seed=0):
+def judged(way, *cells, name="01.cross_correlate", seconds=120, seed=0):
     """The result of one submission."""
     exercise = grading._with_hidden_probes(exercises._find(name), seed)
     run = partial(isolation.choose(way)[1], seconds=seconds)
@@ -159,15 +159,15 @@ def channel(*lines):
 LINE = '{"number": 0, "returned": {"value": 1}, "changed": [False, False]}'
 HOSTILE = {  # what an answer does, what is found, and how many seconds it gets
     "never ends": ("while True:\n        try:\n            while True: pass\n        except: pass", "never ends", 2),
-    "takes all memory": ("np.ones(10**11)", "raises", 30),
-    "ends Python": ("os._exit(0)", "ends Python", 30),
-    "crashes": ("import ctypes; ctypes.string_at(0)", "ends Python", 30),
-    "sends an outcome of its own": (f"channel({LINE})", "interfered", 30),
-    "sends nonsense": ("channel({'made': 1, 'without': [], 'number': 'x'}, [1])", "interfered", 30),
-    "lies about being equal": ("return np.zeros((2, 3)).view(Liar)", "values", 30),
-    "returns an object": ("return Liar", "not numbers", 30),
-    "reads the solution": ("from cnnlessons.exercises import lesson_01", "raises", 30),
-    "asks": ("input()", "raises", 30),
+    "takes all memory": ("np.ones(10**11)", "raises", 120),
+    "ends Python": ("os._exit(0)", "ends Python", 120),
+    "crashes": ("import ctypes; ctypes.string_at(0)", "ends Python", 120),
+    "sends an outcome of its own": (f"channel({LINE})", "interfered", 120),
+    "sends nonsense": ("channel({'made': 1, 'without': [], 'number': 'x'}, [1])", "interfered", 120),
+    "lies about being equal": ("return np.zeros((2, 3)).view(Liar)", "values", 120),
+    "returns an object": ("return Liar", "not numbers", 120),
+    "reads the solution": ("from cnnlessons.exercises import lesson_01", "raises", 120),
+    "asks": ("input()", "raises", 120),
 }
 ALSO_WALLED = {  # what a plain process does not hold back, or what takes long
     "prints without end": ("while True: os.write(1, b'x' * 10**6); print('x' * 10**6)", "never ends", 2),
@@ -176,10 +176,10 @@ ALSO_WALLED = {  # what a plain process does not hold back, or what takes long
         ("raises", "ends Python", "never ends"),
         2,
     ),
-    "reads a file": ("return open(FILE).read()", "raises", 30),
-    "writes files": ("for where in ('/', '/tmp', '/dev/shm', '.'):\n        open(where + '/x', 'w')", "raises", 30),
-    "calls the network": ("import socket; socket.create_connection(('127.0.0.1', 1))", "raises", 30),
-    "multiplies": ("while True: os.fork()", ("raises", "ends Python"), 30),
+    "reads a file": ("return open(FILE).read()", "raises", 120),
+    "writes files": ("for where in ('/', '/tmp', '/dev/shm', '.'):\n        open(where + '/x', 'w')", "raises", 120),
+    "calls the network": ("import socket; socket.create_connection(('127.0.0.1', 1))", "raises", 120),
+    "multiplies": ("while True: os.fork()", ("raises", "ends Python"), 120),
 }
 
 
@@ -226,7 +226,9 @@ def graded(tmp_path_factory):
     write(secret, SETUP, RIGHT, CHECK)
     (folder / "link.ipynb").symlink_to(secret)
     (folder / "all").symlink_to(place)
-    grading.grade(folder, place / "marks.csv", seed=1, isolated="process", lessons=["01"], tell=said.append)
+    grading.grade(
+        folder, place / "marks.csv", seed=1, isolated="process", lessons=["01"], seconds=120, tell=said.append
+    )
     return place, said
 
 
