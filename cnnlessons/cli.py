@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from cnnlessons import __version__
-from cnnlessons.machine import machine_table
+from cnnlessons.machine import Table, machine_table
 
 BENCHMARKS = Path(__file__).parents[1] / "tests" / "benchmarks"
 
@@ -71,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("number", type=int, metavar="NUMBER")
     command.add_argument("title", metavar="TITLE")
     command.set_defaults(run=lambda options: new_lesson(options.number, options.title))
+
+    command = commands.add_parser("progress", help="what you have solved and answered, as noted on this machine only")
+    command.add_argument("--off", action="store_true", help="note nothing down from now on")
+    command.add_argument("--on", action="store_true", help="note down again")
+    command.set_defaults(run=lambda options: progress(options.on, options.off))
+
+    command = commands.add_parser("anki", help="write the questions of `exercises.recall` as cards for Anki")
+    command.add_argument("file", type=Path, metavar="FILE", help="a text file, to import into Anki")
+    command.set_defaults(run=lambda options: anki(options.file))
 
     command = commands.add_parser("grade", help="grade a folder of notebooks: marks, feedback, a page for the class")
     command.add_argument("folder", type=Path, metavar="FOLDER", help="a notebook or a folder for each student")
@@ -142,6 +151,46 @@ def bench(quick: bool = False) -> None:
         ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there
         if ended.returncode != 0:
             raise Problem(f"{script} failed:\n{ended.stderr}")
+
+
+# --------------------------------------------------------------------------- coming back
+
+
+def progress(on: bool, off: bool) -> None:
+    """Print what is noted of the reader's exercises and questions, lesson by lesson, and where it lies.
+
+    Raises
+    ------
+    Problem
+        If the reader's folder cannot be written.
+    """
+    from cnnlessons import exercises
+    from cnnlessons.exercises import notes, retrieval
+
+    try:
+        if on or off:
+            notes.switch(on)
+    except (OSError, RuntimeError) as error:
+        raise Problem(str(error)) from error
+    print(Table(retrieval.progress(exercises.names())), notes.where(), sep="\n")
+
+
+def anki(path: Path) -> None:
+    """Write the questions for Anki.
+
+    Raises
+    ------
+    Problem
+        If the file is there already, or cannot be written.
+    """
+    from cnnlessons.exercises import retrieval
+
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(retrieval.anki())
+    except OSError as error:
+        raise Problem(f"{path}: {error.strerror}") from error
+    print(f"wrote {path}, {len(retrieval.QUESTIONS)} cards; in Anki: File, Import")
 
 
 # --------------------------------------------------------------------------- teaching

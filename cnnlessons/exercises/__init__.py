@@ -1,4 +1,6 @@
-"""Exercises that answer back: `check` an answer, ask for a `hint`, look at the `solution`.
+"""Exercises that answer back: `check` an answer, ask for a `hint`, put a `puzzle` in order, look at the `solution`.
+
+And questions from earlier lessons, which come back: `recall`.
 
 A lesson that adds an exercise writes in its module, here for a lesson 02::
 
@@ -28,10 +30,11 @@ from numbers import Real
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.exercises.cards import Hint, Result, Source
+from cnnlessons.exercises import notes, puzzles, retrieval
+from cnnlessons.exercises.cards import Hint, Result, Source, card
 from cnnlessons.exercises.feedback import Exercise, numbers
 
-__all__ = ["Result", "check", "compare", "hint", "names", "solution"]
+__all__ = ["Result", "check", "compare", "hint", "names", "puzzle", "recall", "solution"]
 
 _EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
@@ -102,7 +105,10 @@ def check(name: str, answer, seconds: float = 5) -> Result:
         An answer that is still running then is stopped.
     """
     shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
-    return _find(name).check(answer, seconds)
+    result = _find(name).check(answer, seconds)
+    if result.status != "not attempted":
+        notes.note(exercise=name, status=result.status)
+    return result
 
 
 def hint(name: str, number: int | None = None) -> Hint:
@@ -117,6 +123,98 @@ def hint(name: str, number: int | None = None) -> Hint:
 def solution(name: str) -> Source:
     """The source of one good answer. There are others: `check` knows."""
     return Source(inspect.getsource(_find(name).solution))
+
+
+def puzzle(name: str, lines: list[int] | None = None):
+    """Show the lines of a solution in a mixed order, some lines too many, to be put in order; or check an order.
+
+    Taught in lesson 00. Every order that works counts: what you put together is run and checked like any answer.
+
+    Parameters
+    ----------
+    name : str
+        Of an exercise whose solution has more than one line.
+    lines : list of int, optional
+        The numbers of the lines, in your order, as the puzzle prints them where there is no mouse.
+
+    Returns
+    -------
+    Panel or Result
+        A panel without `lines`; in a terminal it prints the lines and their numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise or line, or the solution has one line only.
+    """
+    exercise = _find(name)
+    mixed = puzzles.lines(exercise)
+    if lines is not None:
+        return _assembled(exercise, mixed, [_place(number, mixed) for number in lines])
+    from cnnlessons.panels._forms import Puzzle  # widgets take a moment to load, and few need them
+
+    def answer(_, places):
+        result = _assembled(exercise, mixed, places)
+        return card(result.status, f"{name}: {result.status}", result.message)
+
+    return Puzzle(puzzles.first_line(exercise), mixed, answer, puzzles.as_text(exercise))
+
+
+def _assembled(exercise, mixed, places):
+    result = puzzles.judge(exercise, [mixed[place] for place in places])
+    if result.status == "passed":
+        notes.note(puzzle=exercise.name)
+    return result
+
+
+def _place(number, mixed):
+    if number in range(1, len(mixed) + 1):
+        return int(number) - 1
+    raise ValueError(f"lines: numbers from 1 to {len(mixed)}, got {number!r}")
+
+
+def recall(count: int = 2, lesson: int | None = None, answers: dict | None = None):
+    """Ask questions from earlier lessons, one from the lesson before and one older, or judge answers.
+
+    Taught in lesson 00. After a right answer a question comes back three lessons later, then seven; after a wrong one,
+    in the next lesson. Answers are noted in a file of your own, and sent nowhere.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    lesson : int, optional
+        Before which lesson; else that of the notebook, or the one after the last in which you did something.
+    answers : dict, optional
+        Answers by the names of their questions: a number, or the letter of a choice. For use without a mouse.
+
+    Returns
+    -------
+    Panel or list
+        A panel, which in a terminal prints the questions; with `answers`, what they deserve.
+
+    Raises
+    ------
+    ValueError
+        If there is no earlier lesson or no such question, or an answer cannot be read.
+    """
+    shapes.number(count, "count", "a positive whole number", lambda count: count > 0 and count == int(count))
+    noted = notes.noted()
+    if answers is not None:
+        number = lesson or retrieval.next_lesson(noted, answers)
+        return retrieval.judge(answers, number)
+    number = int(lesson or retrieval.next_lesson(noted))
+    questions = retrieval.choose(int(count), number, noted)
+    from cnnlessons.panels._forms import Questions
+
+    def answer(name, given):
+        try:
+            return retrieval.judge({name: given}, number)._repr_html_()
+        except ValueError as error:
+            return card("not yet", name, str(error).removeprefix("answers: "))
+
+    entries = [{"name": each.name, "asks": f"{each.asks}", "choices": each.choices} for each in questions]
+    return Questions(entries, answer, retrieval.as_text(questions), notes.where())
 
 
 def _find(name):

@@ -183,7 +183,7 @@ class ArrayExercise(Exercise):
 def _difference(expected: Outcome, received: Outcome):
     """The first thing in which an outcome is not the expected one, or None."""
     if received.error:
-        return _error(received.error)
+        return error_of(received.error)
     if found := _misfit(received.value, np.shape(expected.value)):
         return found
     if any(received.changed):
@@ -225,7 +225,7 @@ def _misfit(value, shape):
     return "shape", f"{expected} {_kind(value)}."
 
 
-def _error(error):
+def error_of(error):
     text = _text(error)
     if not (place := _place(error)):
         return "cannot be called", f"`{text}`. Keep the stub's first line, with its arguments."
