@@ -199,11 +199,12 @@ def recall(count: int = 2, lesson: int | None = None, answers: dict | None = Non
         If there is no earlier lesson or no such question, or an answer cannot be read.
     """
     shapes.number(count, "count", "a positive whole number", lambda count: count > 0 and count == int(count))
+    if lesson is not None:
+        shapes.number(lesson, "lesson", "a lesson's number, such as 5", lambda lesson: lesson == int(lesson))
     noted = notes.noted()
+    number = int(lesson or retrieval.next_lesson(noted, answers))
     if answers is not None:
-        number = lesson or retrieval.next_lesson(noted, answers)
         return retrieval.judge(answers, number)
-    number = int(lesson or retrieval.next_lesson(noted))
     questions = retrieval.choose(int(count), number, noted)
     from cnnlessons.panels._forms import Questions
 
@@ -213,7 +214,7 @@ def recall(count: int = 2, lesson: int | None = None, answers: dict | None = Non
         except ValueError as error:
             return card("not yet", name, str(error).removeprefix("answers: "))
 
-    entries = [{"name": each.name, "asks": f"{each.asks}", "choices": each.choices} for each in questions]
+    entries = [{"name": each.name, "asks": each.asks, "choices": each.choices} for each in questions]
     return Questions(entries, answer, retrieval.as_text(questions), notes.where())
 
 

@@ -37,7 +37,7 @@ TRUTH = (
 ADVICE = {
     IndexError: "An index left its array: print it, and the array's shape, just before this line.",
     MemoryError: "So large an array does not fit: print its shape just before this line.",
-    NameError: "A name without a value: is it spelled as elsewhere, and was its cell run?",
+    NameError: "A name without a value: is it spelled as elsewhere, and did what makes it run before?",
     OverflowError: "The number does not fit into the array's type: uint8, for one, ends at 255.",
     RecursionError: "The function calls itself without end.",
     ValueError: "Do the shapes in this line fit together? Print them.",

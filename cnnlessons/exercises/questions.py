@@ -136,7 +136,7 @@ QUESTIONS = (
         {
             7: "That is without strides. After a stride of 2 neighbours lie two pixels apart.",
             11: "The second stride counts for the third layer, too: its neighbours lie four pixels apart.",
-            9: "Widths do not add like that: each layer adds 2 steps, as long as the strides before it make them.",
+            9: "Windows overlap: a layer adds two neighbours, which lie as far apart as the strides before say.",
         },
     ),
     # ----------------------------------------------------------------------- 03
@@ -451,7 +451,7 @@ QUESTIONS = (
         "09.choice",
         "The images to come may have any kind of noise. Which first layer do you take?",
         "One that learns, tested on the images that you fear",
-        "Given kernels are worth a few points on images like those that you train on, and cost much elsewhere.",
+        "Given kernels are worth a few points on images like yours, and cost far more than that in noise.",
         {
             "Fixed Gabors": "They fell behind most where the images changed.",
             "Random and fixed": "What is fixed cannot turn away from what is faint.",
@@ -546,7 +546,7 @@ QUESTIONS = (
         {
             "Take what won on MNIST": "In colour the ranking was another one than on digits.",
             "Count the weights": "More weights are dearer, not better.",
-            "Train each once": "Seeds differ by as much as stems do.",
+            "Train each once": "One seed is one draw, and may favour either.",
         },
     ),
     # ----------------------------------------------------------------------- 12

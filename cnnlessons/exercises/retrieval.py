@@ -101,11 +101,8 @@ class Verdict:
         self.question = question
         value = _read(question, given)
         self.right = _same(value, question.answer)
-        shown = f"{question.answer:.6g}" if question.choices == [] else question.answer
-        said = [f"Answer: {shown}. {question.why}".replace("?.", "?")]
-        if not self.right:
-            said = [why for wrong, why in question.wrong.items() if _same(value, wrong)] + said
-        self.message = " ".join(said)
+        why = [why for wrong, why in question.wrong.items() if _same(value, wrong)]
+        self.message = " ".join([*why, f"Answer: {_shown(question.answer)}. {question.why}"])
 
     def _heading(self):
         return f"{self.question.name}: {'right' if self.right else 'not yet'}"
@@ -146,8 +143,9 @@ def judge(answers: dict, lesson: int) -> Verdicts:
 def _read(question, given):
     choices = question.choices
     if not choices:
+        text = str(given).replace("−", "-")
         try:
-            return float(Fraction(str(given).replace("−", "-").replace(" ", "")))
+            return float(Fraction(text) if "/" in text else text)
         except (ValueError, ZeroDivisionError):
             raise ValueError(
                 f"answers: {question.name} asks for a number, such as 12, 0.5 or 1/8, got {given!r}"
@@ -164,6 +162,10 @@ def _same(one, other):
     return one == other if isinstance(other, str) else math.isclose(one, other, rel_tol=0.01, abs_tol=1e-9)
 
 
+def _shown(answer):
+    return answer if isinstance(answer, str) else f"{answer:.6g}"
+
+
 # --------------------------------------------------------------------------- elsewhere
 
 
@@ -174,11 +176,10 @@ def anki() -> str:
         options = "".join(
             f"<br>{letter}) {html.escape(text)}" for letter, text in zip(LETTERS, question.choices, strict=False)
         )
-        answer = question.answer if question.choices else f"{question.answer:.6g}"
         wrong = "".join(
-            f"<br>not {html.escape(f'{each}'[:60])}: {html.escape(why)}" for each, why in question.wrong.items()
+            f"<br>not {html.escape(_shown(each))}: {html.escape(why)}" for each, why in question.wrong.items()
         )
-        back = f"<b>{html.escape(answer)}</b><br>{html.escape(question.why)}<br>{wrong}"
+        back = f"<b>{html.escape(_shown(question.answer))}</b><br>{html.escape(question.why)}<br>{wrong}"
         front = html.escape(question.asks) + options
         rows.append("\t".join([f"cnnlessons {question.name}", front, back, f"cnnlessons lesson_{question.lesson:02}"]))
     head = ["#separator:tab", "#html:true", "#deck:cnnlessons", "#guid column:1", "#tags column:4"]
