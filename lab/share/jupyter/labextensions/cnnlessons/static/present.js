@@ -61,11 +61,13 @@
     ["leave", "Leave", "Leave the presentation (Escape)"],
   ];
 
-  // Keys that stay where they are typed: all in text, and in a panel's other controls those that move or press them.
+  // Keys that stay where they are typed: all in text, those that press a button, those that move another control.
   const TEXT = ".cm-editor, textarea, select, [contenteditable=true], input:not([type=checkbox], [type=radio]), "
     + ".jp-Dialog, .lm-Menu, .jp-DocumentSearch-overlay";
-  const CONTROL = "[data-lm-suppress-shortcuts], a, button, summary, input";
-  const THEIRS = [" ", "Enter", "ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "Home", "End"];
+  const THEIRS = [
+    ["button, a, summary, [type=checkbox]", [" ", "Enter"]],
+    ["[data-lm-suppress-shortcuts]", [" ", "Enter", "ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "Home", "End"]],
+  ];
 
   const isA = (target, selector) => Boolean(target?.closest?.(selector));
   const tagsOf = (cell) => cell.model.getMetadata("tags") ?? [];
@@ -263,10 +265,14 @@
       this.fit();
     }
 
-    // As by hand from top to bottom, but it unfolds nothing.
+    // As by hand from top to bottom, but what is folded stays so, in the file too.
     async run() {
       await this.panel.sessionContext.ready;
-      await Promise.allSettled(this.notebook.widgets.filter((cell) => cell.model.type === "code").map(this.execute));
+      for (const cell of this.notebook.widgets.filter(({ model }) => model.type === "code")) {
+        const { outputHidden } = cell;
+        this.execute(cell).catch(() => {});  // the cell shows it
+        cell.outputHidden = outputHidden;
+      }
     }
 
     // Show the first panel in sight on the whole screen.
@@ -304,7 +310,7 @@
       } else if (isA(target, TEXT)) {
         if (key !== "Escape" || !isA(target, ".cnnlessons-panel")) return;
         this.focus();
-      } else if (isA(target, CONTROL) && THEIRS.includes(key)) return;
+      } else if (THEIRS.find(([selector]) => isA(target, selector))?.[1].includes(key)) return;
       else if (action) this[action]();
       else if (key.length > 1) return;  // Tab, Enter …; letters would cut or insert cells
       event.preventDefault();
@@ -323,22 +329,26 @@
       this.tell();
     }
 
+    // A note is for its section, what a teacher's edition says of a part for all sections up to the next part.
+    notesHere() {
+      const of = ({ cells }, name) => cells.map((cell) => cell.model.getMetadata("cnnlessons")?.[name]).filter(Boolean);
+      const sections = this.sections().slice(0, this.at + 1);
+      const editions = sections.map((section) => of(section, "teacher")).filter((found) => found.length);
+      return [...of(sections.at(-1), "notes"), ...editions.at(-1) ?? []];
+    }
+
     tell() {
       if (!this.second || this.second.closed) return;
-      const { document: page } = this.second, sections = this.sections();
-      const notes = sections[this.at].cells.flatMap((cell) => {
-        const ours = cell.model.getMetadata("cnnlessons") ?? {};
-        return [ours.notes, ours.teacher, cell.model.getMetadata("teacher")].filter(Boolean);
-      });
+      const { document: page } = this.second, sections = this.sections(), notes = this.notesHere();
       this.clock = element("p", { id: "clock" });
       page.title = "Notes";
       page.documentElement.lang = "en";
-      page.body.style.cssText = "font: 18px/1.4 sans-serif; margin: 20px; color: #222; background: #fff";
+      page.body.style.cssText = "font: 18px/1.5 sans-serif; margin: 20px; color: #222; background: #fff";
       page.body.replaceChildren(element("main", {},
         element("h1", { textContent: `${this.at + 1} / ${sections.length} · ${sections[this.at].title}` }),
-        ...(notes.length ? notes.map(written) : [element("p", { textContent: "No notes for this section." })]),
-        element("p", { textContent: `Next: ${sections[this.at + 1]?.title ?? "the end"}` }),
         this.clock,
+        element("p", { textContent: `Next: ${sections[this.at + 1]?.title ?? "the end"}` }),
+        ...(notes.length ? notes : ["No notes for this section."]).map(written),
       ));
       this.tellTime();
     }
@@ -352,10 +362,9 @@
 
   // Notes are a text, or a list or an object of them.
   function written(note) {
-    if (Array.isArray(note)) return element("ul", {}, ...note.map((each) => element("li", {}, written(each))));
-    if (typeof note !== "object") return element("p", { textContent: String(note) });
-    return element("dl", {}, ...Object.entries(note).flatMap(([name, each]) =>
-      [element("dt", { textContent: name }), element("dd", {}, written(each))]));
+    if (typeof note !== "object") return element("span", { textContent: String(note) });
+    return element("ul", {}, ...Object.entries(note).map(([name, each]) =>
+      element("li", {}, Array.isArray(note) ? "" : element("b", { textContent: `${name}: ` }), written(each))));
   }
 
   // ---- What JupyterLab loads
