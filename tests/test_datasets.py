@@ -1245,8 +1245,8 @@ def untold(names, encode):
         ({}, "two class folders with images; .* holds none; make one sub-folder for each class"),
         ({"a.png": b""}, "two class folders with images; .* holds none"),
         (pets(5, 0), "two class folders with images; .* holds 'cat'; make one"),
-        (pets() | {"empty": None}, "two different images.*'empty' in .* holds 0; add images, or take the folder away"),
-        (pets(5, 1), "two different images, one to learn and one to test; 'dog' in .* holds 1; add"),
+        (pets() | {"empty": None}, "2 different images.*'empty' in .* holds 0; add images, or take the folder away"),
+        (pets(5, 1), "2 different images, to learn and to test; 'dog' in .* holds 1; add"),
         (pets(5, 1) | {"dog/a.txt": b"a"}, "'dog' in .* holds 1; 'dog/a.txt' is not a picture.*; add images"),
         (
             {f"{part}/{number}.png": encoded(noise(number)) for number, part in enumerate(["train", "test"] * 4)},

@@ -38,6 +38,7 @@ ORDER = (
     "adversarial",
     "experiments",
     "plots",
+    "report",
     "panels",
     "exercises",
     "lesson",

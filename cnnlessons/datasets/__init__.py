@@ -3,7 +3,8 @@
 The photographs are the files that scikit-image and scikit-learn install with themselves; data/README.md lists each
 with source, licence and checksum. `load` gives data sets with training and test part in one form, `Dataset`.
 
-Taught in lessons 00 and 04; spectrograms in lesson 10; MNIST in 11; parts and marks in 12; your own images in 15.
+Taught in lessons 00 and 04; spectrograms in lesson 10; MNIST in 11; parts and marks in 12; your own
+images, and materials, in 15.
 """
 
 import inspect
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 
 from cnnlessons.datasets import benchmarks, photos
 from cnnlessons.datasets.benchmarks import cifar10, mnist
-from cnnlessons.datasets.class_folders import folder
+from cnnlessons.datasets.class_folders import drawn, folder
+from cnnlessons.datasets.materials import materials
 from cnnlessons.datasets.objects import PARTS, marked, parts
 from cnnlessons.datasets.photos import (
     PhotographSource,

@@ -34,7 +34,7 @@ class Sorted(NamedTuple):
     split: dict[str, str]  #: from the names of the folders to "train" and "test"; empty if it is not split
 
 
-def folder(path, size=32, test_share=0.2, seed=0, zip_names=None):
+def folder(path, size=32, test_share=0.2, seed=0, zip_names=None, least=2):
     """Return your own images: one sub-folder a class, whose name is the class name.
 
     An image may lie at any depth of its class folder and have any size, shape and common format. It is turned
@@ -58,13 +58,15 @@ def folder(path, size=32, test_share=0.2, seed=0, zip_names=None):
         Decides which. The order in which a system lists files does not.
     zip_names : str, optional
         The encoding of the names in a zip file that does not tell it, such as "cp932" of a Japanese Windows.
+    least : int
+        How many images each class must have, at least 2.
 
     Returns
     -------
     Dataset
         Images (N, size, size, 1) if all files hold gray values, otherwise (N, size, size, 3). The classes take turns.
     """
-    _check_options(size, test_share, seed)
+    _check_options(size, test_share, seed, least)
     with files.opened(path, zip_names=zip_names) as listing:
         found, images, areas, depth = _read(sorted_out(listing, path), size)
     found, images = _without_versions(found, images, areas)
@@ -72,7 +74,7 @@ def folder(path, size=32, test_share=0.2, seed=0, zip_names=None):
     kept, copies = _without_copies(images, found.members)
     skipped = tuple(found.skipped + copies)
     test = np.array([member.part == "test" for member in found.members], dtype=bool)
-    _check_classes(labels[kept], test[kept] if found.split else None, found.class_names, path, skipped)
+    _check_classes(labels[kept], test[kept] if found.split else None, found.class_names, path, skipped, least)
     order = kept[mixed(labels[kept])]
     images, labels, name = as_floats(images[order]), labels[order], Path(path).expanduser().resolve().name
     if skipped:
@@ -84,13 +86,15 @@ def folder(path, size=32, test_share=0.2, seed=0, zip_names=None):
     if found.split:
         how = "split as its folders " + " and ".join(f"{given!r} ({part})" for given, part in found.split.items())
         print(f"{name} is {how}; test_share and seed change nothing.")
-    test = test[order] if found.split else _drawn(labels, test_share, seed)
-    source = f"your own {name}, {how}{depth}"
+    test = test[order] if found.split else drawn(labels, test_share, seed)
+    pixels = " to ".join(f"{count:,}" for count in sorted({areas.min(), areas.max()}))
+    source = f"your own {name}, files of {pixels} pixels, {how}{depth}"
     return Dataset(images[~test], labels[~test], images[test], labels[test], found.class_names, source, skipped)
 
 
-def _check_options(size, test_share, seed):
+def _check_options(size, test_share, seed, least):
     shapes.whole_number(seed, "seed", 0)
+    shapes.whole_number(least, "least", 2)
     if shapes.whole_number(size, "size", 4) > LARGEST:
         raise ValueError(f"size must be at most {LARGEST}, got {size}")
     rule = "a number between 0 and 1, such as 0.2"
@@ -348,7 +352,7 @@ def _without_copies(images, members):
     return kept, [Skipped(names[place], skipped[place]) for place in sorted(skipped)]
 
 
-def _check_classes(labels, test, class_names, path, skipped):
+def _check_classes(labels, test, class_names, path, skipped, least):
     """Make sure that each class has an image to learn and one to test; `test` says which, if that is given."""
     counts = np.bincount(labels, minlength=len(class_names))
     tested = counts if test is None else np.bincount(labels[test], minlength=len(class_names))
@@ -358,17 +362,28 @@ def _check_classes(labels, test, class_names, path, skipped):
             raise ValueError(
                 f"each class folder must hold images in both parts; {name!r} holds none in the {part} part"
             )
-        if count < 2:
+        if count < least:
             why = [f"; {file!r} {reason}" for file, reason in skipped if name in file.split("/")[:-1]]
             raise ValueError(
-                f"each class folder must hold at least two different images, one to learn and one to test; {name!r} "
+                f"each class folder must hold at least {least} different images, to learn and to test; {name!r} "
                 f"in {str(path)!r} holds {count}{''.join(why[:1])}; add images, or take the folder "
                 "away, or put the class folders into one of their own"
             )
 
 
-def _drawn(labels, test_share, seed):
-    """Return which images are for testing: of each class the same share, at least one and not all."""
+def drawn(labels, test_share, seed):
+    """Return which images are for testing, (N,) of bool: of each class the same share, at least one and not all.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (N,)
+    test_share : float, between 0 and 1
+    seed : int
+
+    Notes
+    -----
+    Used in lesson 15.
+    """
     test = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         places = np.flatnonzero(labels == label)

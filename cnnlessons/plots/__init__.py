@@ -13,6 +13,7 @@ Used from lesson 01 on.
 from cnnlessons.plots.charts import (
     answers,
     bars,
+    confusion,
     curves,
     descents,
     grids,
@@ -65,6 +66,7 @@ __all__ = [
     "answers",
     "bars",
     "colour_table",
+    "confusion",
     "curves",
     "descents",
     "filter_over_channels",

@@ -369,6 +369,40 @@ def bars(values, label, title=None, width=8.5, log=False):
 
 
 @in_style
+def confusion(counts, classes, size=0.55):
+    """Show how often which class was taken for which: right answers blue, mistakes red, each row by its own sum.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (K, K)
+        A row for each class that was shown, a column for each answer.
+    classes : sequence of str
+    size : float
+        Of one cell, in inches.
+
+    Returns
+    -------
+    Picture
+    """
+    counts, names = np.asarray(counts), [name[:12] for name in classes]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = size * len(names) + 1.5
+    picture, (axis,) = blank(1, 1, side, side)
+    draw_pale(axis, np.where(np.eye(len(names)), -shares, shares))
+    for (row, column), count in np.ndenumerate(counts):
+        axis.text(column, row, count or "", ha="center", va="center", fontsize=14)
+    axis.set(xlabel="answer", ylabel="what was shown")
+    axis.set_xticks(range(len(names)), names, rotation=90)
+    axis.set_yticks(range(len(names)), names)
+    axis.tick_params(length=0)
+    mistakes = [(counts[i, j], f"{classes[i]} taken for {classes[j]} {counts[i, j]}×")
+                for i, j in np.argwhere(counts) if i != j]  # fmt: skip
+    told = [f"{np.trace(counts)} of {counts.sum()} right", *(text for _, text in sorted(mistakes, reverse=True))]
+    picture.alt = f"Which class was taken for which. {listed(told)}"
+    return picture
+
+
+@in_style
 def mosaic(rows, kind="signed", size=0.95):
     """Show rows of small arrays of one kind, such as a layer's kernels before and after; a row has one scale.
 

@@ -1,0 +1,265 @@
+"""One page about a network: a comparison with its verdict, an exam that is sat once, a rubric, and the page as HTML.
+
+The page holds its pictures, asks for nothing from elsewhere, and prints on one sheet of A4.
+
+Taught in lesson 15.
+"""
+
+import base64
+import html
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from cnnlessons import atomic, experiments
+
+TRIES, PER_CLASS = 6, 10  # the least that the rubric asks for
+CLAIMS = r"\b(better|best|worse|worst|beats?|wins?|superior|inferior|outperforms?)\b"
+
+# --------------------------------------------------------------------------- what is compared, and what is examined
+
+
+class Verdict(NamedTuple):
+    """Two ways, try by try: how many points more one of them has, and whether that says anything."""
+
+    one: str
+    other: str
+    differences: np.ndarray  #: (tries,) in points
+    interval: experiments.intervals.Interval
+
+    @property
+    def better(self):
+        """The name of the way that is shown to be better, or None."""
+        return self.one if self.interval.low > 0 else self.other if self.interval.high < 0 else None
+
+    def __str__(self):
+        said = f"{self.better} is better" if self.better else "cannot be told apart"
+        mean, low, high = (f"{number:+.1f}".replace("-", "−") for number in self.interval)
+        return f"{self.one} − {self.other}: {mean} points ({low} to {high}), {len(self.differences)} tries: {said}"
+
+
+def verdict(tries, one, other, redrawn=0.0, level=0.95):
+    """Compare two ways whose tries are pairs: the same seed, the same images.
+
+    Parameters
+    ----------
+    tries : dict of str to array_like, shape (tries,)
+        The accuracies of each way, in points, 0 to 100.
+    one, other : str
+    redrawn, level : float
+        As in `experiments.interval`.
+
+    Returns
+    -------
+    Verdict
+
+    Notes
+    -----
+    Taught in lesson 15.
+    """
+    differences = np.subtract(tries[one], tries[other], dtype=float)
+    return Verdict(one, other, differences, experiments.interval(differences, (-100, 100), level, redrawn))
+
+
+class Exam:
+    """Test images that remember how often they were asked.
+
+    The same answers count once, so that a cell may be run again. Taught in lesson 15.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, H, W, C)
+    labels : ndarray of int, shape (N,)
+    """
+
+    def __init__(self, images, labels):
+        self.images, self.labels, self._sheets, self.right = images, np.asarray(labels), set(), None
+
+    def sit(self, predict):
+        """Return the logits (N, K) that `predict` gives for the images, and note it."""
+        logits = np.asarray(predict(self.images))
+        answers = logits.argmax(axis=1)
+        self._sheets.add(answers.tobytes())
+        self.right = answers == self.labels
+        return logits
+
+    @property
+    def sittings(self):
+        """How many different sheets of answers were handed in."""
+        return len(self._sheets)
+
+    @property
+    def result(self):
+        """The share of right answers of the last who sat it, and the ends of its 95 % interval, after Wilson."""
+        if self.right is None:
+            raise RuntimeError("nobody has sat the exam yet; call sit(network.predict)")
+        ends = stats.binomtest(int(self.right.sum()), len(self.right)).proportion_ci(method="wilson")
+        return experiments.intervals.Interval(float(self.right.mean()), float(ends.low), float(ends.high))
+
+    def __str__(self):
+        mean, low, high = self.result
+        return f"{self.right.sum()} of {len(self.right)} right: {mean:.0%} ({low:.0%} to {high:.0%})"
+
+
+# --------------------------------------------------------------------------- the report
+
+
+class Check(NamedTuple):
+    """A line of the rubric."""
+
+    name: str
+    met: bool
+    why: str  #: why it matters, or what to do
+
+
+@dataclass
+class Report:
+    """What stands on the page. Taught in lesson 15."""
+
+    title: str
+    question: str  #: in the reader's words, as the next two
+    conclusion: str
+    doubt: str
+    data: str  #: how many images of what
+    chosen: str  #: which network was chosen, and by which rule
+    verdicts: list[Verdict]
+    exam: Exam
+    chance: float  #: the accuracy of who always says the commonest class, 0 to 1
+    agreement: dict[str, float]  #: of the maps, with "another seed" and "never trained"
+    attack: dict[str, float]  #: "epsilon", and the accuracies under "noise" and "attack", 0 to 1
+    figures: dict = field(default_factory=dict)  #: heading to (Picture, caption)
+
+    def rubric(self):
+        """Return what makes a report worth believing, as a list of `Check`; whether it is met is read off."""
+        smallest = min(np.bincount(self.exam.labels))
+        claimed = re.search(CLAIMS, self.conclusion, re.IGNORECASE)
+        unfounded = claimed and not any(each.better for each in self.verdicts)
+        told = f"; yours says {claimed[0]!r}, and no interval leaves out 0" if unfounded else ""
+        return [
+            Check("your question", _words(self.question) >= 5,
+                  "without a question nobody can say whether the numbers answer it; write five words or more"),
+            Check("your conclusion", _words(self.conclusion) >= 20,
+                  "numbers draw none: say what you would do tomorrow and how sure you are, in twenty words or more"),
+            Check("your doubt", _words(self.doubt) >= 10,
+                  "say in ten words or more what could be wrong, or which new images would change your mind"),
+            Check("no claim beyond the intervals", not unfounded,
+                  f"if two ways cannot be told apart, the conclusion must not say which is ahead{told}"),
+            Check(f"{TRIES} tries or more in each comparison",
+                  bool(self.verdicts) and all(len(each.differences) >= TRIES for each in self.verdicts),
+                  "one try may be luck; raise TRIES"),
+            Check("an interval for each comparison",
+                  bool(self.verdicts) and all(np.isfinite(each.interval).all() for each in self.verdicts),
+                  "a mean alone does not say how far luck reaches"),
+            Check("an exam that was sat once", self.exam.sittings == 1,
+                  f"it was sat {self.exam.sittings} times; choosing by it flatters the network: take new images"),
+            Check(f"{PER_CLASS} exam images or more of each class", smallest >= PER_CLASS,
+                  f"the smallest class has {smallest}; a few images hardly narrow down how good it is: add pictures"),
+            Check("better than guessing", self.exam.result.low > self.chance,
+                  f"always the commonest class gets {self.chance:.0%}, and the exam's interval does not lie above it"),
+            Check("maps beside their controls", {"another seed", "never trained"} <= self.agreement.keys(),
+                  "a map that an untrained network draws as well shows nothing of what was learned"),
+            Check("an attack beside noise", {"epsilon", "noise", "attack"} <= self.attack.keys(),
+                  "without noise of the same size nobody can say whether it is the attack or the network is frail"),
+            Check("words for every picture",
+                  bool(self.figures) and all(shown.alt and said for shown, said in self.figures.values()),
+                  "some who read the page do not see it"),
+        ]  # fmt: skip
+
+    def check(self):
+        """Print the rubric: what is met, what is missing, and why that matters."""
+        checks = self.rubric()
+        print(f"{sum(each.met for each in checks)} of {len(checks)} met")
+        for each in checks:
+            print(f"  ✓ {each.name}" if each.met else f"  ✗ {each.name}: {each.why}")
+
+    def html(self):
+        """Return the page, a str."""
+        return PAGE.format(style=STYLE, title=_safe(self.title), **self._parts())
+
+    def _parts(self):
+        mean, low, high = self.exam.result
+        numbers = {
+            f"{mean:.0%}": f"right in the exam, {low:.0%} to {high:.0%} of {len(self.exam.labels)} images",
+            f"{self.chance:.0%}": "by always saying the commonest class",
+            f"{self.attack['attack']:.0%}": f"under attack; {self.attack['noise']:.0%} with noise of the same size, "
+            f"{255 * self.attack['epsilon']:.0f}/255 a pixel",
+            " / ".join(f"{self.agreement[name]:.2f}" for name in ("another seed", "never trained")): "likeness of its "
+            "maps to another seed's, and to those of a network that was never trained",
+        }
+        boxes = "".join(f"<div><b>{_safe(value)}</b> {_safe(said)}</div>" for value, said in numbers.items())
+        own = {"Conclusion": self.conclusion, "What could be wrong": self.doubt}
+        sentences = "".join(
+            f"<div><h2>{name}</h2><p>{_safe(text) or '<em>Not written yet.</em>'}</p></div>"
+            for name, text in own.items()
+        )
+        figures = "".join(
+            f'<figure><h2>{_safe(heading)}</h2><img src="{_uri(picture)}" alt="{_safe(picture.alt)}">'
+            f"<figcaption>{_safe(caption)}</figcaption></figure>"
+            for heading, (picture, caption) in self.figures.items()
+        )
+        verdicts = "".join(f"<li>{_safe(str(each))}</li>" for each in self.verdicts)
+        missing = [each.name for each in self.rubric() if not each.met]
+        rubric = f"Rubric: {12 - len(missing)} of 12 met." + (f" Missing: {', '.join(missing)}." if missing else "")
+        return {
+            "question": _safe(self.question) or "<em>No question written yet.</em>",
+            "data": _safe(self.data), "chosen": _safe(self.chosen), "boxes": boxes, "sentences": sentences,
+            "figures": figures, "verdicts": verdicts, "rubric": _safe(rubric),
+        }  # fmt: skip
+
+    def write(self, path):
+        """Write the page to a file, whole or not at all, and say how to open it."""
+        with atomic.writing(Path(path)) as file:
+            file.write(self.html().encode())
+        print(f"{Path(path).name}: {len(self.figures)} pictures inside, nothing is asked for from elsewhere.")
+        print("A double click opens it in the browser; print it there, and choose PDF, for a sheet to hand in.")
+
+
+def _words(text):
+    return len(re.findall(r"\w[\w'’-]*", text))
+
+
+def _safe(text):
+    return html.escape(text.strip())
+
+
+def _uri(picture):
+    return "data:image/png;base64," + base64.b64encode(picture._repr_png_()).decode()
+
+
+STYLE = """
+@page { size: A4; margin: 10mm 12mm }
+* { box-sizing: border-box }
+body { font: 15px/1.4 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 60rem; margin: 2rem auto;
+  padding: 0 1rem }
+h1 { font-size: 1.9em; line-height: 1.15; margin: 0 }
+h2 { font-size: 1em; margin: 0 0 .2em; color: #00527f }
+p { margin: 0 }
+.question { font-size: 1.2em; margin: .3em 0 .6em }
+.data, footer { color: #444; font-size: .87em }
+.boxes, .sentences, .figures { display: grid; gap: .8em 1.4em; margin: 1em 0 }
+.boxes { grid-template-columns: repeat(4, 1fr) }
+.boxes div { border-top: 3px solid #0072b2; padding-top: .3em; font-size: .87em }
+.boxes b { display: block; font-size: 1.75em; line-height: 1.2 }
+.sentences, .figures { grid-template-columns: repeat(2, 1fr) }
+figure { margin: 0; break-inside: avoid }
+img { display: block; max-width: 100%; max-height: 21rem; margin: 0 auto }
+figcaption { font-size: .87em; color: #444; margin-top: .2em }
+ul { margin: .2em 0; padding-left: 1.2em }
+footer { border-top: 1px solid #999; padding-top: .5em }
+@media (max-width: 40rem) { .boxes { grid-template-columns: 1fr 1fr } .sentences, .figures { display: block } }
+@media print { body { font-size: 8.6pt; line-height: 1.28; margin: 0; padding: 0; max-width: none }
+  .boxes, .sentences, .figures { margin: 2.2mm 0; gap: 2mm 6mm } img { max-height: 45mm } }
+"""
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>{style}</style></head>
+<body><header><h1>{title}</h1><p class="question">{question}</p><p class="data">{data}</p></header>
+<main><section class="boxes">{boxes}</section><section class="sentences">{sentences}</section>
+<section class="figures">{figures}</section></main>
+<footer><ul>{verdicts}</ul><p>{chosen}</p><p>{rubric}</p></footer></body></html>
+"""

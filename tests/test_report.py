@@ -1,0 +1,168 @@
+"""The page of report: what the verdict says, what the exam counts, what the rubric misses, and what the page holds."""
+
+import re
+
+import numpy as np
+import pytest
+
+from cnnlessons import datasets, plots, report
+from cnnlessons.experiments import interval
+
+LONG = "Tomorrow I take the frozen network, for it costs the least, and I am fairly sure that it reads most of them."
+DOUBT = "All scraps come from one photograph each, so another wall may look different to it."
+
+
+def page(**changed):
+    """Return a report to which nothing is missing, but for what is changed."""
+    labels = np.repeat([0, 1, 2], 20)
+    exam = report.Exam(np.zeros((60, 4, 4, 1)), labels)
+    exam.sit(lambda images: np.eye(3)[labels])
+    tries = {"one": [50, 52, 51, 55, 49, 50], "other": [48, 53, 50, 51, 52, 49]}
+    given = {
+        "title": "A <b> & c",
+        "question": "Can it tell these three apart?",
+        "conclusion": LONG,
+        "doubt": DOUBT,
+        "data": "60 images",
+        "chosen": "one",
+        "verdicts": [report.verdict(tries, "one", "other")],
+        "exam": exam,
+        "chance": 1 / 3,
+        "agreement": {"another seed": 0.6, "never trained": 0.1},
+        "attack": {"epsilon": 4 / 255, "noise": 0.9, "attack": 0.2},
+        "figures": {"Bars": (plots.bars({"a": 1.0, "b": 2.0}, "pieces"), "Two bars.")},
+    }
+    return report.Report(**given | changed)
+
+
+def missing(made):
+    return [each.name for each in made.rubric() if not each.met]
+
+
+# --------------------------------------------------------------------------- the verdict
+
+
+def test_a_verdict_names_a_way_only_if_the_interval_leaves_out_0():
+    tries = {"a": [60, 62, 61, 63, 64, 60], "b": [50, 51, 50, 54, 52, 50], "c": [61, 60, 60, 66, 62, 61]}
+    assert report.verdict(tries, "a", "b").better == "a"
+    assert report.verdict(tries, "b", "a").better == "a"
+    assert report.verdict(tries, "a", "c").better is None
+    assert "cannot be told apart" in str(report.verdict(tries, "a", "c"))
+
+
+def test_more_tries_with_the_same_images_never_make_the_interval_shorter_than_the_images_allow():
+    rng = np.random.default_rng(0)
+    lengths = [np.ptp(interval(rng.normal(size=count), redrawn=1 / 3)[1:]) for count in (10, 100, 10_000)]
+    assert min(lengths) > 2 * 1.96 * np.sqrt(1 / 3) * 0.7
+    values = rng.normal(size=6)
+    mean, low, high = interval(values, redrawn=1 / 3)
+    assert (high - low) / np.ptp(interval(values)[1:]) == pytest.approx(np.sqrt(1 + 6 / 3))
+    assert mean == pytest.approx(values.mean())
+
+
+# --------------------------------------------------------------------------- the exam
+
+
+def test_the_exam_counts_different_answers_and_not_how_often_a_cell_runs():
+    labels = np.array([0, 1, 1, 0])
+    exam = report.Exam(np.zeros((4, 2, 2, 1)), labels)
+    with pytest.raises(RuntimeError, match=r"nobody has sat the exam yet; call sit"):
+        _ = exam.result
+    for _ in range(3):
+        exam.sit(lambda images: np.eye(2)[[0, 1, 0, 0]])
+    assert exam.sittings == 1
+    assert str(exam).startswith("3 of 4 right: 75%")
+    exam.sit(lambda images: np.eye(2)[[0, 1, 1, 0]])
+    assert exam.sittings == 2
+
+
+# --------------------------------------------------------------------------- the rubric
+
+
+def test_nothing_is_missing_to_a_whole_report_and_it_says_so(capsys):
+    page().check()
+    assert missing(page()) == []
+    assert capsys.readouterr().out.startswith("12 of 12 met\n  ✓ your question")
+
+
+def sat_twice():
+    made = page()
+    made.exam.sit(lambda images: np.eye(3)[np.zeros(60, int)])
+    made.exam.sit(lambda images: np.eye(3)[made.exam.labels])
+    return made
+
+
+def small_exam():
+    labels = np.array([0, 1, 0, 1])
+    exam = report.Exam(np.zeros((4, 4, 4, 1)), labels)
+    exam.sit(lambda images: np.eye(2)[labels])
+    return page(exam=exam, chance=0.5)
+
+
+FEW = report.verdict({"a": [60, 62], "b": [50, 51]}, "a", "b")
+MADE = {
+    "your question": lambda: page(question="Which?"),
+    "your conclusion": lambda: page(conclusion="It works."),
+    "your doubt": lambda: page(doubt=""),
+    "no claim beyond the intervals": lambda: page(conclusion=LONG + " The frozen one is BETTER."),
+    "6 tries or more in each comparison": lambda: page(verdicts=[FEW]),
+    "an interval for each comparison": lambda: page(
+        verdicts=[report.verdict({"a": [60], "b": [50]}, "a", "b")._replace(
+            interval=report.experiments.intervals.Interval(10, -np.inf, np.inf), differences=np.ones(6))]
+    ),
+    "an exam that was sat once": sat_twice,
+    "10 exam images or more of each class": small_exam,
+    "better than guessing": lambda: page(chance=0.99),
+    "maps beside their controls": lambda: page(agreement={"another seed": 0.5}),
+    "an attack beside noise": lambda: page(attack={"epsilon": 0.1, "attack": 0.2}),
+    "words for every picture": lambda: page(figures={"Bars": (plots.bars({"a": 1.0}, "pieces"), "")}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_rubric_names_what_is_missing_and_why_it_matters(name):
+    made = MADE[name]()
+    assert missing(made) == [name]
+    (check,) = (each for each in made.rubric() if not each.met)
+    assert len(check.why) > 10
+
+
+# --------------------------------------------------------------------------- the page
+
+
+def test_the_page_holds_its_pictures_with_words_and_asks_for_nothing_from_elsewhere():
+    text = page().html()
+    assert "http" not in text
+    assert not re.search(r"<(script|link|iframe)|@import|url\(", text)
+    images = re.findall(r"<img [^>]*>", text)
+    assert images
+    assert all(re.search(r'src="data:image/png;base64,[^"]{100,}" alt="[^"]{10,}"', image) for image in images)
+    assert 'lang="en"' in text
+    assert "<title>A &lt;b&gt; &amp; c</title>" in text
+    assert LONG in text
+
+
+def test_what_is_not_written_is_said_on_the_page(tmp_path, capsys):
+    page(question="", conclusion=" ", doubt="").write(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert text.count("ot written yet.") + text.count("No question written yet.") == 3
+    assert "Missing: your question, your conclusion, your doubt." in text
+    assert str(tmp_path) not in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------- the folder for who has none
+
+
+def test_the_materials_are_a_folder_whose_parts_share_no_pixel_of_a_photograph(tmp_path):
+    made = datasets.folder(datasets.materials(tmp_path / "materials", per_class=6, test_per_class=3), least=9)
+    assert made.class_names == ("brick", "coins", "grass", "gravel", "moon", "print")
+    assert np.bincount(made.train_labels).tolist() == [6] * 6
+    assert np.bincount(made.test_labels).tolist() == [3] * 6
+    assert not made.skipped
+    assert "files of 2," in made.source
+
+
+def test_a_class_with_fewer_pictures_than_asked_for_is_named(tmp_path):
+    place = datasets.materials(tmp_path / "materials", per_class=1, test_per_class=1)
+    with pytest.raises(ValueError, match=r"at least 5 different images.*'brick' in .* holds 2; add images"):
+        datasets.folder(place, least=5)
