@@ -19,6 +19,7 @@ from cnnlessons.exercises import (
     lesson_10,
     lesson_12,
     lesson_13,
+    lesson_15,
 )
 
 
@@ -637,6 +638,51 @@ QUESTIONS = (
             50: "That is the weakest attack.",
             29: "An attacker does not take the mean.",
             30: "There is an attack that leaves less.",
+        },
+    ),
+    # ----------------------------------------------------------------------- 15
+    Question(
+        "15.exam",
+        "The exam says 71 %. You mend the network after its mistakes, and the same exam says 78 %. How good is it?",
+        "Not known: it needs new exam images",
+        "What was mended after these images is flattered by them.",
+        {
+            "78 %": "These images chose the mending, so they flatter it.",
+            "71 %": "That is the old network.",
+            "74.5 %, the mean": "Two numbers of two networks, and the second is flattered.",
+        },
+    ),
+    Question(
+        "15.reach",
+        "Six tries redraw the same images, 30 judged for 90 learned from. How many times as long is the interval?",
+        lambda: lesson_15.reach(np.arange(6.0), 30, 90) / lesson_15.reach(np.arange(6.0), 0, 90),
+        "√(1/6 + 30/90) over √(1/6) is √3: the tries are alike.",
+        {
+            1: "That would be right if the tries had nothing in common.",
+            3: "The squared lengths are 3 to 1. Take the root.",
+            1.15: "That is 1 + 30/90 under the root. It is 1/n + 30/90, and n is six.",
+        },
+    ),
+    Question(
+        "15.images",
+        "80 % of 100 exam images are right, 72 to 88. How many images give an interval half as long?",
+        lambda: lesson_15.exam_images(0.8, 0.04),
+        "Half the reach takes four times as many.",
+        {
+            200: "The interval goes with the root of the number: twice as many make it 1.4 times shorter.",
+            160: "It is four times as many, not twice as many right ones.",
+            1600: "That is a quarter of the reach.",
+        },
+    ),
+    Question(
+        "15.noise",
+        "An attack leaves 30 % right. Which number must stand beside it?",
+        "What noise of the same size leaves",
+        "Otherwise nobody can say whether the direction did it or the size.",
+        {
+            "What a larger attack leaves": "That says nothing of chance.",
+            "The loss on training images": "They were not attacked.",
+            "The number of weights": "It does not tell an attack from noise.",
         },
     ),
 )
