@@ -99,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--markdown", action="store_true", help="in the place of HTML")
     command.set_defaults(run=lambda options: teach(options.lesson, options.out, options.markdown))
 
+    command = commands.add_parser(
+        "site", help="write the lessons as pages to read, which need no network and no Python"
+    )
+    command.add_argument("--out", type=Path, default=Path("site"), metavar="FOLDER", help="(site)")
+    command.set_defaults(run=lambda options: site(options.out))
+
     command = commands.add_parser("record-weights", help="train the networks that lesson 08 reads (an hour; goes on)")
     command.add_argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated")
     command.add_argument("--jobs", type=int, default=2, help="networks trained at once, one core each")
@@ -221,6 +227,28 @@ def teach(lesson: str, folder: Path, markdown: bool) -> None:
         print("wrote", *edition.write(lesson, folder, markdown))
     except (OSError, ValueError) as error:
         raise Problem(str(error)) from error
+
+
+def site(folder: Path) -> None:
+    """Write the site of the course, and say where.
+
+    Raises
+    ------
+    Problem
+        If a tool is missing, the folder cannot be taken, or Sphinx warns, such as of a link that leads nowhere.
+    """
+    from cnnlessons.teaching import site
+
+    try:
+        warnings = site.build(folder)
+    except ImportError as error:
+        needed = 'python3 course.py run python -m pip install --no-build-isolation -e ".[site]"'
+        raise Problem(f"to make the site {error.name} is needed; in the course's folder: {needed}") from error
+    except (OSError, ValueError) as error:
+        raise Problem(str(error)) from error
+    if warnings:
+        raise Problem("\n".join([f"wrote {folder}, but:", *warnings]))
+    print(f"wrote {folder}: open {folder / 'index.html'}")
 
 
 # --------------------------------------------------------------------------- recorded networks

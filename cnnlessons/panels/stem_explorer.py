@@ -132,7 +132,9 @@ def page(setting, measured=None, waits=False):
     measured = measured or measure(setting)
     pale, seen = (waiting, measure(setting, quick=True)) if waits else (str, measured)
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts(measured).items())
-    pair = _picture("Photograph", seen.image) + _picture("From the activations", seen.back)
+    before = _picture("Photograph", seen.image, f"The photograph {setting.photograph}, {SIDE} by {SIDE} pixels.")
+    back = f"What the activations tell of the photograph, with an error of {write_size(seen.error)}."
+    pair = before + _picture("From the activations", seen.back, back)
     title = "<figcaption>Singular values of the whole layer</figcaption>"
     return (
         f'<div class="pages stem">'
@@ -147,8 +149,8 @@ def pixels(image):
     return np.broadcast_to(as_bytes(image), (*image.shape[:2], 3))
 
 
-def _picture(title, image):
-    return f'<figure><figcaption>{title}</figcaption><img alt="{title}" src="{data_uri(pixels(image))}"></figure>'
+def _picture(title, image, words):
+    return f'<figure><figcaption>{title}</figcaption><img alt="{words}" src="{data_uri(pixels(image))}"></figure>'
 
 
 _FRAME, _DECADES = Frame(420, 250, 46, 40), 4
