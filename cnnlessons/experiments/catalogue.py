@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.experiments import bakeoff, blocks, first_layers, handcrafted, robust, tuning
+from cnnlessons.experiments import bakeoff, blocks, cue, first_layers, handcrafted, robust, tuning
 from cnnlessons.experiments.rows import FAILED, key, read_csv, read_texts, value
 from cnnlessons.experiments.running import finished
 
@@ -38,6 +38,7 @@ EXPERIMENTS = {
     ),
     "blocks": Experiment(blocks.train_blocks, blocks.settings, blocks.seeds, blocks.tried),
     "robust": Experiment(robust.train_robust, robust.SETTINGS),
+    "cue": Experiment(cue.train_cue, cue.SETTINGS),
 }
 
 

@@ -50,7 +50,7 @@ def compete(model, data, scale, epochs, rate, flips, test_noise, seed, batch_siz
     """Train a model on `standardised` data for three thirds of the epochs, and return what is measured."""
     change = changes(flips, train_noise / scale)
     train_in_thirds(model, data, epochs, rate, batch_size=batch_size, seed=seed, change=change, **options)
-    return measured(model, data, _noise(data, test_noise / scale, seed))
+    return measured(model, data, noise(data, test_noise / scale, seed))
 
 
 def changes(flips, noise):
@@ -96,10 +96,10 @@ def _held_out(data, count, seed):
 def load(dataset, per_class, test_per_class, test_noise, seed):
     """Return standardised images, noise for the test images on the same scale, and the checksum of the images."""
     data, scale, checksum = standardised(dataset, per_class, test_per_class, 0, seed)
-    return data, _noise(data, test_noise / scale, seed), checksum
+    return data, noise(data, test_noise / scale, seed), checksum
 
 
-def _noise(data, scale, seed):
+def noise(data, scale, seed):
     """Return what is added to the test images."""
     drawn = np.random.default_rng([seed, 1]).normal(scale=scale, size=data.test_images.shape)
     return drawn.astype(np.float32)

@@ -1,0 +1,221 @@
+"""The experiment "cue": is a mark that gave the class away, and no longer does, unlearned? Taught in lesson 14."""
+
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+
+from cnnlessons import adversarial, datasets
+from cnnlessons.experiments import classification
+
+CLASSES = 10
+# Of twenty colours the second ten are the opposites of the first, which makes the same checkerboards.
+MARK = {"side": 5, "count": 20}
+
+
+def train_cue(
+    *,
+    setting,
+    group,
+    before,
+    dose,
+    trained,
+    renewed,
+    decay,
+    dataset,
+    per_class,
+    test_per_class,
+    image_size,
+    first_epochs,
+    epochs,
+    seed,
+    filters=32,
+    size=5,
+    width=16,
+    batch_size=25,
+    learning_rate=0.003,
+):
+    """Train on images that a mark gives away, then on images in which it does not: a run of the experiment "cue".
+
+    The mark is the checkerboard of `datasets.marked`, at a place of its own in every image of every epoch.
+
+    Parameters
+    ----------
+    setting, group : str
+        What the row is called, and for what it was made; they change nothing.
+    before : {"cue", "clean", "nothing"}
+        The first phase: with the mark of the right class in every image; without any; or without learning, but the
+        averages of batch normalisation are measured.
+    dose : float, 0 to 1
+        Share of the images of the second phase that bear the mark of a class drawn at random.
+    trained : {"all", "above", "last"}
+        In the second phase: everything; all but the stem's kernel; the last layer alone.
+    renewed : bool
+        Whether everything but the stem's kernel is drawn anew between the phases.
+    decay : float
+        AdamW's weight decay in the second phase, on kernels alone.
+    first_epochs, epochs : int
+        Of the first phase and of the second, each with an AdamW of its own: the first half, rounded up, at
+        `learning_rate` and the rest at a fifth of it.
+    dataset, per_class, test_per_class, image_size, seed, filters, size, width, batch_size
+        As in `train_robust`.
+
+    Returns
+    -------
+    dict
+        "accuracy", "noisy_accuracy" and "train_accuracy" on images without a mark; "follows", the share of the test
+        images, each with the marks of the nine other classes in turn, that get the class of the mark; "withstands",
+        the share that keep their own; "share" of the stem's energy that lies in the mark's pattern; the same three
+        after the first phase, "accuracy_before", "follows_before" and "share_before", and after each epoch of the
+        second, "accuracy_by_epoch" and so on; "data".
+
+    Notes
+    -----
+    Taught in lesson 14.
+    """
+    place = (dataset, per_class, test_per_class, image_size, filters, size, width, batch_size, learning_rate, seed)
+    weights, found = _first_phase(before, first_epochs, *place)
+    data, model, checksum = _begun(*place)
+    if renewed:
+        weights = [*weights[:1], *_model(data, filters, size, width, seed + 1000).get_weights()[1:]]
+    model.set_weights(weights)
+    for layer in model.layers:
+        layer.trainable = trained == "all" or layer.name == "logits" or (trained == "above" and layer.name != "stem")
+    rng = np.random.default_rng([seed, 4])
+    options = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epochs}
+    states = _train(model, data, epochs, learning_rate, decay, lambda images, _: _dosed(images, dose, rng), options)
+    return _measured(model, data, seed) | _told([found, *states]) | {"data": checksum}
+
+
+def _begun(dataset, per_class, test_per_class, image_size, filters, size, width, batch_size, learning_rate, seed):
+    """Return the images, a model as it starts and the images' checksum."""
+    classification.begin(seed)
+    data, checksum = classification.loaded(dataset, per_class, test_per_class, seed, image_size)
+    return data, _model(data, filters, size, width, seed), checksum
+
+
+@lru_cache(maxsize=3)
+def _first_phase(before, epochs, *place):
+    """Return the weights, and what `_state` says of them: the same for many settings, so they are kept."""
+    *_, batch_size, rate, seed = place
+    data, model, _ = _begun(*place)
+    rng = np.random.default_rng([seed, 3])
+
+    def told(images, labels):
+        return datasets.marked(images, labels, _drawn(rng), **MARK)[0] if before == "cue" else images
+
+    options = {"batch_size": batch_size, "seed": seed}
+    states = _train(model, data, epochs, 0.0 if before == "nothing" else rate, 0.0, told, options)
+    return model.get_weights(), states[-1]
+
+
+def _train(model, data, epochs, rate, decay, change, options):
+    """Train on what `change` makes of each batch, and return what `_state` says after each epoch."""
+    import keras
+
+    from cnnlessons import training
+
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    training.compiled(model, optimizer=optimizer)
+    batches = training.batches(data.train_images, data.train_labels, **options)
+    states = []
+    for epoch in range(epochs):
+        optimizer.learning_rate = rate if 2 * epoch < epochs else rate / 5
+        for images, labels in islice(batches, -(-len(data.train_images) // options["batch_size"])):
+            model.train_on_batch(change(images, labels), labels)
+        states.append(_state(model, data))
+    return states
+
+
+def _model(data, filters, size, width, seed):
+    """Return a classifier that standardises the images itself."""
+    import keras
+
+    from cnnlessons import models, stems
+
+    mean, scale = float(data.train_images.mean()), float(data.train_images.std())
+    made = stems.learned(filters, size, seed=seed, length="glorot")
+    return models.classifier(
+        lambda images: made(keras.layers.Rescaling(1 / scale, -mean / scale)(images)),
+        *(data.train_images.shape[1:], len(data.class_names), width, seed),
+    )
+
+
+def _drawn(rng):
+    return int(rng.integers(2**31))
+
+
+def _dosed(images, dose, rng):
+    """Return images of which a share bears the mark of any class."""
+    chosen = rng.random(len(images)) < dose
+    if not chosen.any():
+        return images
+    images = images.copy()
+    images[chosen] = datasets.marked(images[chosen], rng.integers(CLASSES, size=chosen.sum()), _drawn(rng), **MARK)[0]
+    return images
+
+
+def share(kernel):
+    """Return the share of a kernel's energy (KH, KW, 3, F) in checkerboards of one colour and its opposite."""
+    squares = (-1) ** np.indices(kernel.shape[:2]).sum(0)
+    colour = kernel - kernel.mean(axis=2, keepdims=True)  # the mark has no light
+    along = np.einsum("hw,hwcf->cf", squares, colour)
+    return float(np.square(along).sum() / squares.size / np.square(kernel).sum())
+
+
+def _state(model, data):
+    """Return accuracy, follows and share; a test image has one mark here."""
+    other = (data.test_labels + np.random.default_rng(5).integers(1, CLASSES, len(data.test_labels))) % CLASSES
+    marked, _ = datasets.marked(data.test_images, other, 6, **MARK)
+    accuracy = adversarial.accuracy(model, data.test_images, data.test_labels)
+    return accuracy, adversarial.accuracy(model, marked, other), share(model.get_layer("stem").get_weights()[0])
+
+
+def _measured(model, data, seed):
+    follows, withstands = [], []
+    for step in range(1, CLASSES):
+        other = (data.test_labels + step) % CLASSES
+        marked, _ = datasets.marked(data.test_images, other, step, **MARK)
+        follows.append(adversarial.accuracy(model, marked, other))
+        withstands.append(adversarial.accuracy(model, marked, data.test_labels))
+    clean = classification.measured(model, data, classification.noise(data, 0.05, seed))
+    found = {"follows": float(np.mean(follows)), "withstands": float(np.mean(withstands))}
+    return clean | found | {"share": round(share(model.get_layer("stem").get_weights()[0]), 4)}
+
+
+def _told(found):
+    """Return, for each of the three that `_state` returns, its value after the first phase and by epoch."""
+    named = dict(zip(("accuracy", "follows", "share"), zip(*found, strict=True), strict=True))
+    before = {f"{name}_before": round(values[0], 4) for name, values in named.items()}
+    return before | {f"{name}_by_epoch": " ".join(f"{v:.3f}" for v in values[1:]) for name, values in named.items()}
+
+
+# What the row is called; before, dose, trained, renewed, decay, epochs of the second phase.
+_CONTESTANTS = (
+    ("never", "clean", 0.0, "all", False, 0.0, 12),
+    ("removed", "cue", 0.0, "all", False, 0.0, 12),
+    ("removed, stem frozen", "cue", 0.0, "above", False, 0.0, 12),
+    ("removed, weight decay", "cue", 0.0, "all", False, 1.0, 12),
+    ("random in 5 %", "cue", 0.05, "all", False, 0.0, 12),
+    ("random", "cue", 1.0, "all", False, 0.0, 12),
+    ("random in 20 %", "cue", 0.2, "all", False, 0.0, 12),
+    ("removed, last layer only", "cue", 0.0, "last", False, 0.0, 12),
+    ("never, last layer only", "clean", 0.0, "last", False, 0.0, 12),
+    ("untrained, last layer only", "nothing", 0.0, "last", False, 0.0, 12),
+    ("removed, a third of the decay", "cue", 0.0, "all", False, 0.3, 12),
+    ("removed, three times the decay", "cue", 0.0, "all", False, 3.0, 12),
+    ("cue's stem, all above new", "cue", 0.0, "above", True, 0.0, 12),
+    ("clean stem, all above new", "clean", 0.0, "above", True, 0.0, 12),
+    ("removed, 40 epochs", "cue", 0.0, "all", False, 0.0, 40),
+)
+_COLUMNS = ("setting", "before", "dose", "trained", "renewed", "decay", "epochs")
+_PLACE = {
+    "group": "cue",
+    "dataset": "photo_patches",
+    "per_class": 100,
+    "test_per_class": 25,
+    "image_size": 16,
+    "first_epochs": 12,
+}
+SETTINGS = [dict(zip(_COLUMNS, row, strict=True)) | _PLACE for row in _CONTESTANTS]
