@@ -1910,3 +1910,24 @@ def test_the_real_cifar10_is_complete_and_balanced(monkeypatch):
     assert (data.train_images.min(), data.train_images.max()) == (0, 1)
     # The means that training scripts subtract: 0.4914, 0.4822, 0.4465; a copy as JPEG files differs a little.
     np.testing.assert_allclose(data.train_images.mean(axis=(0, 1, 2), dtype=float), [0.4914, 0.4822, 0.4465], atol=2e-3)
+
+
+def test_a_texture_tells_the_class_and_has_no_brightness_of_its_own():
+    paper = np.zeros((10, 8, 8, 1), np.float32)
+    textures = datasets.textured(paper, np.arange(10)).reshape(10, -1)
+    assert np.abs(textures.mean(axis=1)).max() < 1e-6
+    assert np.abs(textures @ textures.T - np.diag(np.square(textures).sum(axis=1))).max() < 1e-5
+    assert 0.6 < np.abs(textures).max() <= 0.8
+
+
+@pytest.mark.parametrize(
+    ("images", "classes", "said"),
+    [
+        (np.zeros((2, 8, 8, 3)), 1, "images must have shape"),
+        (np.zeros((2, 8, 8, 1)), 10, "classes must be whole numbers from 0 to 9, got 10 to 10"),
+        (np.zeros((2, 8, 8, 1)), 0.5, "classes must be whole numbers"),
+    ],
+)
+def test_what_cannot_have_a_texture_is_refused(images, classes, said):
+    with pytest.raises(ValueError, match=said):
+        datasets.textured(images, classes)

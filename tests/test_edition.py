@@ -15,8 +15,8 @@ NUMBERS = [
 each_lesson = pytest.mark.parametrize("number", NUMBERS)
 
 
-def test_lessons_01_to_13_have_teacher_s_notes():
-    assert {f"{number:02}" for number in range(1, 14)} <= set(NUMBERS)
+def test_lessons_01_to_14_have_teacher_s_notes():
+    assert {f"{number:02}" for number in range(1, 15)} <= set(NUMBERS)
 
 
 @each_lesson

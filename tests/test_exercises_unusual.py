@@ -612,6 +612,19 @@ UNUSUAL = {
             np.where((zero_gradients > 0.01) | (large > 0.2), -1, np.min(accuracies))
         ),
     ],
+    "14.follows": [
+        lambda answers, marks, labels: pd.Series(answers == marks)[marks != labels].mean(),
+        lambda answers, marks, labels: np.average(answers == marks, weights=(marks - labels) ** 2 > 0),
+        lambda answers, marks, labels: sum(a == m != t for a, m, t in zip(answers, marks, labels, strict=True))
+        / np.count_nonzero(marks - labels),
+    ],
+    "14.worth": [
+        lambda sizes, accuracies, count, reached: np.exp(np.interp(reached, accuracies, np.log(sizes / count))),
+        lambda sizes, accuracies, count, reached: 10 ** np.interp(reached, accuracies, np.log10(sizes)) / count,
+        lambda sizes, accuracies, count, reached: math.prod(
+            (sizes[1:] / sizes[:-1]) ** np.clip((reached - accuracies[:-1]) / np.diff(accuracies), 0, 1)
+        ) * sizes[0] / count,
+    ],
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from cnnlessons.datasets import benchmarks, photos
 from cnnlessons.datasets.benchmarks import cifar10, mnist
 from cnnlessons.datasets.class_folders import drawn, folder
 from cnnlessons.datasets.materials import materials
-from cnnlessons.datasets.objects import PARTS, marked, parts
+from cnnlessons.datasets.objects import PARTS, marked, parts, textured
 from cnnlessons.datasets.photos import (
     PhotographSource,
     digits,

@@ -5,11 +5,12 @@ same noise and the same start of all that is not the setting itself, so two sett
 *paired*. Rows are kept in a CSV file at once, so that an experiment that is stopped, by whatever, goes on where it was.
 
 Rooms: *running* (a grid, in several processes), *rows* (the file), *intervals* (what the seeds resolve), and the
-experiments of the course, *handcrafted* and *first_layers* (lesson 09), *blocks* (lesson 10), *bakeoff* (lesson
-11) and *robust* (lesson 13), which share *classification*, *tuning* and *kept* and are listed in *catalogue*. Their
-rows are in data/evidence; ``cnnlessons experiment`` makes them again. *weights* trains the networks of `recorded`.
+experiments of the course, *handcrafted* and *first_layers* (lesson 09), *blocks* (lesson 10), *bakeoff* (lesson 11),
+*robust* (lesson 13) and *cue* (lesson 14), which share *classification*, *tuning* and *kept* and are listed in
+*catalogue*. Their rows are in data/evidence; ``cnnlessons experiment`` makes them again. *weights* trains the networks
+of `recorded`.
 
-Taught in lessons 09, 11 and 13.
+Taught in lessons 09, 11, 13 and 14.
 """
 
 from cnnlessons.experiments.bakeoff import train_contestant

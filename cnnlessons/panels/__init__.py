@@ -14,6 +14,7 @@ from cnnlessons.panels.initialisation_explorer import initialisation_explorer
 from cnnlessons.panels.kernel_editor import kernel_editor
 from cnnlessons.panels.kernel_reader import kernel_reader
 from cnnlessons.panels.shape_explorer import shape_explorer
+from cnnlessons.panels.sleeping_cue import sleeping_cue
 from cnnlessons.panels.stem_builder import stem_builder
 from cnnlessons.panels.stem_explorer import stem_explorer
 from cnnlessons.panels.stepper import stepper
@@ -32,6 +33,7 @@ __all__ = [
     "kernel_editor",
     "kernel_reader",
     "shape_explorer",
+    "sleeping_cue",
     "stem_builder",
     "stem_explorer",
     "stepper",

@@ -43,6 +43,7 @@ BUTTONS = {
     "cnnlessons-unit-browser": "One unit forward",
     "cnnlessons-digit-pad": "The next test digit that it finds hard",
     "cnnlessons-attack-lab": "The next test digit in the place of a drawing",
+    "cnnlessons-sleeping-cue": "One epoch forward",
 }
 
 
