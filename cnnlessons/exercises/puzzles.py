@@ -105,6 +105,8 @@ ASTRAY = {
     "12.rank_agreement": [("np.abs(each)", "each"), (".argsort().argsort()", ".argsort()")],
     "13.attack_step": [("np.sign(gradient)", "gradient"), ("image - epsilon, image", "changed - epsilon, changed")],
     "13.believed": [("min(acc", "max(acc"), (" or ", " and ")],
+    "14.follows": [("answers[told] == marks[told]", "answers == marks")],
+    "14.worth": [("np.exp(np.interp(reached, accuracies, np.log(sizes)))", "np.interp(reached, accuracies, sizes)")],
     "15.reach": [("judged / learned", "learned / judged"), ("return 2 * spread", "return spread")],
 }
 

@@ -19,6 +19,7 @@ from cnnlessons.exercises import (
     lesson_10,
     lesson_12,
     lesson_13,
+    lesson_14,
     lesson_15,
 )
 
@@ -638,6 +639,52 @@ QUESTIONS = (
             50: "That is the weakest attack.",
             29: "An attacker does not take the mean.",
             30: "There is an attack that leaves less.",
+        },
+    ),
+    # ----------------------------------------------------------------------- 14
+    Question(
+        "14.removed",
+        "A cue is taken off all training images. What becomes of the weight that only the cue met, without decay?",
+        "It stays, to the last bit",
+        "Its gradient is the error times 0.",
+        {
+            "It falls to 0 by itself": "Nothing pulls at it: its gradient is exactly 0.",
+            "It shrinks a little in every step": "That is decay. Without it nothing moves it.",
+            "It changes its sign": "No image says that the cue misleads.",
+        },
+    ),
+    Question(
+        "14.follows",
+        "Ten images bear marks, two of them of their own class. Of the other eight, four are answered as the mark "
+        "says. How many percent follow?",
+        lambda: 100 * lesson_14.follows(np.repeat([1, 2], [6, 4]), np.ones(10), np.repeat([1, 2], [2, 8])),
+        "Only where mark and class differ can one tell: 4 of 8.",
+        {
+            60: "Two of these six are of the mark's class: there nobody can tell.",
+            40: "Divide by those that count, not by all.",
+        },
+    ),
+    Question(
+        "14.wire",
+        "y = w₃ · w₂ · w₁ · x, with x = 2 and w₃ = 3. The wire is cut, w₂ = 0, but has a shortcut around it. "
+        "How much is dy/dw₁?",
+        lambda: 3 * (1 + 0) * 2,
+        "With a shortcut a weight passes on 1 + w₂ times what it gets.",
+        {
+            0: "So it would be without the shortcut.",
+            3: "w₁ is multiplied with x, so its gradient is, too.",
+        },
+    ),
+    Question(
+        "14.worth",
+        "Without help 100 images reach 80 % and 400 reach 90 %. A help reaches 85 % with 100. How many times the "
+        "images is it worth, read on a logarithm?",
+        lambda: lesson_14.worth(np.array([100, 400]), np.array([80, 90]), 100, 85),
+        "Half way from 100 to 400 on a logarithm is 200.",
+        {
+            2.5: "That is half way in images, not on the logarithm.",
+            200: "These are the images. Divide by those that the help had.",
+            5: "These are the points gained.",
         },
     ),
     # ----------------------------------------------------------------------- 15
