@@ -37,7 +37,7 @@ EXPERIMENTS = {
         first_layers.train_first_layer, first_layers.settings, first_layers.seeds, first_layers.tried
     ),
     "blocks": Experiment(blocks.train_blocks, blocks.settings, blocks.seeds, blocks.tried),
-    "robust": Experiment(robust.train_robust, robust.SETTINGS),
+    "robust": Experiment(robust.train_robust, robust.SETTINGS, robust.seeds),
     "cue": Experiment(cue.train_cue, cue.SETTINGS),
 }
 

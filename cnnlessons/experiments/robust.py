@@ -136,6 +136,7 @@ _STEMS = (
     ("fixed DCT", "fixed", "dct"),
     ("fixed random", "fixed", "random"),
 )
+_GREY = tuple(each for each in _STEMS if each[2] != "derivatives")  # there are fewer than 32 of them in one channel
 _COLOURS = (("fixed Gabor, grey only", "fixed", "grey gabor"), ("fixed Gabor, colour only", "fixed", "colour gabor"))
 
 
@@ -146,7 +147,7 @@ def _defences(*trained):
 # Data set, images a class, test images a class, size, epochs; epsilon of the stems; epsilon of the defences and these.
 _DATA = (
     (("photo_patches", 100, 20, 16, 12), 0.01, _STEMS + _COLOURS, 0.01, _defences((0.01, 3))),
-    (("digits", 100, 36, None, 12), 0.1, _STEMS, 0.15, _defences((0.15, 1), (0.3, 1), (0.15, 5), (0.3, 5))),
+    (("digits", 100, 36, None, 12), 0.1, _GREY, 0.15, _defences((0.15, 1), (0.3, 1), (0.15, 5), (0.3, 5))),
     (("cifar10", 200, 30, None, 8), 0.005, _STEMS, None, ()),
 )
 
@@ -165,3 +166,8 @@ def _settings():
 
 
 SETTINGS = list(_settings())
+
+
+def seeds(setting):
+    """Return the seeds: six resolve what is asked of them."""
+    return range(6)
