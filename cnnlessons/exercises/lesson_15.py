@@ -1,24 +1,24 @@
-"""Exercises of lesson 15: the interval of tries that share images, how many exam images it takes."""
+"""Exercises of lesson 15: the standard error of tries that share images, how many exam images it takes."""
 
 import numpy as np
 
 from cnnlessons.exercises.feedback import FunctionExercise
 
-# --------------------------------------------------------------------------- 15.reach
+# --------------------------------------------------------------------------- 15.standard_error
 
 
-def reach(differences, judged, learned):
+def standard_error(differences, judged, learned):
     spread = np.std(differences, ddof=1)  # of the sample: divided by one less than their number
-    return 2 * spread * np.sqrt(1 / len(differences) + judged / learned)
+    return spread * np.sqrt(1 / len(differences) + judged / learned)
 
 
 def _spread(differences):
     return np.std(differences, ddof=1)
 
 
-REACH = FunctionExercise(
-    name="15.reach",
-    solution=reach,
+STANDARD_ERROR = FunctionExercise(
+    name="15.standard_error",
+    solution=standard_error,
     probes=(
         (np.array([4.0, 9.0, 6.0, 1.0, 7.0, 3.0]), 30, 90),
         (np.array([4.0, 9.0, 6.0, 1.0, 7.0, 3.0]), 10, 90),
@@ -26,29 +26,29 @@ REACH = FunctionExercise(
         (np.array([2.0, -2.5, 1.0, 0.5, -1.0, 3.0, 0.0, 1.5]), 5, 95),
     ),
     wrong={
-        "images forgotten": lambda d, judged, learned: 2 * _spread(d) / np.sqrt(len(d)),
-        "tries forgotten": lambda d, judged, learned: 2 * _spread(d) * np.sqrt(judged / learned),
-        "upside down": lambda d, judged, learned: 2 * _spread(d) * np.sqrt(1 / len(d) + learned / judged),
-        "share of all": lambda d, judged, learned: 2 * _spread(d) * np.sqrt(1 / len(d) + judged / (judged + learned)),
-        "without the two": lambda d, judged, learned: _spread(d) * np.sqrt(1 / len(d) + judged / learned),
-        "divided by n": lambda d, judged, learned: 2 * np.std(d) * np.sqrt(1 / len(d) + judged / learned),
-        "roots added": lambda d, judged, learned: 2 * _spread(d) * (np.sqrt(1 / len(d)) + np.sqrt(judged / learned)),
-        "no root": lambda d, judged, learned: 2 * _spread(d) * (1 / len(d) + judged / learned),
+        "images forgotten": lambda d, judged, learned: _spread(d) / np.sqrt(len(d)),
+        "tries forgotten": lambda d, judged, learned: _spread(d) * np.sqrt(judged / learned),
+        "upside down": lambda d, judged, learned: _spread(d) * np.sqrt(1 / len(d) + learned / judged),
+        "share of all": lambda d, judged, learned: _spread(d) * np.sqrt(1 / len(d) + judged / (judged + learned)),
+        "twice": lambda d, judged, learned: 2 * _spread(d) * np.sqrt(1 / len(d) + judged / learned),
+        "divided by n": lambda d, judged, learned: np.std(d) * np.sqrt(1 / len(d) + judged / learned),
+        "roots added": lambda d, judged, learned: _spread(d) * (np.sqrt(1 / len(d)) + np.sqrt(judged / learned)),
+        "no root": lambda d, judged, learned: _spread(d) * (1 / len(d) + judged / learned),
     },
     said="""
-        images forgotten: That is the interval of tries with nothing in common. These share images: judged / learned
-            comes under the root, too.
+        images forgotten: That is the standard error of tries with nothing in common. These share images:
+            judged / learned comes under the root, too.
         tries forgotten: The number of tries is missing: 1/n stands under the root, beside judged / learned.
         upside down: You divide the wrong way round. It is judged / learned.
         share of all: You divide by all images. Divide the judged ones by those that were learned from.
-        without the two: That is one standard error. The interval reaches two of them to each side.
+        twice: That is two standard errors; asked for is one.
         divided by n: `np.std` divides by n. The sample's standard deviation divides by n − 1: `ddof=1`.
         roots added: Add 1/n and judged / learned first, then take one root.
         no root: The root is missing: 1/n and judged / learned are parts of a squared length.
     """,
     hints=(
         "First the standard deviation s of the differences, with `ddof=1`; then what stands under the root.",
-        "The interval reaches 2·s·√(1/n + judged/learned) to each side, n is the number of tries.",
+        "It is s·√(1/n + judged/learned), and n is the number of tries.",
         "`len(differences)` is n, and `np.sqrt` takes the root of the sum.",
     ),
     verified="four, six and eight tries; few and many judged images",

@@ -107,7 +107,7 @@ ASTRAY = {
     "13.believed": [("min(acc", "max(acc"), (" or ", " and ")],
     "14.follows": [("answers[told] == marks[told]", "answers == marks")],
     "14.worth": [("np.exp(np.interp(reached, accuracies, np.log(sizes)))", "np.interp(reached, accuracies, sizes)")],
-    "15.reach": [("judged / learned", "learned / judged"), ("return 2 * spread", "return spread")],
+    "15.standard_error": [("judged / learned", "learned / judged"), ("return spread", "return 2 * spread")],
 }
 
 

@@ -700,9 +700,9 @@ QUESTIONS = (
         },
     ),
     Question(
-        "15.reach",
+        "15.standard_error",
         "Six tries redraw the same images, 30 judged for 90 learned from. How many times as long is the interval?",
-        lambda: lesson_15.reach(np.arange(6.0), 30, 90) / lesson_15.reach(np.arange(6.0), 0, 90),
+        lambda: lesson_15.standard_error(np.arange(6.0), 30, 90) / lesson_15.standard_error(np.arange(6.0), 0, 90),
         "√(1/6 + 30/90) over √(1/6) is √3: the tries are alike.",
         {
             1: "That would be right if the tries had nothing in common.",
