@@ -112,7 +112,7 @@ class SleepingCue(Explorer):
     title, text = "Sleeping cue", "{dose:.0%} counter-examples, {epochs} epochs, {frozen}"
     controls = CONTROLS
     buttons = (Button("forward", "▶", "One epoch forward", "next_epoch"),)
-    draws_again = "Other starting weights and another order"
+    draws_again, widths = "Other starting weights and another order", ("125px", "330px")
 
     def next_epoch(self):
         """Go one epoch on, and from the last one back to the start."""

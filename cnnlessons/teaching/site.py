@@ -24,6 +24,7 @@ MAIN = {  # the control that a panel answers for
     "gradient_stepper": "position",
     "initialisation_explorer": "initializer",
     "shape_explorer": "stride",
+    "sleeping_cue": "dose",
     "stem_explorer": "kernel_size",
     "stepper": "position",
 }
