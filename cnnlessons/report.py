@@ -202,8 +202,10 @@ class Report:
             for heading, (picture, caption) in self.figures.items()
         )
         verdicts = "".join(f"<li>{_safe(str(each))}</li>" for each in self.verdicts)
-        missing = [each.name for each in self.rubric() if not each.met]
-        rubric = f"Rubric: {12 - len(missing)} of 12 met." + (f" Missing: {', '.join(missing)}." if missing else "")
+        checks = self.rubric()
+        missing = [each.name for each in checks if not each.met]
+        rubric = f"Rubric: {len(checks) - len(missing)} of {len(checks)} met."
+        rubric += f" Missing: {', '.join(missing)}." if missing else ""
         return {
             "question": _safe(self.question) or "<em>No question written yet.</em>",
             "data": _safe(self.data), "chosen": _safe(self.chosen), "boxes": boxes, "sentences": sentences,

@@ -336,6 +336,13 @@ def test_a_number_below_zero_or_without_a_logarithm_has_no_bar(values, log):
         plots.bars(values, "time in ms", log=log)
 
 
+def test_a_table_of_confusions_tells_its_mistakes_the_most_frequent_first():
+    picture = plots.confusion([[8, 2], [3, 0]], ["cat", "dog"])
+    assert picture.alt.endswith("8 of 13 right. dog taken for cat 3×. cat taken for dog 2×.")
+    shown = picture.axes[0].images[0].get_array()
+    assert shown.tolist() == [[-0.8, 0.2], [1, 0]]  # right is blue, wrong is red
+
+
 def test_a_row_of_a_mosaic_has_one_scale_and_a_name():
     rows = {"before": [np.eye(3), -4 * np.eye(3)], "after": [np.ones((2, 2))]}
     picture = plots.mosaic(rows)
