@@ -48,6 +48,10 @@ SAID = {
         ({"loops": 2.0, "arrays": 0.5}, "seconds", "Two ways"),
         "Two ways, seconds. loops: 2. arrays: 0.5.",
     ),
+    "confusion": (
+        ([[3, 1], [0, 2]], ["cat", "dog"]),
+        "Which class was taken for which. 5 of 6 right. cat taken for dog 1×.",
+    ),
     "intervals": (
         ({"a": (np.array([-1.0, 1.5]), (-0.5, np.inf))}, "points more", "cost"),
         "cost, points more. a: 0.2 (−0.5 to ∞), 2 dots.",

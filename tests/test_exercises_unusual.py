@@ -625,6 +625,23 @@ UNUSUAL = {
             (sizes[1:] / sizes[:-1]) ** np.clip((reached - accuracies[:-1]) / np.diff(accuracies), 0, 1)
         ) * sizes[0] / count,
     ],
+    "15.standard_error": [
+        lambda differences, judged, learned: math.sqrt(
+            np.var(differences, ddof=1) * (1 / len(differences) + judged / learned)
+        ),
+        lambda differences, judged, learned: np.hypot(
+            stats.sem(differences), np.std(differences, ddof=1) * math.sqrt(judged / learned)
+        ),
+        lambda differences, judged, learned: pd.Series(differences).sem()
+        * (1 + len(differences) * judged / learned) ** 0.5,
+    ],
+    "15.exam_images": [
+        lambda accuracy, reach: math.ceil(4 * accuracy * (1 - accuracy) / reach**2),
+        lambda accuracy, reach: -int(-4 * accuracy * (1 - accuracy) // reach**2),
+        lambda accuracy, reach: next(
+            n for n in range(1, 10**6) if 2 * math.sqrt(accuracy * (1 - accuracy) / n) <= reach
+        ),
+    ],
 }  # fmt: skip
 
 

@@ -668,7 +668,7 @@ def test_rows_that_are_not_there_are_made_only_by_a_command_that_exists(tmp_path
     with pytest.raises(FileNotFoundError, match=r"no rows in stems.csv; make them with: cnnlessons experiment stems$"):
         experiments.read("stems")
     for path in (tmp_path / "stems.csv", "mine"):
-        names = "stems, bakeoff, long, first_layers, blocks, robust"
+        names = ", ".join(experiments.EXPERIMENTS)
         with pytest.raises(FileNotFoundError, match=f"name another file, or one of .*: {names}$") as caught:
             experiments.read(path)
         assert "cnnlessons experiment" not in str(caught.value)

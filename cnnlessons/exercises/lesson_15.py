@@ -25,6 +25,7 @@ STANDARD_ERROR = FunctionExercise(
         (np.array([-12.0, -9.0, -14.0, -8.0]), 40, 60),
         (np.array([2.0, -2.5, 1.0, 0.5, -1.0, 3.0, 0.0, 1.5]), 5, 95),
     ),
+    draw=lambda rng, probe: (rng.normal(2, 6, len(probe[0])), *map(int, rng.integers((5, 60), (60, 200)))),
     wrong={
         "images forgotten": lambda d, judged, learned: _spread(d) / np.sqrt(len(d)),
         "tries forgotten": lambda d, judged, learned: _spread(d) * np.sqrt(judged / learned),
@@ -66,6 +67,7 @@ EXAM_IMAGES = FunctionExercise(
     name="15.exam_images",
     solution=exam_images,
     probes=((0.8, 0.081), (0.5, 0.032), (0.95, 0.021), (0.7, 0.11), (0.66, 0.043)),
+    draw=lambda rng, probe: (rng.uniform(0.5, 0.97), rng.uniform(0.02, 0.12)),
     wrong={
         "without the two": lambda accuracy, reach: int(np.ceil(accuracy * (1 - accuracy) / reach**2)),
         "not squared": lambda accuracy, reach: int(np.ceil(accuracy * (1 - accuracy) * 2 / reach)),
