@@ -362,7 +362,7 @@ def present(lesson: str, options: list[str]) -> None:
     """
     from cnnlessons import notebooks
 
-    path = next(notebooks.LESSONS.glob(f"{lesson.zfill(2)}_*.ipynb"), Path(lesson)).resolve()
+    path = (notebooks.lesson(lesson.zfill(2)) or Path(lesson)).resolve()
     if not path.is_file() or not path.is_relative_to(notebooks.COURSE):
         raise Problem(f"there is no lesson {lesson!r}: name a number, such as 01, or a notebook of this course")
     # By the name of the workspace the extension knows what to do; what is open in the others stays so.

@@ -177,6 +177,11 @@ def questions(notebook: NotebookNode) -> dict[str, list[str]]:
 # --------------------------------------------------------------------------- the index of questions
 
 
+def lesson(number: str) -> Path | None:
+    """Return the notebook of a lesson by its number, such as "01"; None if there is none."""
+    return next(iter(LESSONS.glob(f"{number}_*.ipynb")), None) if re.fullmatch(r"\d\d", number) else None
+
+
 def in_order(folder: Path = LESSONS) -> list[Path]:
     """The notebooks of the course: each lesson, and after it what goes deeper."""
     found = [path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts]

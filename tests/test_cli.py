@@ -197,7 +197,10 @@ def test_the_grid_is_timed_against_a_loop_over_the_same_runs(capsys, monkeypatch
 # --------------------------------------------------------------------------- notebooks
 
 
-@pytest.mark.parametrize("lesson", ["1", "01", "notebooks/01_convolution_by_hand.ipynb"])
+NOTEBOOK = "notebooks/01_convolution_by_hand.ipynb"
+
+
+@pytest.mark.parametrize("lesson", ["1", "01", NOTEBOOK, str(ROOT / NOTEBOOK)])
 def test_present_opens_jupyterlab_on_the_lesson_as_slides(run, monkeypatch, lesson):
     commands = []
     monkeypatch.chdir(ROOT)

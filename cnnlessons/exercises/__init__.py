@@ -30,7 +30,7 @@ from numbers import Real
 import numpy as np
 
 from cnnlessons import shapes
-from cnnlessons.exercises import notes, puzzles, retrieval
+from cnnlessons.exercises import notes, puzzles
 from cnnlessons.exercises.cards import Hint, Result, Source, card
 from cnnlessons.exercises.feedback import Exercise, numbers
 
@@ -201,6 +201,8 @@ def recall(count: int = 2, lesson: int | None = None, answers: dict | None = Non
     shapes.number(count, "count", "a positive whole number", lambda count: count > 0 and count == int(count))
     if lesson is not None:
         shapes.number(lesson, "lesson", "a lesson's number, such as 5", lambda lesson: lesson == int(lesson))
+    from cnnlessons.exercises import retrieval  # all questions: every lesson imports this module, few ask for them
+
     noted = notes.noted()
     number = int(lesson or retrieval.next_lesson(noted, answers))
     if answers is not None:

@@ -11,8 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from cnnlessons import exercises
-from cnnlessons.notebooks import LESSONS
+from cnnlessons import exercises, notebooks
 from cnnlessons.teaching import reports
 
 FRAME = {45: (3, 4), 90: (5, 8)}  # minutes for the opening and for the answer, by the minutes of a class
@@ -52,16 +51,16 @@ def read(number: str) -> Lesson:
     ValueError
         If there is no such lesson, or it has no teacher's notes.
     """
-    paths = sorted(LESSONS.glob(f"{number}_*.ipynb")) if re.fullmatch(r"\d\d", number) else []
-    if not paths:
+    path = notebooks.lesson(number)
+    if path is None:
         raise ValueError(f"lesson: there is no lesson {number!r}; write its number as in 01")
-    cells = json.loads(paths[0].read_text(encoding="utf-8"))["cells"]
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells]
     words = [cell["cell_type"] == "markdown" for cell in cells]
     first = next(i for i, text in enumerate(texts) if words[i] and re.search(r"(?m)^## Exercise", text))
     parts = _parts(cells[:first], texts)
     if not parts:
-        raise ValueError(f"lesson: {paths[0].name} has no teacher's notes")
+        raise ValueError(f"lesson: {path.name} has no teacher's notes")
     last = next(i for i, text in enumerate(texts) if i > first and words[i] and text.startswith("## The answer"))
     title, question = texts[0].split("\n\n")[:2]
     return Lesson(number, title.lstrip("# "), question.strip("*"), parts, _tasks(texts[first:last], words[first:last]))

@@ -15,7 +15,7 @@ import time
 import zlib
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -216,6 +216,7 @@ def _judged(exercise, cells, run, seconds):
         return _without(exercise, "interfered")
 
 
+@cache
 def _modules():
     sources = {f"cnnlessons.{name}": (PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in SHIPPED}
     silent = "check = hint = solution = compare = lambda *_, **__: None"

@@ -116,11 +116,11 @@ def answer_to(name, stub, found):
 
 def needed(place, expression, found):
     """The places of the statements that an expression needs: imports, constants, functions, and what those need."""
-    tables = [_names(node) for _, node in found]
+    tables = [names_of(node) for _, node in found]
     imported = {
         name for (_, node), (_, gives, _) in zip(found, tables, strict=True) if _is_import(node) for name in gives
     }
-    wanted, known = list(_names(ast.Expr(expression))[0]), set()
+    wanted, known = list(names_of(ast.Expr(expression))[0]), set()
     chosen = {i for i, (_, node) in enumerate(found) if _is_import(node) and node.names[0].name == "*"}
     while wanted:
         if (name := wanted.pop()) in known:
@@ -143,7 +143,7 @@ def _is_import(node):
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
-def _names(node):
+def names_of(node):
     """The names that a statement takes from the notebook, gives to it, and changes the values of."""
     takes, gives, changes = set(), set(), set()
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # such as a `return` of its own

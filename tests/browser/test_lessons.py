@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import symtable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +11,7 @@ from playwright.sync_api import expect
 
 import lab
 from cnnlessons.notebooks import INDEX, in_order
+from cnnlessons.teaching import guest
 
 pytestmark = pytest.mark.browser
 
@@ -100,16 +100,13 @@ def only_its_panels(root, name):
 
 
 def names(source):
-    """The names that a cell binds, and those of other cells that it uses; none where IPython's commands stand."""
-    try:
-        tables = [cell := symtable.symtable(source, "cell", "exec")]
-    except SyntaxError:
-        return set(), set()
-    for table in tables:
-        tables += table.get_children()
-    bound = {name.get_name() for name in cell.get_symbols() if name.is_assigned() or name.is_imported()}
-    used = [name for table in tables for name in table.get_symbols() if name.is_global() or table is cell]
-    return bound, {name.get_name() for name in used if name.is_referenced()}
+    """The names that a cell binds, and those of other cells that it uses."""
+    bound, used = set(), set()
+    for _, statement in guest.statements([(0, source)])[0]:
+        takes, gives, _ = guest.names_of(statement)
+        used |= takes - bound
+        bound |= gives
+    return bound, used
 
 
 def code_cells(notebook):
