@@ -210,7 +210,8 @@ def test_an_answer_that_takes_ever_more_memory_is_stopped_before_200_mb(name, an
 
 def test_what_an_import_takes_is_not_counted(monkeypatch):
     def imports(image, row, column):
-        sys.setswitchinterval(60)  # nobody looks between these two lines
+        sys.setswitchinterval(60)  # nobody looks between append and setitem:
+        threading.Event().wait(0.1)  # who waits for a turn already, by the old interval, has it now
         counted.append(b"x" * 100_000_000)
         monkeypatch.setitem(sys.modules, f"library {len(counted)}", sys)
         sys.setswitchinterval(interval)
@@ -219,8 +220,11 @@ def test_what_an_import_takes_is_not_counted(monkeypatch):
 
     counted.clear()
     interval = sys.getswitchinterval()
-    assert exercises.check("00.warm_up", imports, seconds=60).status == "passed"
-    counted.clear()
+    try:
+        assert exercises.check("00.warm_up", imports, seconds=60).status == "passed"
+    finally:
+        sys.setswitchinterval(interval)  # or all later tests wait a minute for each other's threads
+        counted.clear()
 
 
 @every_function
