@@ -127,4 +127,20 @@ def test_every_panel_answers_the_reader(lesson):
 
 
 def test_the_page_did_not_complain(lesson):
-    assert not [text for text in lesson.complaints if not text.startswith(HARMLESS)]
+    living = lab.ask(lesson.page, "import ipywidgets; print(*ipywidgets.widgets.widget._instances)").split()
+    assert not [text for text in lesson.complaints if not is_harmless(text, living)]
+
+
+def is_harmless(complaint, living):
+    """Whether JupyterLab says it of itself; of a comm, whether it belongs to none of the `living` widgets.
+
+    After a restart it asks for the widgets' states on a comm of its own, which it forgets before a busy kernel answers.
+    """
+    comm = complaint.removeprefix("Comm not found for comm id ")
+    return complaint.startswith(HARMLESS) or (comm != complaint and comm not in living)
+
+
+def test_a_comm_that_is_not_found_is_harmless_only_if_it_is_no_widgets():
+    assert is_harmless("Comm not found for comm id b", living=["a"])
+    assert not is_harmless("Comm not found for comm id a", living=["a"])
+    assert not is_harmless("Cannot read properties of undefined", living=["a"])
