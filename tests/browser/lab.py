@@ -124,6 +124,24 @@ def open_notebook(page, address):
     wait_until_idle(page)
 
 
+def open_also(page, path):
+    """Open another notebook in the JupyterLab of `page`, and wait until its kernel is ready."""
+    page.evaluate("path => { jupyterapp.commands.execute('docmanager:open', { path }); }", path)
+    page.wait_for_function("path => jupyterapp.shell.currentWidget?.context?.path === path", arg=path)
+    wait_until_idle(page)
+
+
+def close(page):
+    """Close the notebook in sight without a question, and end its kernel."""
+    page.evaluate(
+        """async () => {
+            const notebook = jupyterapp.shell.currentWidget;
+            await notebook.sessionContext.shutdown();
+            notebook.dispose();
+        }"""
+    )
+
+
 def wait_until_idle(page):
     page.wait_for_function(
         """() => {

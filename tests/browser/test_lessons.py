@@ -46,12 +46,20 @@ def address(root):
         yield address
 
 
+@pytest.fixture(scope="module")
+def page(browser, address):
+    """JupyterLab, started once, for all lessons: it opens one after the other."""
+    with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
+        lab.open_notebook(page, address(f"notebooks/{INDEX}"))
+        yield page
+
+
 @pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_that_was_opened_and_saved_is_the_same_file(browser, root, address, name):
-    with browser.new_page() as page:
-        lab.open_notebook(page, address(f"notebooks/{name}"))
-        page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+def test_a_lesson_that_was_opened_and_saved_is_the_same_file(page, root, name):
+    lab.open_also(page, f"notebooks/{name}")
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
     assert (root / "notebooks" / name).read_bytes() == (NOTEBOOKS / name).read_bytes()
+    lab.close(page)
 
 
 def test_a_link_of_the_index_finds_its_section_at_the_second_click(browser, address):
@@ -69,16 +77,23 @@ def test_a_link_of_the_index_finds_its_section_at_the_second_click(browser, addr
 
 
 @pytest.fixture(scope="module", params=[name for name in LESSONS if name != INDEX])
-def lesson(browser, root, address, request):
+def lesson(page, root, request):
     """The page after "restart the kernel and run all cells", the notebook in it, and what the page complained about."""
-    name = request.param if request.param in WHOLE or EVERY_CELL else only_its_panels(root, request.param)
-    with browser.new_page(viewport={"width": 1400, "height": 1000}) as page:
-        complaints = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        lab.open_notebook(page, address(f"notebooks/{name}"))
-        notebook = lab.restart_and_run_all(page)
-        yield SimpleNamespace(page=page, notebook=notebook, complaints=complaints)
+    whole = request.param in WHOLE or EVERY_CELL
+    name = f"notebooks/{request.param}" if whole else only_its_panels(root, request.param)
+    complaints = []
+
+    def heard(message):
+        if getattr(message, "type", "error") == "error":  # of the console; or an error that nothing caught
+            complaints.append(getattr(message, "text", str(message)))
+
+    page.on("console", heard)
+    page.on("pageerror", heard)
+    lab.open_also(page, name)
+    yield SimpleNamespace(page=page, notebook=lab.restart_and_run_all(page), complaints=complaints)
+    page.remove_listener("console", heard)
+    page.remove_listener("pageerror", heard)
+    lab.close(page)
 
 
 def only_its_panels(root, name):
@@ -96,7 +111,7 @@ def only_its_panels(root, name):
     path = root / "notebooks" / "panels" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
-    return f"panels/{name}"
+    return f"notebooks/panels/{name}"
 
 
 def names(source):
