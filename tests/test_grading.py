@@ -100,6 +100,7 @@ def test_values_survive_the_way_between_the_processes_and_nothing_else_comes_thr
         (SETUP, "1 / 0", RIGHT, "%matplotlib inline\nimage?\n!pip list\n" + CHECK, "this is no Python"),
         ("from nowhere import panels, np", SETUP, RIGHT, CHECK.replace("exercises.", "")),
         (SETUP, "ROOM = 0", "ROOM += 1\nsizes = []\nsizes.append(ROOM)", HELPER, WITH_HELPER, CHECK),
+        (SETUP, "sizes = np.zeros(1, int)", "np.copyto(sizes, 1)", "print(sizes)", HELPER, WITH_HELPER, CHECK),
         (SETUP, RIGHT, 'result = exercises.check(answer=cross_correlate, name="01.cross_correlate")'),
         (SETUP, 'exercises.check("01.cross_correlate", lambda i, k: ops.cross_correlate(i, k))'),
         (SETUP, RIGHT),  # the check was deleted

@@ -143,6 +143,10 @@ def _is_import(node):
     return isinstance(node, ast.Import | ast.ImportFrom)
 
 
+# What they are given they leave as it is.
+_SHOWS = {"claim", "display", "exercises", "panels", "plots", "print", "same"}
+
+
 def names_of(node):
     """The names that a statement takes from the notebook, gives to it, and changes the values of."""
     takes, gives, changes = set(), set(), set()
@@ -158,7 +162,7 @@ def names_of(node):
                 elif step.opname == "STORE_GLOBAL" or (step.opname == "STORE_NAME" and code is whole):
                     gives.add(step.argval)
         if not isinstance(node, ast.FunctionDef | ast.ClassDef):
-            for part in ast.walk(node):  # name[0] = 1, name.append(1)
+            for part in ast.walk(node):  # name[0] = 1, name.append(1), fill_diagonal(name, 1)
                 stored = isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store)
                 called = isinstance(part, ast.Expr) and isinstance(part.value, ast.Call)
                 root = part.value.func if called else part if stored else None
@@ -166,6 +170,8 @@ def names_of(node):
                     root = root.value
                     if isinstance(root, ast.Name):
                         changes.add(root.id)
+                if called and getattr(root, "id", "") not in _SHOWS:
+                    changes |= {given.id for given in part.value.args if isinstance(given, ast.Name)}
     return takes, gives, changes
 
 
