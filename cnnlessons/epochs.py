@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from cnnlessons import shapes
+from cnnlessons import shapes, threads
 
 
 class Step(NamedTuple):
@@ -141,6 +141,8 @@ def stop_signal():
 
 def progress_bar(training, epochs, shown):
     """Return a progress bar over all images of all epochs that counts those of a resumed training as seen."""
+    if not threads.can_start_threads():
+        tqdm.monitor_interval = 0  # or it warns that it cannot start one
     return tqdm(
         total=epochs * training.images,
         initial=training.epoch * training.images + training.seen,

@@ -19,6 +19,16 @@ _LIBRARIES = ThreadpoolController().select(user_api="blas").lib_controllers  # t
 _WORTH_A_PART = 2**15  # numbers; with fewer, another thread costs more time than it saves
 
 
+@cache
+def can_start_threads():
+    """Whether this Python can start threads: in a browser it cannot."""
+    try:
+        threading.Thread(target=int, daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
+
+
 class _OneAProduct(ContextDecorator):
     """Put the library's own threads aside; the last one to leave brings them back, in whatever order they came.
 
@@ -35,7 +45,7 @@ class _OneAProduct(ContextDecorator):
         with self._lock:
             if not self._inside:
                 self._before = [library.num_threads for library in _LIBRARIES]
-                self.aside = max(self._before, default=1)
+                self.aside = max(self._before, default=1) if can_start_threads() else 1
                 for library in _LIBRARIES:
                     library.set_num_threads(1)
             self._inside += 1

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from skimage import color, io, transform
+from PIL import Image
+from skimage import color, transform
 
 from cnnlessons import shapes
 from cnnlessons.datasets import pictures
@@ -115,7 +116,8 @@ def existing(file):
 
 @cache
 def _read(file):
-    return io.imread(existing(file))
+    with Image.open(existing(file)) as picture:
+        return np.asarray(picture)
 
 
 def _resize(image, height, width):
@@ -197,10 +199,8 @@ def digits():
 
     The same writers are in both parts, so the test says how well a network reads these hands, not others.
     """
-    from sklearn.datasets import load_digits  # takes seconds to import, and nothing else here needs it
-
-    raw = load_digits()
-    images, labels = raw.images[..., np.newaxis].astype(np.float32) / 16, raw.target.astype(np.int64)
+    *pixels, labels = np.loadtxt(existing(DIGITS_FILE), np.int64, delimiter=",").T  # 64 numbers from 0 to 16, and which
+    images = np.float32(pixels).T.reshape(-1, 8, 8, 1) / 16
     test = np.zeros(len(labels), dtype=bool)
     for digit in range(10):
         test[np.flatnonzero(labels == digit)[::5]] = True

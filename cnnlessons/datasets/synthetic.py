@@ -86,6 +86,7 @@ SIZE = 32  # bands of frequency, and moments in time
 _WINDOW, _STEP = 512, 256  # samples: 64 ms, every 32 ms
 SAMPLES = _WINDOW + (SIZE - 1) * _STEP  # about a second
 _RANGE = 60  # dB from black to white
+_AT_ONCE = 40  # sounds: SciPy's view of all their windows counts 32 MB each, and a browser's arrays end at 2 GB
 
 
 class Instrument(NamedTuple):
@@ -161,6 +162,9 @@ def melody(instrument, seed=0):
 
 def spectrogram(sounds):
     """Return the images of sounds: (N, 8448), such as `melody` returns, -> (N, 32, 32, 1) of `spectrograms`."""
+    if len(sounds) > _AT_ONCE:
+        parts = np.array_split(sounds, np.arange(_AT_ONCE, len(sounds), _AT_ONCE))
+        return np.concatenate([spectrogram(part) for part in parts])
     _, _, power = signal.spectrogram(
         sounds, RATE, "hann", nperseg=_WINDOW, noverlap=_WINDOW - _STEP, detrend=False, scaling="spectrum"
     )  # (N, 257, 32)

@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import psutil
+
+from cnnlessons import threads
+
+try:
+    import psutil
+except ImportError:  # in a browser, where there is no thread either that could look at the memory
+    psutil = None
 
 MEMORY = 40_000_000  # bytes; the arrays of an exercise take some thousand
 LINES, CHARACTERS = 30, 3_000  # a screenful, so that the verdict below it is in sight
@@ -61,9 +67,10 @@ def attempt(function, probes, seconds) -> Trial:
     """Call a function with each probe in turn, and stop it if it takes too much.
 
     It runs in a thread, so that a loop without end can be left; in the caller's context, so that what it prints lands
-    under its cell. The waits are short because on Windows Ctrl-C is seen only between them.
+    under its cell. The waits are short because on Windows Ctrl-C is seen only between them. Where there are no threads,
+    it runs in ours, and only the seconds are watched.
     """
-    trial = Trial()
+    trial, alone = Trial(), not threads.can_start_threads()
 
     def work():
         _limit_displays(screen)
@@ -72,14 +79,17 @@ def attempt(function, probes, seconds) -> Trial:
                 trial.outcomes.append(outcome(function, probe, trial))
 
     worker = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
-    screen = _Screen(worker)
+    screen = _Screen(threading.current_thread() if alone else worker)
     with _ONE_AT_A_TIME, _surroundings(screen, trial), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", RuntimeWarning)  # once a line: a loop without end could fill the memory
-        worker.start()
-        try:
-            _watch(worker, trial, seconds)
-        finally:
-            _stop(worker, trial)
+        if alone:
+            _do_here(work, trial, seconds)
+        else:
+            worker.start()
+            try:
+                _watch(worker, trial, seconds)
+            finally:
+                _stop(worker, trial)
     trial.warnings = [str(one.message) for one in caught if issubclass(one.category, RuntimeWarning)]
     return trial
 
@@ -117,6 +127,36 @@ class _Halt(BaseException):
 
     def __init__(self):
         threading.Event().wait()
+
+
+class _Late(SystemExit):
+    """Ends work in our own thread. A bare `except:` lets go of it, and then the next line raises another."""
+
+    def __init__(self, watch, frame):
+        self._watch, self._frame = watch, frame
+
+    def __del__(self):
+        self._frame.f_trace = self._watch
+        sys.settrace(self._watch)
+
+
+def _do_here(work, trial, seconds):
+    """Do the work in this thread, and look at the clock before each of its lines."""
+    deadline, before = time.monotonic() + seconds, sys.gettrace()
+
+    def watch(frame, *_):
+        if time.monotonic() > deadline:
+            trial.stopped = trial.stopped or "time"
+            raise _Late(watch, frame)  # after which Python itself no longer watches
+        return watch
+
+    sys.settrace(watch)
+    try:
+        work()
+    except SystemExit:
+        pass
+    finally:
+        sys.settrace(before)
 
 
 # --------------------------------------------------------------------------- what a function does besides returning

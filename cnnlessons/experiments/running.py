@@ -15,7 +15,6 @@ from functools import cache, lru_cache
 
 import joblib
 import numpy as np
-from joblib.externals.loky import process_executor
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -129,6 +128,8 @@ def finished(function, runs, jobs, scheduler):
 
 
 def _finished_here(function, runs, jobs):
+    from joblib.externals.loky.process_executor import TerminatedWorkerError  # not where there are no processes
+
     left = {key(run): run for run in runs}
     alone = 0  # runs to make one at a time, to find out which of them ends its process
     while left:
@@ -137,7 +138,7 @@ def _finished_here(function, runs, jobs):
             for run, row in _parallel(function, chosen, jobs):
                 del left[key(run)]
                 yield row
-        except process_executor.TerminatedWorkerError:  # killed, for its memory perhaps; what was begun is made again
+        except TerminatedWorkerError:  # killed, for its memory perhaps; what was begun is made again
             if len(chosen) == 1:
                 del left[key(chosen[0])]
                 yield _failed(chosen[0], DIED)
@@ -244,6 +245,8 @@ def _prepare_process(parent):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if parent is not None and hasattr(os, "nice"):
         os.nice(5)
+    from joblib.externals.loky import process_executor
+
     # A worker that has grown by more than this is replaced, and the next one loads TensorFlow and the images anew; by
     # 0.3 GB, as loky has it, one that trains may grow.
     process_executor._MAX_MEMORY_LEAK_SIZE = 2 * 10**9
