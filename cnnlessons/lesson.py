@@ -3,7 +3,12 @@
 Used in every lesson.
 """
 
+import os
+from importlib.util import find_spec
+
 import numpy as np
+
+ENOUGH_FOR_TENSORFLOW = 2 * 2**30  # bytes
 
 
 def same(what, first, second, digits=None):
@@ -74,3 +79,27 @@ def claim(sentence, condition):
     if not np.all(condition):
         raise AssertionError(f"these numbers do not show it: {sentence}")
     print(sentence)
+
+
+def room_for_tensorflow():
+    """Tell whether a lesson can compare with TensorFlow, and print why if it cannot.
+
+    Returns
+    -------
+    bool
+        Whether TensorFlow is installed and, in a JupyterHub, each user may have 2 GiB of memory.
+
+    Notes
+    -----
+    A hub writes what a user may have into the variable MEM_LIMIT, in bytes.
+
+    Taught in lesson 01.
+    """
+    limit = float(os.environ.get("MEM_LIMIT") or "inf")
+    if not find_spec("tensorflow"):
+        print("TensorFlow is not installed here, so nothing is compared with it")
+    elif limit < ENOUGH_FOR_TENSORFLOW:
+        print(f"nothing is compared with TensorFlow, which needs 2 GiB: this server gives you {limit / 2**30:.1f} GiB")
+    else:
+        return True
+    return False

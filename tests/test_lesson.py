@@ -45,3 +45,17 @@ def test_a_claim_is_printed_only_if_all_of_it_is_true(capsys):
     assert capsys.readouterr().out == "ReLU helps on both.\n"
     with pytest.raises(AssertionError, match=r"these numbers do not show it: ReLU helps on both\."):
         lesson.claim("ReLU helps on both.", np.array([True, False]))
+
+
+@pytest.mark.parametrize(("limit", "compares"), [("", True), (str(2 * 2**30), True), (str(2**30), False)])
+def test_a_server_that_gives_little_memory_goes_without_tensorflow_and_says_so(monkeypatch, capsys, limit, compares):
+    monkeypatch.setattr(lesson, "find_spec", lambda name: True)
+    monkeypatch.setenv("MEM_LIMIT", limit)
+    assert lesson.room_for_tensorflow() == compares
+    assert ("this server gives you 1.0 GiB" in capsys.readouterr().out) == (not compares)
+
+
+def test_a_lesson_without_tensorflow_says_that_nothing_is_compared_with_it(monkeypatch, capsys):
+    monkeypatch.setattr(lesson, "find_spec", lambda name: None)
+    assert not lesson.room_for_tensorflow()
+    assert "not installed" in capsys.readouterr().out
