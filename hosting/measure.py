@@ -34,6 +34,7 @@ import nbformat
 import psutil
 import requests
 import websocket
+from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
 COURSE = Path(__file__).resolve().parents[1]
 SETTINGS = """
@@ -90,7 +91,6 @@ class Hub:
                 stdout=log,
                 stderr=log,
             )
-        wait(lambda: self.ask("get", "/hub/api/info").ok, "the hub")
         return self
 
     def __exit__(self, *_):
@@ -104,10 +104,14 @@ class Hub:
                 process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def ask(self, method, path, **content):
+    def ask(self, method, address, **content):
         with contextlib.suppress(requests.ConnectionError):
-            return self.session.request(method, self.url + path, json=content or None, timeout=300)
-        return requests.Response()  # which is not ok
+            return self.session.request(method, self.url + address, json=content or None, timeout=300)
+        if not self.process.is_running():
+            sys.exit(f"The hub has ended. Its last lines:\n{(self.folder / 'log').read_text()[-2000:]}")
+        nothing = requests.Response()
+        nothing.status_code = 503
+        return nothing
 
     def start(self, user):
         """Start a user's server, with a copy of the lessons in their home."""
@@ -124,7 +128,7 @@ class Hub:
                     yield user, process
 
 
-def wait(condition, what, seconds=300):
+def wait(condition, what, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -199,7 +203,8 @@ def execute(channel, code):
     channel.send(json.dumps(message))
     outputs, waits_for = [], {"execute_reply", "idle"}
     while waits_for:
-        message = json.loads(channel.recv())
+        message = channel.recv()
+        message = json.loads(message) if isinstance(message, str) else deserialize_binary_message(message)
         if message["parent_header"].get("msg_id") != header["msg_id"]:
             continue
         kind = message["header"]["msg_type"]
@@ -252,6 +257,7 @@ def main():
     users = [f"user{number:02}" for number in range(1, options.users + 1)]
     with Hub(options.memory) as hub:
         watch = Watch(hub, options.spare * 1e9)
+        wait(lambda: hub.ask("get", "/hub/api/").ok, "the hub")
         for user in users:
             hub.start(user)
         time.sleep(3)
