@@ -50,7 +50,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{folder}/{{username}}"
 c.Spawner.cmd = [{python!r}, "-m", "jupyterhub.singleuser", "--allow-root"]
 c.Spawner.start_timeout = c.Spawner.http_timeout = 300
-c.Spawner.mem_limit = {memory!r}
+c.Spawner.mem_limit = {memory!r} or c.Spawner.mem_limit
 c.JupyterHub.services = [{{"name": "measure", "api_token": {token!r}}}]
 c.JupyterHub.load_roles = [
     {{"name": "measure", "services": ["measure"], "scopes": ["admin:users", "admin:servers", "access:servers"]}}
@@ -218,9 +218,9 @@ def digest(outputs):
     """Return a number for what a reader sees; a text may arrive in several pieces, and panels have names by chance."""
     seen = "".join(output.text for output in outputs if output.output_type == "stream")
     for output in outputs:
-        data = dict(output.get("data", {}))
-        if "application/vnd.jupyter.widget-view+json" not in data:
-            seen += json.dumps(data, sort_keys=True) + str(output.get("ename", ""))
+        data = output.get("data", {})
+        if output.output_type != "stream" and "application/vnd.jupyter.widget-view+json" not in data:
+            seen += json.dumps(data, sort_keys=True) + output.get("ename", "")
     return hashlib.sha256(seen.encode()).hexdigest()
 
 
@@ -230,11 +230,11 @@ def measure(hub, watch, users, lesson):
     with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
         results = dict(zip(users, pool.map(lambda user: run(hub, user, lesson), users), strict=True))
     time.sleep(3)  # the kernels are at rest
-    at_rest = dict(watch.now)
+    most, at_rest = dict(watch.most), dict(watch.now)  # before the first kernel ends, and the others' shares grow
     for user, found in results.items():
         hub.ask("delete", f"/user/{user}/api/kernels/{found['kernel']}")
         print(
-            f"| {lesson} | {len(users)} | {user} | {watch.most[user] / 1e9:.2f} | {found['rss'] / 1e9:.2f} "
+            f"| {lesson} | {len(users)} | {user} | {most[user] / 1e9:.2f} | {found['rss'] / 1e9:.2f} "
             f"| {at_rest[user] / 1e9:.2f} | {found['cpu']:.0f} | {found['wall']:.0f} | {found['failed']} |",
             flush=True,
         )
@@ -251,7 +251,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lessons", nargs="+", metavar="NN")
     parser.add_argument("--users", type=int, default=10)
-    parser.add_argument("--memory", help="what the hub tells each server of its limit, such as 1G; it is not enforced")
+    parser.add_argument("--memory", help="limit that each server is told of, such as 1G; it is not enforced")
     parser.add_argument("--spare", type=float, default=1.5, help="GB of memory below which all is stopped (1.5)")
     options = parser.parse_args()
     users = [f"user{number:02}" for number in range(1, options.users + 1)]
