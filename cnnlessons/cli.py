@@ -103,7 +103,8 @@ def _parser() -> argparse.ArgumentParser:
         "site", help="write the lessons as pages to read, which need no network and no Python"
     )
     command.add_argument("--out", type=Path, default=Path("site"), metavar="FOLDER", help="(site)")
-    command.set_defaults(run=lambda options: site(options.out))
+    command.add_argument("--lite", action="store_true", help="link the lessons that hosting/lite.py puts beside them")
+    command.set_defaults(run=lambda options: site(options.out, options.lite))
 
     command = commands.add_parser("record-weights", help="train the networks that lesson 08 reads (an hour; goes on)")
     command.add_argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated")
@@ -229,7 +230,7 @@ def teach(lesson: str, folder: Path, markdown: bool) -> None:
         raise Problem(str(error)) from error
 
 
-def site(folder: Path) -> None:
+def site(folder: Path, lite: bool) -> None:
     """Write the site of the course, and say where.
 
     Raises
@@ -240,7 +241,7 @@ def site(folder: Path) -> None:
     from cnnlessons.teaching import site
 
     try:
-        warnings = site.build(folder)
+        warnings = site.build(folder, lite=lite)
     except ImportError as error:
         needed = 'python3 course.py run python -m pip install --no-build-isolation -e ".[site]"'
         raise Problem(f"to make the site {error.name} is needed; in the course's folder: {needed}") from error

@@ -107,6 +107,12 @@ def test_the_first_page_lists_every_lesson_and_links_pages_of_the_site():
     assert all((LESSONS / link).is_file() for link in linked)
 
 
+def test_the_first_page_links_the_lessons_that_run_in_the_browser_where_they_are_published():
+    readme, lite = (COURSE / "README.md").read_text(encoding="utf-8"), 'href="lite/lab/index.html'
+    assert lite in site.first_page(readme, in_order(), lite=True)
+    assert lite not in site.first_page(readme, in_order())
+
+
 def test_without_its_tools_the_command_says_what_to_install(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(site, "TOOLS", ("no_such_tool",))
     assert cli.main(["site", "--out", str(tmp_path)]) == 1

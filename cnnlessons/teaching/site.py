@@ -28,6 +28,10 @@ MAIN = {  # the control that a panel answers for
     "stem_explorer": "kernel_size",
     "stepper": "position",
 }
+LITE = (
+    '<a href="lite/lab/index.html?path=00_start_here.ipynb">Run lessons 00 to 06, 08, 10 and 12 in this browser</a>, '
+    "with nothing to install."
+)
 MOST = 50  # positions of a control
 RESULT = "application/vnd.cnnlessons.result+json"  # for graders, beside its HTML
 OPEN = "open the course with <code>python3 course.py</code>, go to this lesson and run this cell."
@@ -70,8 +74,10 @@ CONFIGURATION = {
 }
 
 
-def build(folder, notebooks=None) -> list[str]:
+def build(folder, notebooks=None, lite=False) -> list[str]:
     """Write the site of the course, or of some notebooks, into a folder; return what Sphinx warned of.
+
+    With `lite`, its first page links what ``hosting/lite.py`` writes into the folder lite beside it.
 
     Raises
     ------
@@ -91,7 +97,7 @@ def build(folder, notebooks=None) -> list[str]:
     nocolor()
     with tempfile.TemporaryDirectory() as place:
         source, out, trees = (Path(place, name) for name in ("source", "out", "trees"))
-        write_source(source, in_order() if notebooks is None else notebooks)
+        write_source(source, in_order() if notebooks is None else notebooks, lite)
         Sphinx(source, source, out, trees, "html", status=None, warning=said).build()
         for page in out.rglob("*.html"):
             _mend(page)
@@ -128,7 +134,7 @@ def _formula(display):
 # --------------------------------------------------------------------------- what Sphinx is given
 
 
-def write_source(folder: Path, notebooks) -> None:
+def write_source(folder: Path, notebooks, lite=False) -> None:
     """Write the pages from which Sphinx makes the site: of each notebook what readers see, the data, the first page."""
     import nbformat
 
@@ -140,7 +146,7 @@ def write_source(folder: Path, notebooks) -> None:
     (folder / "conf.py").write_text(SETTINGS, encoding="utf-8")
     data, readme = ((COURSE / name).read_text(encoding="utf-8") for name in ("data/README.md", "README.md"))
     (folder / "data.md").write_text(_with_links(data), encoding="utf-8")
-    (folder / "index.md").write_text(first_page(readme, notebooks), encoding="utf-8")
+    (folder / "index.md").write_text(first_page(readme, notebooks, lite), encoding="utf-8")
 
 
 def readable(notebook):
@@ -175,7 +181,7 @@ def _with_links(text):
     return re.sub(r"\[([^\]]+)\]\((?!data\.md)[^):]+\.md\)", r"\1", text)
 
 
-def first_page(readme: str, notebooks) -> str:
+def first_page(readme: str, notebooks, lite=False) -> str:
     """The first page: what the course is, how to open it, and its lessons."""
     said = readme.partition("\n![")[0].rstrip()
     begin = readme[readme.index("## Two commands") : readme.index("| other ways")].rstrip()
@@ -192,7 +198,7 @@ def first_page(readme: str, notebooks) -> str:
         for caption, pages in groups.items()
         if pages
     ]
-    return "\n\n".join([said, table, begin, *trees]) + "\n"
+    return "\n\n".join([said, *([LITE] if lite else []), table, begin, *trees]) + "\n"
 
 
 # --------------------------------------------------------------------------- panels
