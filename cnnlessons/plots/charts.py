@@ -310,8 +310,8 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
     axis.set_yticks(range(len(groups)), groups)
     axis.tick_params(axis="y", length=0, labelsize=14)
-    spread = np.nan_to_num(np.log10(margin))
-    digits = int(np.clip(1 - np.floor(spread), 0, 6))  # so that a tenth of the spread of the runs can be read
+    wide = [high - low for _, (low, high) in groups.values() if 0 < high - low < np.inf]
+    digits = int(np.clip(np.ceil(-np.log10(min(wide, default=margin) / 5)), 0, 6))  # a fifth of the narrowest is read
     told = {}
     for name, (values, ends) in groups.items():
         text = "{:z.{d}f} ({:z.{d}f} to {:z.{d}f})".format(np.mean(values), *ends, d=digits)
