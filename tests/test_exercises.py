@@ -822,6 +822,18 @@ def test_a_result_follows_the_theme_and_does_not_rely_on_colour():
     assert not re.search(r"[; \"]color:", html)
 
 
+def test_below_an_answer_that_is_not_right_one_hint_is_folded_into_the_other_and_the_solution_into_the_last():
+    def page(answer):
+        return exercises.check("01.cross_correlate", answer)._repr_mimebundle_()["text/html"]
+
+    hints = lesson_01.CROSS_CORRELATE.hints
+    titles = re.findall(r"<details.*?><summary.*?>(.*?)</summary>", page(lambda image, kernel: 0))
+    assert titles == [f"Hint {number} of {len(hints)}" for number in range(1, len(hints) + 1)] + ["Solution"]
+    assert page(lambda image, kernel: 0).endswith("</details>" * len(titles) + "</div>")
+    for answer in (None, lesson_01.ops.cross_correlate):
+        assert "<details" not in page(answer)
+
+
 def test_what_a_student_wrote_cannot_become_markup():
     def raises(image, row, column):
         raise ValueError("<img src=x>")

@@ -2,7 +2,7 @@
 
 import html
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
 LOOKS = {  # symbol and border, beside the words: never colour alone
     "passed": ("✓", "var(--jp-success-color1, #009E73)"),
@@ -25,6 +25,7 @@ class Result:
     message: str
     score: int
     out_of: int = 1
+    help: tuple[str, ...] = field(default=(), compare=False)  # hints and then a solution, folded away in a notebook
 
     def __repr__(self):
         return f"{self._heading()}\n{self.message}"
@@ -34,12 +35,12 @@ class Result:
 
     def as_dict(self) -> dict:
         """The same as plain data, for a grader."""
-        return asdict(self)
+        return {name: value for name, value in vars(self).items() if name != "help"}
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {
             "text/plain": repr(self),
-            "text/html": card(self.status, self._heading(), self.message),
+            "text/html": card(self.status, self._heading(), self.message, folded(self.help)),
             "application/vnd.cnnlessons.result+json": self.as_dict(),
         }
 
@@ -75,10 +76,25 @@ class Source(str):
         return f"```python\n{self}```"
 
 
-def card(look, heading, text):
+def card(look, heading, text, below=""):
     symbol, colour = LOOKS[look]
+    style = f"border-left: 4px solid {colour}; padding: 2px 12px; white-space: pre-wrap"
+    return f'<div style="{style}"><strong>{symbol} {html.escape(heading)}</strong><br>{_formatted(text)}{below}</div>'
+
+
+def _formatted(text):
     text = html.escape(text, quote=False)
     text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
-    text = re.sub(r"^ {4}(.+)$", r"    <code>\1</code>", text, flags=re.MULTILINE).replace("\n", "<br>")
-    style = f"border-left: 4px solid {colour}; padding: 2px 12px; white-space: pre-wrap"
-    return f'<div style="{style}"><strong>{symbol} {html.escape(heading)}</strong><br>{text}</div>'
+    return re.sub(r"^ {4}(.+)$", r"    <code>\1</code>", text, flags=re.MULTILINE).replace("\n", "<br>")
+
+
+def folded(texts):
+    """Hints and a solution, each behind a fold inside the one before: whoever opens one is offered the next."""
+    within = ""
+    for number, text in reversed(list(enumerate(texts, 1))):
+        last = number == len(texts)
+        title = "Solution" if last else f"Hint {number} of {len(texts) - 1}"
+        shown = f"<pre>{html.escape(text)}</pre>" if last else _formatted(text)
+        summary = f'<summary style="cursor: pointer">{title}</summary>'
+        within = f'<details data-lm-suppress-shortcuts="true">{summary}{shown}{within}</details>'
+    return within

@@ -78,7 +78,9 @@ class Exercise:
         """What was found, if anything, as a result; `share` is the score of an answer that is partly right."""
         diagnosis, message = found or ("correct", f"Verified: {self.verified}.")
         status = "passed" if diagnosis == "correct" else "not attempted" if diagnosis in UNATTEMPTED else "not yet"
-        return Result(self.name, status, diagnosis, message, score={"passed": 1, "not yet": share}.get(status, 0))
+        help_ = (*self.hints, inspect.getsource(self.solution)) if status == "not yet" else ()
+        score = {"passed": 1, "not yet": share}.get(status, 0)
+        return Result(self.name, status, diagnosis, message, score, help=help_)
 
 
 def shuffled(rng: np.random.Generator, probe: tuple) -> tuple:
