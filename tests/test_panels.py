@@ -307,6 +307,33 @@ def test_the_panel_shows_what_the_functions_make(panel, photo):
     assert panel.page.shown["texts"]["caption"] == editor.caption(kernel, output, *scales)
 
 
+@pytest.mark.parametrize("size", [3, 5])
+@pytest.mark.parametrize("place", [(0, 3), (100, 255), (60, 40)])
+def test_who_points_at_the_photograph_sees_what_the_number_there_is_made_of(panel, size, place):
+    panel.size.value, panel.mix.value = size, 0.7
+    panel.page.pointed = list(place)
+    text = panel.page.shown["texts"]["window"]
+    number = editor.filtered(panel._photo, editor.mixed(panel._kernel, 0.7))[place]
+    assert f"Sum of the products <b>{editor.write_weight(number)}</b>" in text
+    outside = (
+        size * size
+        - np.pad(np.ones((256, 256)), size // 2)[place[0] : place[0] + size, place[1] : place[1] + size].sum()
+    )
+    assert text.count('<td class="border">') == 2 * outside
+    panel.photograph.value = "moon"
+    assert f"<b>{editor.write_weight(number)}</b></div></div>" not in panel.page.shown["texts"]["window"]
+
+
+def test_a_weights_field_has_the_colour_of_its_sign(panel):
+    panel.named.value = "sobel_vertical_edge"
+    looks = [[field._dom_classes for field in row[:3]] for row in panel.fields[:3]]
+    assert all("cnnlessons-negative" in row[0] and "cnnlessons-positive" in row[2] for row in looks)
+    assert not any({"cnnlessons-negative", "cnnlessons-positive"} & set(row[1]) for row in looks)
+    panel.turn.click()
+    assert "cnnlessons-positive" in panel.fields[0, 0]._dom_classes
+    assert "cnnlessons-negative" not in panel.fields[0, 0]._dom_classes
+
+
 def test_choosing_another_photograph_filters_that_one(panel):
     panel.photograph.value = "coffee"
     photo = datasets.photograph("coffee", size=256, gray=True)

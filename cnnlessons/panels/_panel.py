@@ -9,7 +9,7 @@ from pathlib import Path
 import anywidget
 import ipywidgets as widgets
 import numpy as np
-from traitlets import CFloat, CInt, Dict, Unicode
+from traitlets import CFloat, CInt, Dict, List, Unicode
 
 from cnnlessons.threads import one_a_product
 
@@ -31,6 +31,7 @@ class Page(anywidget.AnyWidget):
     words = Dict().tag(sync=True)  # say what a picture shows; a widget without `description` breaks with a `tooltip`
     shown = Dict({"pictures": {}, "texts": {}}).tag(sync=True)
     focused = Unicode().tag(sync=True)  # the tooltip of the text field that the reader chose last
+    pointed = List(CInt()).tag(sync=True)  # row and column of the pixel that the reader points at, once there is one
 
     _esm = Path(__file__).with_name("panel.js")
     _css = Path(__file__).with_name("panel.css")

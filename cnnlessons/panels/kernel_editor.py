@@ -21,6 +21,7 @@ from cnnlessons.panels._drawings import (
     write_weight,
 )
 from cnnlessons.panels._panel import Page, Panel, Slider, Unusable, checked, classed
+from cnnlessons.panels._tables import table
 
 SIZES = (3, 5)
 LARGEST_WEIGHT = 1e9
@@ -111,6 +112,19 @@ def caption(kernel, output, scale, scale_of_gain):
     )
 
 
+def window(photo, kernel, row, column):
+    """Return what one number is made of: the window around a pixel, its products with the kernel, and their sum."""
+    reach = len(kernel) // 2
+    inside = np.pad(np.ones(photo.shape), reach)[row : row + len(kernel), column : column + len(kernel)]
+    seen = np.pad(photo, reach)[row : row + len(kernel), column : column + len(kernel)]
+    looks, products = np.where(inside, "", "border"), seen * kernel
+    return (
+        f'<div class="window">{table(f"Row {row}, column {column}", seen.round(2), looks)}'
+        f"{table('times the weights', products.round(2), looks)}"
+        f"<div>Sum of the products <b>{write_weight(products.sum())}</b></div></div>"
+    )
+
+
 def meaning(name):
     """Return what a named kernel answers to, as HTML; of the reader's own kernel only the reader knows."""
     if name == OWN:
@@ -188,6 +202,7 @@ class KernelEditor(Panel):
         self.on(self.mix)
         self.on(self.display)
         self.page.observe(lambda _: self.act(self._choose), "focused")
+        self.page.observe(lambda _: self.act(), "pointed")
 
     def _layout(self):
         self._weights = classed("weights", widgets.GridBox())
@@ -212,8 +227,19 @@ class KernelEditor(Panel):
             "photograph": (levels(output, scale), scale.colours),
             "gain": (levels(response, scale_of_gain), scale_of_gain.colours),
         }
-        self.page.paint(pictures, {"caption": caption(kernel, output, scale, scale_of_gain)})
+        below = window(self._photo, kernel, *self._place()) if self.page.pointed else _POINT
+        self.page.paint(pictures, {"caption": caption(kernel, output, scale, scale_of_gain), "window": below})
+        self._tint()
         return problem
+
+    def _place(self):
+        return np.minimum(self.page.pointed, np.array(self._photo.shape) - 1).tolist()
+
+    def _tint(self):
+        """Give each field the colour of its weight's sign."""
+        for place, weight in np.ndenumerate(self._kernel):
+            for look, is_so in (("cnnlessons-negative", weight < 0), ("cnnlessons-positive", weight > 0)):
+                (self.fields[place].add_class if is_so else self.fields[place].remove_class)(look)
 
     def _read(self):
         """Take over the weights that were typed; of a field that cannot be read the old one stays, and a word is said.
@@ -364,15 +390,17 @@ def _slider(low, high, description, **options):
     return classed("slider", slider)
 
 
+_POINT = '<div class="note">What is a number of the photograph made of? Point at it, or press an arrow key there.</div>'
 _ROOM = {3: 8, 5: 7}  # letters in a field
 _TICKS = "<span>−½</span><span>0</span><span>½</span>"
 _PAGE = f"""
 <div class="row">
-  <canvas data-name="photograph"></canvas>
+  <div class="pointed"><canvas data-name="photograph" data-points tabindex="0"></canvas><i></i></div>
   <div class="axes">
     <div class="down">{_TICKS}</div><canvas data-name="gain"></canvas>
     <div><div class="across">{_TICKS}</div><div class="note">cycles per pixel</div></div>
   </div>
 </div>
 <div data-name="caption"></div>
+<div data-name="window" aria-live="polite"></div>
 """

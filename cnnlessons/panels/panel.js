@@ -115,6 +115,37 @@ function lookAfter(panel, model) {
   return () => observer.disconnect();
 }
 
+// In a picture with `data-points` the reader points at a pixel, with mouse or finger, or moves on by the arrow keys.
+function hearPointing(el, model) {
+  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  const within = (place, length) => Math.min(Math.max(Math.floor(place), 0), length - 1);
+
+  function point(canvas, row, column) {
+    const place = [within(row, canvas.height), within(column, canvas.width)];
+    const ring = canvas.nextElementSibling.style;
+    ring.top = `${(100 * (place[0] + 0.5)) / canvas.height}%`;
+    ring.left = `${(100 * (place[1] + 0.5)) / canvas.width}%`;
+    ring.display = "block";
+    if (String(place) === String(model.get("pointed"))) return;
+    model.set("pointed", place);
+    model.save_changes();
+  }
+  function pointer({ target, clientX, clientY }) {
+    if (!target.matches("[data-points]")) return;
+    const { left, top, width, height } = target.getBoundingClientRect();
+    point(target, ((clientY - top) / height) * target.height, ((clientX - left) / width) * target.width);
+  }
+  el.addEventListener("pointermove", pointer);
+  el.addEventListener("pointerdown", pointer);
+  el.addEventListener("keydown", (event) => {
+    if (!(event.key in steps) || !event.target.matches("[data-points]")) return;
+    const [row, column] = model.get("pointed").length ? model.get("pointed") : [event.target.height / 2, event.target.width / 2];
+    const [down, right] = steps[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
+    point(event.target, row + down, column + right);
+    event.preventDefault();
+  });
+}
+
 // Where the kernel has gone, the panel says so; ipywidgets itself knows only of a restart that the reader asked for.
 function watch(panel, session) {
   const goes = () => panel.classList.add("jupyter-widgets-disconnected");
@@ -163,6 +194,7 @@ function render({ model, el }) {
   model.on("change:value", show);
   model.on("change:words", say);
   model.on("change:shown", draw);
+  hearPointing(el, model);
   show();
   wait();
   return () => undo.forEach((each) => each());

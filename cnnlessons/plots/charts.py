@@ -311,7 +311,7 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     axis.set_yticks(range(len(groups)), groups)
     axis.tick_params(axis="y", length=0, labelsize=14)
     wide = [high - low for _, (low, high) in groups.values() if 0 < high - low < np.inf]
-    digits = int(np.clip(np.ceil(-np.log10(min(wide, default=margin) / 5)), 0, 6))  # a fifth of the narrowest is read
+    digits = int(np.clip(np.ceil(-np.log10(min(wide, default=margin) / 4)), 0, 6))  # a quarter of the narrowest is read
     told = {}
     for name, (values, ends) in groups.items():
         text = "{:z.{d}f} ({:z.{d}f} to {:z.{d}f})".format(np.mean(values), *ends, d=digits)

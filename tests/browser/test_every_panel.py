@@ -151,6 +151,17 @@ def test_clicking_a_weight_chooses_it(page):
     assert len(both) == 1, both
 
 
+def test_a_number_of_the_filtered_photograph_is_taken_apart_by_mouse_and_by_arrow_keys(page):
+    editor = page.locator(".cnnlessons-kernel-editor")
+    photograph, parts = editor.locator("[data-points]"), editor.locator(".window")
+    photograph.hover(position={"x": 290 / 256 * 40.5, "y": 290 / 256 * 60.5})
+    expect(parts).to_contain_text("Row 60, column 40")
+    photograph.press("ArrowDown")
+    photograph.press("Shift+ArrowRight")
+    expect(parts).to_contain_text("Row 61, column 50")
+    expect(parts).to_contain_text("Sum of the products")
+
+
 def test_every_weight_of_a_large_kernel_is_seen_whole(page):
     editor = page.locator(".cnnlessons-kernel-editor")
     editor.locator("select").nth(1).select_option("gaussian_5")
