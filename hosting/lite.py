@@ -131,7 +131,7 @@ def write_pyodide(pyodide, folder):
 
 
 def write_contents(folder):
-    """Write the ten notebooks, and the pictures that they show, into a folder."""
+    """Write the ten notebooks, without the teacher's notes, and the pictures that they show, into a folder."""
     shutil.copytree(COURSE / "notebooks/map", folder / "map")
     for number in LESSONS:
         (path,) = (COURSE / "notebooks").glob(f"{number}_*.ipynb")
@@ -141,6 +141,8 @@ def write_contents(folder):
             "display_name": "Python (Pyodide)",
             "language": "python",
         }
+        for cell in notebook["cells"]:
+            cell["metadata"].pop("cnnlessons", None)
         (folder / path.name).write_text(json.dumps(notebook, ensure_ascii=False, indent=1), encoding="utf-8")
 
 

@@ -137,6 +137,15 @@ def test_the_wheel_holds_the_package_and_what_was_recorded(lite, tmp_path):
     assert lite.entry(wheel, ["numpy"])["imports"] == ["cnnlessons"]
 
 
+def test_the_lessons_run_in_the_browsers_python_and_hold_no_notes_of_the_teacher(lite, tmp_path):
+    lite.write_contents(tmp_path)
+    notebooks = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.ipynb")]
+    assert len(notebooks) == len(lite.LESSONS)
+    for notebook in notebooks:
+        assert notebook["metadata"]["kernelspec"]["name"] == "python"
+        assert not any("cnnlessons" in cell["metadata"] for cell in notebook["cells"])
+
+
 def test_pure_wheels_are_those_of_the_lock(lite):
     locked = (COURSE / "requirements.lock.txt").read_text(encoding="utf-8")
     assert all(re.search(rf"(?m)^{name}==", locked) for name in lite.PURE)

@@ -48,7 +48,7 @@ def test_a_page_needs_no_network_and_keeps_nobody_out(page, folder, name):
 
 def test_the_search_finds_a_lesson(page, folder):
     page.goto((folder / "search.html").as_uri() + "?q=receptive")
-    expect(page.locator("#search-results li").first).to_contain_text("Shapes and channels")
+    expect(page.locator("#search-results li", has_text="Shapes and channels").first).to_be_visible()
 
 
 def test_a_panel_answers_for_its_main_control_by_keyboard(page, folder):
