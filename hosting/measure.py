@@ -22,6 +22,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import statistics
 import sys
@@ -255,6 +256,7 @@ def main():
     parser.add_argument("--spare", type=float, default=1.5, help="GB of memory below which all is stopped (1.5)")
     options = parser.parse_args()
     users = [f"user{number:02}" for number in range(1, options.users + 1)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the hub is ended, too
     with Hub(options.memory) as hub:
         watch = Watch(hub, options.spare * 1e9)
         wait(lambda: hub.ask("get", "/hub/api/").ok, "the hub")
