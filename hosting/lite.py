@@ -22,7 +22,9 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-COURSE = Path(__file__).resolve().parents[1]
+from cnnlessons import notebooks
+
+COURSE = notebooks.COURSE
 PYODIDE = "314.0.6"  # the one that jupyterlite-pyodide-kernel 0.8.6 is made for
 LOCK = "3fdaef09e9e365c85e002737720f8d0ab8f278c1c244a2dde6a37663cf488ad4"  # SHA-256 of its pyodide-lock.json
 RELEASE = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE}/full/"
@@ -134,7 +136,7 @@ def write_contents(folder):
     """Write the ten notebooks, without the teacher's notes, and the pictures that they show, into a folder."""
     shutil.copytree(COURSE / "notebooks/map", folder / "map")
     for number in LESSONS:
-        (path,) = (COURSE / "notebooks").glob(f"{number}_*.ipynb")
+        path = notebooks.lesson(number)
         notebook = json.loads(path.read_text(encoding="utf-8"))
         notebook["metadata"]["kernelspec"] = {
             "name": "python",

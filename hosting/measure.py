@@ -37,7 +37,9 @@ import requests
 import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message
 
-COURSE = Path(__file__).resolve().parents[1]
+from cnnlessons import notebooks
+
+COURSE = notebooks.COURSE
 SETTINGS = """
 c = get_config()
 load_subconfig({snippet!r})
@@ -172,8 +174,7 @@ class Watch(threading.Thread):
 
 def run(hub, user, lesson):
     """Run a lesson's cells in a new kernel of a user's, and return what it took and a digest of each cell's output."""
-    path = next((COURSE / "notebooks").glob(f"{lesson}_*.ipynb"))
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    cells = [cell for cell in nbformat.read(notebooks.lesson(lesson), as_version=4).cells if cell.cell_type == "code"]
     kernel = hub.ask("post", f"/user/{user}/api/kernels", path="notebooks").json()["id"]
     address = f"{hub.url.replace('http', 'ws')}/user/{user}/api/kernels/{kernel}/channels"
     channel = websocket.create_connection(address, header=[f"Authorization: token {hub.token}"], timeout=1800)

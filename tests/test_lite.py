@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnlessons import notebooks
+
 HERE, COURSE = Path(__file__).parent, Path(__file__).parents[1]
 PYODIDE = os.environ.get("CNNLESSONS_PYODIDE", "")  # npm's folder of Pyodide, or static/pyodide of the built site
 
@@ -100,12 +102,7 @@ def test_the_verdict_stays_in_sight_and_nothing_complains_of_threads(tried):
 
 @pytest.mark.parametrize("lesson", ["00", "06"])
 def test_every_cell_runs_without_threads(lesson):
-    assert " 0 fail" in in_such_a_python(HERE / "without_threads.py", notebook(lesson)).stdout
-
-
-def notebook(lesson):
-    (path,) = (COURSE / "notebooks").glob(f"{lesson}_*.ipynb")
-    return path
+    assert " 0 fail" in in_such_a_python(HERE / "without_threads.py", notebooks.lesson(lesson)).stdout
 
 
 # --------------------------------------------------------------------------- the site
@@ -139,9 +136,9 @@ def test_the_wheel_holds_the_package_and_what_was_recorded(lite, tmp_path):
 
 def test_the_lessons_run_in_the_browsers_python_and_hold_no_notes_of_the_teacher(lite, tmp_path):
     lite.write_contents(tmp_path)
-    notebooks = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.ipynb")]
-    assert len(notebooks) == len(lite.LESSONS)
-    for notebook in notebooks:
+    written = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.ipynb")]
+    assert len(written) == len(lite.LESSONS)
+    for notebook in written:
         assert notebook["metadata"]["kernelspec"]["name"] == "python"
         assert not any("cnnlessons" in cell["metadata"] for cell in notebook["cells"])
 
@@ -199,4 +196,4 @@ def test_pyodide_leaves_a_loop_without_end():
 
 @pytest.mark.parametrize("lesson", ["00", "01", "02", "03", "04", "05", "06", "08", "10", "12"])
 def test_every_cell_runs_in_pyodide(lesson):
-    assert " 0 fail" in in_pyodide("cnnlessons", CELLS.format(notebook(lesson).name))
+    assert " 0 fail" in in_pyodide("cnnlessons", CELLS.format(notebooks.lesson(lesson).name))

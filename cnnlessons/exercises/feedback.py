@@ -69,6 +69,11 @@ class Exercise:
         wrong = {name: answer if isinstance(answer, tuple) else (answer,) for name, answer in self.wrong.items()}
         return {name: (*wrong[name], said[name]) for name in [*wrong, *said]}  # a KeyError if one lacks the other
 
+    @cached_property
+    def source(self):
+        """The source of the solution."""
+        return inspect.getsource(self.solution)
+
     def check(self, answer, seconds: float) -> Result:
         if answer is None or answer is ...:
             return self.result(("stub", UNATTEMPTED["stub"]))
@@ -78,7 +83,7 @@ class Exercise:
         """What was found, if anything, as a result; `share` is the score of an answer that is partly right."""
         diagnosis, message = found or ("correct", f"Verified: {self.verified}.")
         status = "passed" if diagnosis == "correct" else "not attempted" if diagnosis in UNATTEMPTED else "not yet"
-        help_ = (*self.hints, inspect.getsource(self.solution)) if status == "not yet" else ()
+        help_ = (*self.hints, self.source) if status == "not yet" else ()
         score = {"passed": 1, "not yet": share}.get(status, 0)
         return Result(self.name, status, diagnosis, message, score, help=help_)
 

@@ -114,13 +114,13 @@ def answer_to(name, stub, found):
     return (named[-1], ast.parse(stub, mode="eval").body) if named else None  # the check was lost, the answer is there
 
 
-def needed(place, expression, found):
-    """The places of the statements that an expression needs: imports, constants, functions, and what those need."""
+def needed(place, names, found):
+    """The places of the statements that make some names: imports, constants, functions, and what those need."""
     tables = [names_of(node) for _, node in found]
     imported = {
         name for (_, node), (_, gives, _) in zip(found, tables, strict=True) if _is_import(node) for name in gives
     }
-    wanted, known = list(names_of(ast.Expr(expression))[0]), set()
+    wanted, known = list(names), set()
     chosen = {i for i, (_, node) in enumerate(found) if _is_import(node) and node.names[0].name == "*"}
     while wanted:
         if (name := wanted.pop()) in known:
@@ -182,7 +182,7 @@ def made(name, stub, cells):
         raise LookupError("unreadable" if problem else "not found", problem)
     place, expression = where
     space = {"__name__": "__main__", "display": lambda *_, **__: None}
-    for i in needed(place, expression, found):
+    for i in needed(place, names_of(ast.Expr(expression))[0], found):
         number, node = found[i]
         try:
             exec(compile(ast.Module([node], []), f"cell {number}", "exec"), space)

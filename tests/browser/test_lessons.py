@@ -103,8 +103,7 @@ def only_its_panels(root, name):
     kept = set()
     for place, (number, statement) in enumerate(found):
         if "panel" in code[number].metadata.get("tags", []):
-            names = ast.Tuple([ast.Name(name, ast.Load()) for name in guest.names_of(statement)[0]], ast.Load())
-            kept |= {place, *guest.needed(place, names, found)}
+            kept |= {place, *guest.needed(place, guest.names_of(statement)[0], found)}
     for cell in code:
         cell.source = ""
     for place in sorted(kept):

@@ -10,7 +10,7 @@ from cnnlessons.notebooks import LESSONS, in_order
 from cnnlessons.teaching import site
 
 pytestmark = pytest.mark.browser
-NAMES = ["02_shapes_and_channels", "10_counting_activations", "deeper/06_what_speed_costs"]
+FEW = NAMES = ["02_shapes_and_channels", "10_counting_activations", "deeper/06_what_speed_costs"]
 if "CNNLESSONS_EVERY_CELL" in os.environ:  # as before the site is published
     NAMES = [path.relative_to(LESSONS).with_suffix("").as_posix() for path in in_order()]
 
@@ -48,7 +48,9 @@ def test_a_page_needs_no_network_and_keeps_nobody_out(page, folder, name):
 
 def test_the_search_finds_a_lesson(page, folder):
     page.goto((folder / "search.html").as_uri() + "?q=receptive")
-    expect(page.locator("#search-results li", has_text="Shapes and channels").first).to_be_visible()
+    results = page.locator("#search-results li")  # among all lessons others say more of it
+    first = results.first if NAMES is FEW else results.filter(has_text="Shapes and channels").first
+    expect(first).to_contain_text("Shapes and channels")
 
 
 def test_a_panel_answers_for_its_main_control_by_keyboard(page, folder):
