@@ -160,6 +160,13 @@ def test_a_grid_is_white_at_zero_and_stays_pale_enough_for_black_digits():
     assert ((luminance + 0.05) / 0.05 > 4.5).all()  # contrast with black, WCAG 2.2, level AA
 
 
+def test_grids_that_are_compared_have_one_scale():
+    own = [drawn(axis).get_clim() for axis in plots.grids([np.eye(2), 4 * np.eye(2)]).axes]
+    common = [drawn(axis).get_clim() for axis in plots.grids([np.eye(2), 4 * np.eye(2)], limit=4).axes]
+    assert own[0] != own[1]
+    assert common == [own[1]] * 2
+
+
 def test_an_unsigned_grid_is_white():
     image = drawn(plots.grids([np.array([[-2.0, 2.0]])], signed=False).axes[0])
     assert image.to_rgba(image.get_array())[..., :3].min() > 0.95

@@ -87,7 +87,7 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
 
 
 @in_style
-def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.62):
+def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.62, limit=None):
     """Show small arrays cell by cell, every number readable: images, kernels, products.
 
     Parameters
@@ -103,6 +103,8 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
         Colour by sign (white at zero), or leave cells white.
     size : float
         Of one cell, in inches.
+    limit : float, optional
+        The number with the strongest colour, where arrays are to be compared; by default the largest of each array.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
     for array, title, window, coloured, symbol in zip(arrays, titles, windows, signed, symbols, strict=True):
         top = (height - array.shape[0]) / 2
         axis = picture.add_axes(box(picture, size, left, top + 1.2, array.shape))
-        draw_cells(axis, array, coloured)
+        draw_cells(axis, array, coloured, limit=limit)
         axis.set_title(title, pad=10)
         if window is not None:
             draw_window(axis, window)

@@ -295,7 +295,7 @@ def _place_array(picture, axis, box, array, frame, limits, image):
     (x0, y0), (x1, y1) = picture.transFigure.inverted().transform(axis.transData.transform(corners))
     inner = picture.add_axes((x0, y0, x1 - x0, y1 - y0))
     if max(array.shape) <= 7:
-        draw_cells(inner, array, not image, fontsize=9)
+        draw_cells(inner, array, not image, 9, limits and limits[1])
     else:
         grey = image and limits[1] <= 1 and array.min() >= 0
         colours, (low, high) = (PHOTOGRAPH, (0, 1)) if grey else (SIGNED, limits)
@@ -352,9 +352,10 @@ def there_and_back(names, forward, backward, title=None):
         for points, middle, colour in (((x0, x1), middles[0], BLUE), ((x1, x0), middles[1], VERMILLION)):
             _arrow(axis, [(points[0], middle), (points[1], middle)], colour)
     for arrays, middle in zip(rows, middles, strict=True):
+        limits = limits_of(np.concatenate(arrays), "signed")
         for place, array in enumerate(arrays):
             box = (left + step * place, middle, cell, cell * array.size)
-            _place_array(picture, axis, box, array[:, None], None, None, False)
+            _place_array(picture, axis, box, array[:, None], None, limits, False)
     told = zip(["in", *names], *(map(lambda row: [", ".join(map(said, array)) for array in row], rows)), strict=True)
     picture.alt = f"{title or 'Through a chain of layers'}. " + listed(
         (name, f"forward {there}, backward {back}") for name, there, back in told

@@ -151,9 +151,9 @@ def box(picture, size, left, top, shape):
     return left / width, 1 - (top + shape[0]) / height, shape[1] / width, shape[0] / height
 
 
-def draw_cells(axis, array, signed, fontsize=14):
-    """Draw an array as a table with its numbers."""
-    draw_pale(axis, np.ma.masked_invalid(array) if signed else np.zeros(array.shape), aspect="auto")
+def draw_cells(axis, array, signed, fontsize=14, limit=None):
+    """Draw an array as a table with its numbers; `limit` has the strongest colour, by default the largest of them."""
+    draw_pale(axis, np.ma.masked_invalid(array) if signed else np.zeros(array.shape), limit, aspect="auto")
     axis.set(xticks=np.arange(array.shape[1] + 1) - 0.5, yticks=np.arange(array.shape[0] + 1) - 0.5)
     axis.tick_params(length=0, labelbottom=False, labelleft=False)
     axis.grid(color=GREY, linewidth=0.8)
@@ -163,10 +163,10 @@ def draw_cells(axis, array, signed, fontsize=14):
             axis.text(column, row, number_text(number), ha="center", va="center", fontsize=fontsize)
 
 
-def draw_pale(axis, array, **options):
+def draw_pale(axis, array, limit=None, **options):
     """Colour by sign, pale enough for black digits."""
-    low, high = limits_of(np.ma.filled(array, 0), "signed")
-    axis.imshow(array, cmap=SIGNED, vmin=1.6 * low, vmax=1.6 * high, **options)
+    high = 1.6 * (limit or limits_of(np.ma.filled(array, 0), "signed")[1])
+    axis.imshow(array, cmap=SIGNED, vmin=-high, vmax=high, **options)
 
 
 def draw_window(axis, window, linewidth=3):
