@@ -82,13 +82,15 @@ GPU = Environment(ROOT / ".venv-gpu", ROOT / "requirements.gpu.lock.txt", gigaby
 
 def parse(words: list[str]) -> tuple[str, bool, list[str]]:
     """Split the command line into the command, whether it is for a GPU, and the words to pass on."""
-    rest = [word for word in words if word != "--gpu"]
+    theirs = words.index("run") + 1 if "run" in words else len(words)  # what a program gets is its own
+    ours, theirs = words[:theirs], words[theirs:]
+    rest = [word for word in ours if word != "--gpu"] + theirs
     command = rest.pop(0) if rest and not rest[0].startswith("-") else "lab"
     if command not in COMMANDS:
         raise Problem(f"There is no command {command!r}; there are {', '.join(COMMANDS)} (see --help).")
     if command == "run" and not rest:
         raise Problem("run needs a command, for example: python3 course.py run cnnlessons bench")
-    return command, "--gpu" in words, rest
+    return command, "--gpu" in ours, rest
 
 
 def check_python(version: tuple[int, ...]) -> None:

@@ -118,7 +118,7 @@ def _add_experiment(commands) -> None:
     command = commands.add_parser(
         "experiment", help="train what the evidence of the lessons rests on, or go on with it"
     )
-    command.add_argument("name", metavar="NAME", help="first_layers, bakeoff, long, blocks, robust or stems")
+    command.add_argument("name", metavar="NAME", help="first_layers, bakeoff, long, blocks, robust, cue or stems")
     command.add_argument("--seeds", type=int, metavar="N", help="how many (those of the experiment)")
     command.add_argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store")
@@ -363,7 +363,7 @@ def present(lesson: str, options: list[str]) -> None:
     """
     from cnnlessons import notebooks
 
-    path = (notebooks.lesson(lesson.zfill(2)) or Path(lesson)).resolve()
+    path = (notebooks.lesson(lesson) or Path(lesson)).resolve()
     if not path.is_file() or not path.is_relative_to(notebooks.COURSE):
         raise Problem(f"there is no lesson {lesson!r}: name a number, such as 01, or a notebook of this course")
     # By the name of the workspace the extension knows what to do; what is open in the others stays so.

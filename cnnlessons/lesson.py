@@ -4,6 +4,7 @@ Used in every lesson.
 """
 
 import os
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 import numpy as np
@@ -21,7 +22,7 @@ def same(what, first, second, digits=None):
     first, second : array_like
         Of one shape.
     digits : int, optional
-        How many digits of the largest number must agree; without it every number must be equal, to the last bit.
+        How many digits of the largest number must agree; without it every number must be equal.
 
     Raises
     ------
@@ -64,8 +65,8 @@ def claim(sentence, condition):
     Parameters
     ----------
     sentence : str
-    condition : bool or ndarray of bool
-        All must be true.
+    condition : bool or iterable of bool
+        All must be true, one at least.
 
     Raises
     ------
@@ -76,7 +77,8 @@ def claim(sentence, condition):
     -----
     Taught in lesson 01.
     """
-    if not np.all(condition):
+    condition = condition if isinstance(condition, np.ndarray) or not isinstance(condition, Iterable) else [*condition]
+    if not np.size(condition) or not np.all(condition):
         raise AssertionError(f"these numbers do not show it: {sentence}")
     print(sentence)
 

@@ -120,7 +120,7 @@ def _version(names: tuple[str, ...]) -> str:
 def _backend() -> str:
     """Return the library that Keras would use, found as Keras finds it but without its import, which takes seconds."""
     if _version(PACKAGES["Keras"]) == "not installed":
-        return "none: lessons 01 to 06 run without Keras, later ones need it"
+        return "none: lessons 07, 09, 11 and parts of others need it"
     settings = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"), "keras.json")
     chosen = None
     with contextlib.suppress(OSError, ValueError):

@@ -179,7 +179,7 @@ def questions(notebook: NotebookNode) -> dict[str, list[str]]:
 
 def lesson(number: str) -> Path | None:
     """Return the notebook of a lesson by its number, such as "01"; None if there is none."""
-    return next(iter(LESSONS.glob(f"{number}_*.ipynb")), None) if re.fullmatch(r"\d\d", number) else None
+    return next(iter(LESSONS.glob(f"{number:0>2}_*.ipynb")), None) if re.fullmatch(r"\d\d?", number) else None
 
 
 def in_order(folder: Path = LESSONS) -> list[Path]:

@@ -295,7 +295,7 @@ def fit_in_two_phases(
     -----
     Taught in lesson 09.
     """
-    if not 0 <= shapes.whole_number(first_phase, "first_phase", 0) <= shapes.whole_number(epochs, "epochs", 1):
+    if shapes.whole_number(first_phase, "first_phase", 0) > shapes.whole_number(epochs, "epochs", 1):
         raise ValueError(f"first_phase must be at most epochs, {epochs}, got {first_phase}")
     held = [model.get_layer(name) for name in frozen]
     for layer in held:

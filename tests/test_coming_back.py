@@ -88,6 +88,11 @@ def test_without_a_mouse_questions_are_read_and_answered(place):
     ]
 
 
+def test_before_the_first_lesson_there_is_nothing_to_ask(place):
+    with pytest.raises(ValueError, match="nothing comes before"):
+        exercises.recall(2, lesson=0)
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [

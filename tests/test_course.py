@@ -74,6 +74,8 @@ def test_help_is_plain_and_needs_no_environment(tmp_path, optimised):
         (["lab", "--no-browser"], ("lab", False, ["--no-browser"])),
         (["test", "--gpu", "-k", "lab"], ("test", True, ["-k", "lab"])),
         (["run", "cnnlessons", "--help"], ("run", False, ["cnnlessons", "--help"])),
+        (["--gpu", "run", "python", "mine.py"], ("run", True, ["python", "mine.py"])),
+        (["run", "python", "mine.py", "--gpu"], ("run", False, ["python", "mine.py", "--gpu"])),
     ],
 )
 def test_what_follows_the_command_is_passed_on(words, meaning):

@@ -265,6 +265,8 @@ def test_a_keras_model_tells_its_graph_and_a_chain_its_windows():
     said = "image, 8 × 8 × 1: input. 1 Conv2D 3×3, 6 × 6 × 2: from image. 2 ReLU, 6 × 6 × 2: from 1 Conv2D 3×3."
     assert plots.graph(chain).alt == f"A network: 3 nodes. {said}"
     assert plots.stack_of_maps(chain).alt == "A network in 2 steps. image: 8 × 8 × 1. Conv2D 3×3, ReLU: 6 × 6 × 2."
+    any_size = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(2, 3)])
+    assert plots.graph(any_size).alt.startswith("A network: 2 nodes. image: input.")
     ours = Sequential([layers.Conv2D(2, 3), layers.ReLU()], (8, 8, 1))
     assert plots.graph(ours).alt == f"A network: 3 nodes. {said}"
 

@@ -98,6 +98,7 @@ def test_values_survive_the_way_between_the_processes_and_nothing_else_comes_thr
         (SETUP, CHECK, RIGHT),  # moved below
         (SETUP, f"{RIGHT}\n\n{CHECK}", "def cross_correlate(image, kernel):\n    return 1"),  # overwritten later
         (SETUP, "1 / 0", RIGHT, "%matplotlib inline\nimage?\n!pip list\n" + CHECK, "this is no Python"),
+        (SETUP, "%matplotlib inline\nfiles = !ls\n" + RIGHT.replace("\n", "  # rows first?\n", 1) + CHECK),
         ("from nowhere import panels, np", SETUP, RIGHT, CHECK.replace("exercises.", "")),
         (SETUP, "ROOM = 0", "ROOM += 1\nsizes = []\nsizes.append(ROOM)", HELPER, WITH_HELPER, CHECK),
         (SETUP, "sizes = np.zeros(1, int)", "np.copyto(sizes, 1)", "print(sizes)", HELPER, WITH_HELPER, CHECK),
@@ -219,6 +220,7 @@ def graded(tmp_path_factory):
     write(folder / "grace" / "old" / "01.ipynb", SETUP, "def cross_correlate(i, k):\n    return None", CHECK)
     write(folder / "grace" / "01 again.ipynb", SETUP, RIGHT, CHECK)
     os.utime(folder / "grace" / "old" / "01.ipynb", (0, 0))
+    write(folder / "grace" / "a hint, later.ipynb", SETUP, 'exercises.hint("01.cross_correlate", 1)')
     write(folder / "empty.ipynb", SETUP, 'raise NotImplementedError  # "01.cross_correlate"')
     (folder / "no json.ipynb").write_text("[" * 200_000)
     (folder / "binary.ipynb").write_bytes(bytes(range(256)))
@@ -236,6 +238,13 @@ def graded(tmp_path_factory):
 def rows(place):
     with (place / "marks.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(("out", "seconds"), [("", 5), ("marks.csv", -5)])
+def test_what_cannot_be_is_told_before_an_answer_runs(tmp_path, out, seconds):
+    write(tmp_path / "ada.ipynb", SETUP, RIGHT, CHECK)
+    with pytest.raises((IsADirectoryError, PermissionError, ValueError)):
+        grading.grade(tmp_path, tmp_path / out, isolated="process", seconds=seconds, tell=pytest.fail)
 
 
 def test_each_student_has_a_row_for_each_exercise_whatever_was_handed_in(graded):

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cnnlessons"
 
-# The course's order. A module may import those above it and none below. Some are still to be written.
+# The course's order. A module may import those above it and none below.
 ORDER = (
     "atomic",
     "shapes",

@@ -40,6 +40,12 @@ def test_numbers_that_are_none_and_other_shapes_are_not_the_same(digits):
         lesson.same("a and b", [1, 2], [[1], [2]], digits)
 
 
+@pytest.mark.parametrize("nothing", [[], (number > 0 for number in (-1, -2)), {"a": False}.values(), np.empty(0, bool)])
+def test_a_claim_of_nothing_and_one_that_is_read_only_once_are_no_proof(nothing):
+    with pytest.raises(AssertionError, match="do not show it"):
+        lesson.claim("all are positive", nothing)
+
+
 def test_a_claim_is_printed_only_if_all_of_it_is_true(capsys):
     lesson.claim("ReLU helps on both.", np.array([True, True]))
     assert capsys.readouterr().out == "ReLU helps on both.\n"

@@ -112,6 +112,7 @@ def test_whole_numbers_are_a_photograph_only_if_they_are_not_all_white():
         (lambda: plots.grids([np.ones(3)]), r"arrays must be a list of arrays of shape \(H, W\), got \(3,\)"),
         (lambda: plots.grids([np.eye(2)] * 3, symbols=["×"]), "symbols must be one value or 2, got 1"),
         (lambda: plots.grids([np.eye(2)] * 3, signed=[True]), "signed must be one value or 3, got 1"),
+        (lambda: plots.images([np.ones((4, 4, 2))]), r"arrays must be images of shape .* got \(4, 4, 2\)"),
         (lambda: plots.responses([np.eye(3)] * 2, [np.eye(4)]), "gains must be one value or 2, got 1"),
         (lambda: plots.responses(np.eye(3), [np.eye(4)]), r"kernels must be a list of arrays"),
     ],
@@ -165,6 +166,11 @@ def test_grids_that_are_compared_have_one_scale():
     common = [drawn(axis).get_clim() for axis in plots.grids([np.eye(2), 4 * np.eye(2)], limit=4).axes]
     assert own[0] != own[1]
     assert common == [own[1]] * 2
+
+
+def test_titles_and_signs_may_come_as_arrays():
+    picture = plots.grids([np.eye(2)] * 2, np.array(["one", "two"]), signed=np.array([True, False]))
+    assert [axis.get_title() for axis in picture.axes] == ["one", "two"]
 
 
 def test_an_unsigned_grid_is_white():

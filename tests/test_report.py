@@ -119,6 +119,19 @@ MADE = {
 }  # fmt: skip
 
 
+def test_where_nothing_is_concluded_no_claim_is_kept_within_the_intervals():
+    assert missing(page(conclusion=" ")) == ["your conclusion", "no claim beyond the intervals"]
+
+
+def test_a_page_without_an_exam_or_controls_is_written_as_far_as_it_goes():
+    labels = np.array([0, 1] * 10)
+    bare = page(exam=report.Exam(np.zeros((20, 4, 4, 1)), labels), agreement={}, attack={})
+    assert {"better than guessing", "maps beside their controls", "an attack beside noise"} <= set(missing(bare))
+    assert bare.html().count("<div><b>") == 1
+    same = page(chance=0.5, attack={"epsilon": 0.1, "noise": 0.5, "attack": 0.5})
+    assert same.html().count("<div><b>") == 4  # equal numbers stand each for itself
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_the_rubric_names_what_is_missing_and_why_it_matters(name):
     made = MADE[name]()
@@ -146,7 +159,7 @@ def test_what_is_not_written_is_said_on_the_page(tmp_path, capsys):
     page(question="", conclusion=" ", doubt="").write(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert text.count("ot written yet.") + text.count("No question written yet.") == 3
-    assert "Missing: your question, your conclusion, your doubt." in text
+    assert "Missing: your question, your conclusion, your doubt, no claim beyond the intervals." in text
     assert str(tmp_path) not in capsys.readouterr().out
 
 

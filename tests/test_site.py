@@ -119,11 +119,12 @@ def test_without_its_tools_the_command_says_what_to_install(monkeypatch, tmp_pat
     assert re.search(r'no_such_tool is needed.*pip install .*"\.\[site\]"', capsys.readouterr().err)
 
 
-def test_a_folder_with_other_things_stays_as_it_is(tmp_path, capsys):
-    (tmp_path / "thesis.txt").write_text("all I have")
+@pytest.mark.parametrize("name", ["thesis.txt", "searchindex.js"])  # Sphinx makes the second one for everybody
+def test_a_folder_with_other_things_stays_as_it_is(tmp_path, capsys, name):
+    (tmp_path / name).write_text("all I have")
     assert cli.main(["site", "--out", str(tmp_path)]) == 1
     assert "something else than a site" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,15 @@ def built(tmp_path_factory):
     lessons = [LESSONS / "02_shapes_and_channels.ipynb", LESSONS / "03_backprop_through_convolution.ipynb"]
     for folder in folders:
         site.build(folder, lessons)
+    (folders[0] / "lite").mkdir()  # where hosting/lite.py puts its lessons
+    (folders[0] / "old.html").write_text("a page of a lesson that is gone")
+    site.build(folders[0], lessons)
     return folders
+
+
+def test_building_again_leaves_the_lessons_of_the_browser_and_nothing_else_that_is_old(built):
+    assert (built[0] / "lite").is_dir()
+    assert not (built[0] / "old.html").exists()
 
 
 def test_a_site_built_twice_is_the_same_byte_for_byte(built):

@@ -76,7 +76,7 @@ def compare(prediction, answer) -> None:
 def _same_set(prediction, answer):
     word = str(prediction).strip().lower()
     if word in ("none", "both"):
-        return len(answer) == ("none", None, "both").index(word)
+        return len(answer) == {"none": 0, "both": 2}[word]
     each = [prediction] if isinstance(prediction, str | Real) else list(prediction)
     return len(each) == len(answer) and all(any(_same(one, other) for one in each) for other in answer)
 
@@ -204,7 +204,7 @@ def recall(count: int = 2, lesson: int | None = None, answers: dict | None = Non
     from cnnlessons.exercises import retrieval  # all questions: every lesson imports this module, few ask for them
 
     noted = notes.noted()
-    number = int(lesson or retrieval.next_lesson(noted, answers))
+    number = int(retrieval.next_lesson(noted, answers) if lesson is None else lesson)
     if answers is not None:
         return retrieval.judge(answers, number)
     questions = retrieval.choose(int(count), number, noted)

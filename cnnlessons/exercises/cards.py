@@ -16,14 +16,14 @@ LOOKS = {  # symbol and border, beside the words: never colour alone
 class Result:
     """The outcome of one check.
 
-    Whoever can run Python can forge what is printed: a grader calls `check` again, in a process of its own.
+    Whoever can run Python can forge what is printed: a grader lets the answer run elsewhere and judges it itself.
     """
 
     exercise: str
     status: str  # "passed", "not attempted" or "not yet"
     diagnosis: str  # a short name, the same for all who made this mistake
     message: str
-    score: int
+    score: float
     out_of: int = 1
     help: tuple[str, ...] = field(default=(), compare=False)  # hints and then a solution, folded away in a notebook
 
@@ -31,7 +31,7 @@ class Result:
         return f"{self._heading()}\n{self.message}"
 
     def _heading(self):
-        return f"{self.exercise}: {self.status} ({self.score}/{self.out_of})"
+        return f"{self.exercise}: {self.status} ({self.score:.2g}/{self.out_of})"
 
     def as_dict(self) -> dict:
         """The same as plain data, for a grader."""

@@ -7,8 +7,8 @@ same noise and the same start of all that is not the setting itself, so two sett
 Rooms: *running* (a grid, in several processes), *rows* (the file), *intervals* (what the seeds resolve), and the
 experiments of the course, *handcrafted* and *first_layers* (lesson 09), *blocks* (lesson 10), *bakeoff* (lesson 11),
 *robust* (lesson 13) and *cue* (lesson 14), which share *classification*, *tuning* and *kept* and are listed in
-*catalogue*. Their rows are in data/evidence; ``cnnlessons experiment`` makes them again. *weights* trains the networks
-of `recorded`.
+*catalogue*. Those rows that are recorded are in data/evidence; ``cnnlessons experiment`` makes them. *weights* trains
+the networks of `recorded`.
 
 Taught in lessons 09, 11, 13 and 14.
 """

@@ -103,7 +103,7 @@ def train_first_layer(
         callbacks=[drift],
     )
     if (setting, group) == (_SOURCE, "headline"):
-        kept.write(_key(place, seed), {"kernel": convolutions[0].get_weights()[0]})
+        kept.write(_key(place, rate, seed), {"kernel": convolutions[0].get_weights()[0]})
     return found | {
         "drift": round(float(drift.by_epoch[-1].mean()), 4),
         "drift_by_epoch": " ".join(f"{moved.mean():.3f}" for moved in drift.by_epoch),
@@ -132,19 +132,21 @@ def _kernel(bank, images, filters, size, place, seed):
 
 def _learned(place, seed):
     """Return the kernel, each filter of norm 1, that `_SOURCE` learned at a place; made there if it is not kept yet."""
-    path = kept.file(_key(place, seed))
+    wanted = {"setting": _SOURCE, "group": "headline", "dataset": place["dataset"], "per_class": place["per_class"]}
+    source = next((each for each in settings() if wanted.items() <= each.items()), None)
+    if source is None:
+        raise ValueError(f"the rate of {_SOURCE!r} is not chosen yet for {place['per_class']} of {place['dataset']}")
+    path = kept.file(_key(place, source["rate"], seed))
     if not path.is_file():
-        wanted = {"setting": _SOURCE, "group": "headline", **place}
-        source = next(each for each in settings() if wanted.items() <= each.items())
-        train_first_layer(**source, seed=seed)
+        train_first_layer(**source | place, seed=seed)  # for as many epochs as those that ask for it
         classification.begin(seed)
     with np.load(path) as file:
         kernel = file["kernel"]
     return kernel / np.sqrt(np.square(kernel).sum((0, 1, 2)))
 
 
-def _key(place, seed):
-    return "_".join(["first_layer", *map(str, place.values()), str(seed)])
+def _key(place, rate, seed):
+    return "_".join(["first_layer", *map(str, place.values()), str(rate), str(seed)])
 
 
 # --------------------------------------------------------------------------- what is trained, where, and at which rate

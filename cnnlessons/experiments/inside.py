@@ -19,7 +19,7 @@ def data(name, seed):
         images = found.train_images, found.test_images
         if name == "photos_marked":
             labels = found.train_labels, found.test_labels
-            images = (datasets.marked(*part, seed)[0] for seed, part in enumerate(zip(images, labels, strict=True)))
+            images = (datasets.marked(*part, k)[0] for k, part in enumerate(zip(images, labels, strict=True)))
         images = (6 * (part - 0.5) for part in images)
     else:
         found = datasets.load("parts", shortcut=_SHORTCUTS[name], seed=seed)

@@ -85,7 +85,7 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
         with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=not progress) as bar:
             for row in finished(function, missing, jobs, scheduler):
                 table.add(row)
-                failed = sum(bool(row[FAILED]) for row in table.rows)
+                failed = sum(bool(row.get(FAILED)) for row in table.rows)
                 bar.set_postfix_str(f"{failed} failed" if failed else "", refresh=False)
                 bar.update()
     return table.frame(wanted)

@@ -11,7 +11,7 @@ import pandas as pd
 EVIDENCE = Path(__file__).parents[2] / "data" / "evidence"
 RATES = (0.001, 0.003, 0.01)
 HIGHER = 0.03
-CLASS = 5000  # images of CIFAR-10 for training
+PER_CLASS = 5000  # training images of each class of CIFAR-10
 COMMON = {"width": 32, "batch_size": 32, "test_noise": 0.05}
 
 
@@ -34,13 +34,13 @@ def _place(setting):
 
 
 def _held_out(per_class):
-    held = min(max(50, per_class // 5), CLASS // 10)
-    return {"validation": held, "per_class": min(per_class, CLASS - held)}
+    held = min(max(50, per_class // 5), PER_CLASS // 10)
+    return {"validation": held, "per_class": min(per_class, PER_CLASS - held)}
 
 
 def seeds(setting):
     """Return the seeds on which rates are chosen: fewer where a run takes long and many images are held out."""
-    return range(100, 103 if setting["per_class"] < 100 else 102 if setting["per_class"] < CLASS * 9 // 10 else 101)
+    return range(100, 103 if setting["per_class"] < 100 else 102 if setting["per_class"] < PER_CLASS * 9 // 10 else 101)
 
 
 def file(name):

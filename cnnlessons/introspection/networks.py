@@ -137,7 +137,7 @@ def checked_images(net, images):
 def checked_unit(net, unit):
     """Return a unit whose layer, channel and place there are."""
     *places, channels = net.outputs[checked_layer(net, unit.layer)]
-    if not 0 <= shapes.whole_number(unit.channel, "channel", 0) < channels:
+    if shapes.whole_number(unit.channel, "channel", 0) >= channels:
         raise ValueError(f"channel must be from 0 to {channels - 1} in {unit.layer}, got {unit.channel}")
     if unit.place is not None:
         place = shapes.pair(unit.place, "place", 0)

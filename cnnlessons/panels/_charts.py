@@ -108,6 +108,6 @@ PERCENT = (lambda value: value), [(share / 4, f"{25 * share} %") for share in ra
 def write_size(value):
     """Write a positive number of any size with two digits, as HTML: 0.71, 3.2·10⁻⁸."""
     if 0.01 <= value < 1000:
-        return f"{value:.2g}" if value < 100 else f"{value:.0f}"
+        return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
     digits, exponent = f"{value:.1e}".split("e")
     return f"{digits}·10<sup>{int(exponent)}</sup>".replace("-", "−")

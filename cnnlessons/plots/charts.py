@@ -66,6 +66,8 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
         photograph, which would be all white.
     """
     arrays = arrays_of(arrays, "arrays", (2, 3))
+    if channels := [array.shape for array in arrays if array.ndim == 3 and array.shape[2] not in (3, 4)]:
+        raise ValueError(f"arrays must be images of shape (H, W), (H, W, 3) or (H, W, 4), got {channels[0]}")
     kinds, titles, windows = (
         for_each(value, len(arrays), name) for name, value in (("kind", kind), ("titles", titles), ("windows", windows))
     )

@@ -148,11 +148,12 @@ def _chain(network):
     """Return [(name, shape or None)] of the image and of all layers of a chain, ours or Keras's."""
     layers = [layer for layer in network.layers if type(layer).__name__ != "InputLayer"]
     image = getattr(network, "input_shape", None)
-    if image is None:
+    image = image[1:] if image and image[0] is None else image  # Keras begins with the batch
+    if image is None or None in image:
         return [("image", None), *((_window_name(layer), None) for layer in layers)]
     made = getattr(network, "output_shapes", None) or [layer.output.shape[1:] for layer in layers]
-    image = tuple(size for size in image if size is not None)  # Keras begins with None, the batch
-    return [("image", image), *((_window_name(layer), tuple(shape)) for layer, shape in zip(layers, made, strict=True))]
+    named = zip(map(_window_name, layers), map(tuple, made), strict=True)
+    return [("image", tuple(image)), *named]
 
 
 def _window_name(layer):
@@ -610,8 +611,8 @@ def layer_in_colour(layers, order=None, columns=16, size=0.5):
     top = 0
     for name, kernel in layers.items():
         _write(axis, 0.15, top + 0.2, name, 12, ha="left")
-        keys = range(kernel.shape[3], 0, -1) if order.get(name) is None else order[name]
-        numbers = np.argsort(-np.asarray(keys), kind="stable")
+        keys = order.get(name)
+        numbers = range(kernel.shape[3]) if keys is None else np.argsort(-np.asarray(keys), kind="stable")
         for place, number in enumerate(numbers):
             x, y = 0.15 + size * (place % columns), top + head + size * (place // columns)
             _draw_filter(axis, x, y, 0.9 * size, kernel[..., number])

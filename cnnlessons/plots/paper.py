@@ -126,7 +126,7 @@ def arrays_of(arrays, name, axes=(2,)):
 
 def for_each(value, count, name):
     """Return one value as many times as there are arrays, and a list as it is."""
-    if not isinstance(value, (list, tuple)):
+    if not isinstance(value, (list, tuple, np.ndarray)):
         return [value] * count
     if len(value) != count:
         raise ValueError(f"{name} must be one value or {count}, got {len(value)}")

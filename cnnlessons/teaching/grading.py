@@ -21,8 +21,9 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+from IPython.core.inputtransformer2 import TransformerManager
 
-from cnnlessons import exercises
+from cnnlessons import exercises, shapes
 from cnnlessons.exercises.cards import Result
 from cnnlessons.exercises.feedback import ADVICE, UNATTEMPTED, ArrayExercise
 from cnnlessons.exercises.sandbox import Outcome, Trial
@@ -83,6 +84,9 @@ def grade(folder, out="marks.csv", *, seed=None, isolated="auto", lessons=(), se
     ValueError
         If there is no such folder, isolation or lesson, or no notebook.
     """
+    shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
+    with open(out, "ab"):  # or it is told after all answers have run
+        pass
     way, run = isolation.choose(isolated)
     tell(f"Each answer runs in {isolation.SAID[way]}.")
     students = _submissions(Path(folder))
@@ -143,6 +147,14 @@ def _cells(path):
         return f"It cannot be read as a notebook ({type(error).__name__})."
 
 
+def _plain_python(source):
+    """A cell without IPython's own lines, such as %timeit, !pip and name?, which become calls."""
+    try:
+        return TransformerManager().transform_cell(source)
+    except SyntaxError:  # it is told where the answer is read
+        return source
+
+
 def _asked(students, lessons):
     """The names of the exercises that are asked for."""
     known = exercises.names()
@@ -176,7 +188,8 @@ def _with_hidden_probes(exercise, seed):
 def _mark(student, notebooks, exercise, run, seconds):
     """Find and judge a student's answer: that of the newest notebook that has one."""
     began, result = time.monotonic(), None
-    mentions = re.compile(rf"['\"]{re.escape(exercise.name)}['\"]|def\s+{exercise.solution.__name__}\b")
+    name, stub = re.escape(exercise.name), exercise.solution.__name__
+    mentions = re.compile(rf"\bcheck\(\s*(?:name\s*=\s*)?['\"]{name}['\"]|\bdef\s+{stub}\b")
     for cells in notebooks:
         if isinstance(cells, str):
             result = result or exercise.result(("no notebook", cells))
@@ -198,7 +211,7 @@ def _judged(exercise, cells, run, seconds):
         "nonce": nonce,
         "name": exercise.name,
         "stub": exercise.solution.__name__,
-        "cells": cells,
+        "cells": [[number, _plain_python(source)] for number, source in cells],
         "probes": None if an_array else [[guest.encode(value) for value in probe] for probe in exercise.probes],
         "modules": _modules(),
         "seconds": int(seconds) + 1,

@@ -76,7 +76,7 @@ def statements(cells):
         file = f"cell {number}"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         try:
-            body = _parse(source)
+            body = ast.parse(source).body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             problem = problem or f"{type(error).__name__} in {file}: {error}"
             continue
@@ -91,13 +91,6 @@ def statements(cells):
             else:
                 found.append((number, node))
     return found, problem
-
-
-def _parse(source):
-    try:
-        return ast.parse(source).body
-    except SyntaxError:  # IPython's own lines, such as %timeit, !pip and name?
-        return ast.parse(re.sub(r"(?m)^([ \t]*)(?:[%!?].*|.*\?)$", r"\1pass", source)).body
 
 
 def answer_to(name, stub, found):

@@ -80,6 +80,9 @@ def write(marks, out: Path, about: str) -> Path:
     for mark in marks:
         students[mark.student].append(mark)
     links = {student: _file(student) for student in students}
+    for old in folder.glob("*.html"):  # of those who are no longer there
+        if re.fullmatch(r".*-[0-9a-f]{10}", old.stem):
+            old.unlink()
     for student, theirs in students.items():
         (folder / links[student]).write_text(_feedback(student, theirs), encoding="utf-8")
     place = folder / "class.html"

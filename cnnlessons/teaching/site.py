@@ -16,7 +16,8 @@ from pathlib import Path
 from cnnlessons import panels
 from cnnlessons.notebooks import COURSE, LESSONS, in_order
 
-HERE, PANELS = Path(__file__).parent, Path(panels.__file__).parent
+HERE = Path(__file__).parent
+MARK, LITE = ".made-by-cnnlessons", "lite"  # in the folder of a site
 TOOLS = "sphinx", "myst_nb", "furo", "a11y_pygments", "latex2mathml"  # of the extra `site`
 MAIN = {  # the control that a panel answers for
     "bakeoff_browser": "other",
@@ -87,7 +88,7 @@ def build(folder, notebooks=None, lite=False) -> list[str]:
         If one of the tools is not installed.
     """
     folder, said = Path(folder), io.StringIO()
-    if folder.exists() and any(folder.iterdir()) and not (folder / "searchindex.js").is_file():
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
         raise ValueError(f"--out: {folder} holds something else than a site; name a new or an empty folder")
     for tool in TOOLS:
         importlib.import_module(tool)
@@ -101,8 +102,12 @@ def build(folder, notebooks=None, lite=False) -> list[str]:
         Sphinx(source, source, out, trees, "html", status=None, warning=said).build()
         for page in out.rglob("*.html"):
             _mend(page)
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(out, folder, ignore=shutil.ignore_patterns("_sources", ".buildinfo", "objects.inv"))
+        (out / MARK).write_text("Made by: cnnlessons site\n", encoding="utf-8")
+        for old in folder.iterdir() if folder.is_dir() else ():
+            if old.name != LITE:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        ignored = shutil.ignore_patterns("_sources", ".buildinfo", "objects.inv")
+        shutil.copytree(out, folder, ignore=ignored, dirs_exist_ok=True)
     return said.getvalue().replace(f"{source}/", "").splitlines()
 
 
