@@ -448,8 +448,10 @@ def command_line(command: str, rest: list[str], environment: Environment, path: 
     python = str(environment.program("python"))
     if command == "test":
         # Cells of a notebook need those before them, hence a file to each process, the notebooks first, for they take
-        # longest. With -n 0 all are run in one, as a debugger needs it.
-        several = ["--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder"]
+        # longest. One process more than cores, since browsers and new processes are waited for. With -n 0 all are run
+        # in one, as a debugger needs it.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        several = [f"--numprocesses={min(cores + 1, 4)}", "--dist=loadfile", "--no-loadscope-reorder"]
         return [python, "-m", "pytest", "--nbval", *several, *rest]
     if command == "lab":
         address = [] if option_value(rest, "--ip", "--ServerApp.ip") is not None else ["--ip=127.0.0.1"]
