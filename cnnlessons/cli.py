@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except Problem as problem:
+    except (Problem, OSError, ValueError) as problem:  # a folder that is not there, an option that cannot be taken
         print(f"cnnlessons: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -177,26 +177,17 @@ def progress(on: bool, off: bool) -> None:
     try:
         if on or off:
             notes.switch(on)
-    except (OSError, RuntimeError) as error:
+    except RuntimeError as error:
         raise Problem(str(error)) from error
     print(Table(retrieval.progress(exercises.names())), notes.where(), sep="\n")
 
 
 def anki(path: Path) -> None:
-    """Write the questions for Anki.
-
-    Raises
-    ------
-    Problem
-        If the file is there already, or cannot be written.
-    """
+    """Write the questions for Anki into a file that is not there yet."""
     from cnnlessons.exercises import retrieval
 
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(retrieval.anki())
-    except OSError as error:
-        raise Problem(f"{path}: {error.strerror}") from error
+    with path.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(retrieval.anki())
     print(f"wrote {path}, {len(retrieval.QUESTIONS)} cards; in Anki: File, Import")
 
 
@@ -204,30 +195,18 @@ def anki(path: Path) -> None:
 
 
 def grade(options: argparse.Namespace) -> None:
-    """Grade a folder of notebooks.
-
-    Raises
-    ------
-    Problem
-        If there is nothing to grade, an option cannot be taken, or a file cannot be written.
-    """
+    """Grade a folder of notebooks."""
     from cnnlessons.teaching import grading
 
     chosen = {name: getattr(options, name) for name in ("seed", "lessons", "seconds", "jobs")}
-    try:
-        grading.grade(options.folder, options.out, isolated=options.isolation, **chosen)
-    except (OSError, ValueError) as error:
-        raise Problem(str(error)) from error
+    grading.grade(options.folder, options.out, isolated=options.isolation, **chosen)
 
 
 def teach(lesson: str, folder: Path, markdown: bool) -> None:
     """Write what a teacher needs for a lesson, and say where."""
     from cnnlessons.teaching import edition
 
-    try:
-        print("wrote", *edition.write(lesson, folder, markdown))
-    except (OSError, ValueError) as error:
-        raise Problem(str(error)) from error
+    print("wrote", *edition.write(lesson, folder, markdown))
 
 
 def site(folder: Path, lite: bool) -> None:
@@ -236,7 +215,7 @@ def site(folder: Path, lite: bool) -> None:
     Raises
     ------
     Problem
-        If a tool is missing, the folder cannot be taken, or Sphinx warns, such as of a link that leads nowhere.
+        If a tool is missing, or Sphinx warns, such as of a link that leads nowhere.
     """
     from cnnlessons.teaching import site
 
@@ -245,8 +224,6 @@ def site(folder: Path, lite: bool) -> None:
     except ImportError as error:
         needed = 'python3 course.py run python -m pip install --no-build-isolation -e ".[site]"'
         raise Problem(f"to make the site {error.name} is needed; in the course's folder: {needed}") from error
-    except (OSError, ValueError) as error:
-        raise Problem(str(error)) from error
     if warnings:
         raise Problem("\n".join([f"wrote {folder}, but:", *warnings]))
     print(f"wrote {folder}: open {folder / 'index.html'}")
@@ -256,19 +233,10 @@ def site(folder: Path, lite: bool) -> None:
 
 
 def record_weights(tasks: list[str] | None, jobs: int) -> None:
-    """Train the networks of `recorded` that are missing and write them to data/weights.
-
-    Raises
-    ------
-    Problem
-        If there is no such task, or its images are not there.
-    """
+    """Train the networks of `recorded` that are missing and write them to data/weights."""
     from cnnlessons.experiments import weights
 
-    try:
-        weights.record(tasks=tasks, jobs=jobs)
-    except (OSError, ValueError) as error:
-        raise Problem(str(error)) from error
+    weights.record(tasks=tasks, jobs=jobs)
 
 
 # --------------------------------------------------------------------------- experiments
@@ -296,7 +264,7 @@ def experiment(options: argparse.Namespace) -> None:
             _verify(experiments.verify(store, options.verify, options.jobs, scheduler=options.scheduler))
         else:
             _tell(_run(options, store), store)
-    except (OSError, TypeError, ValueError, ImportError) as error:
+    except (TypeError, ImportError) as error:
         raise Problem(str(error)) from error
 
 
@@ -409,21 +377,15 @@ def index() -> None:
     """Write the index of questions anew."""
     from cnnlessons import notebooks
 
-    try:
-        print(f"wrote {notebooks.write_index()}")
-    except (notebooks.NotebookError, OSError) as error:
-        raise Problem(str(error)) from error
+    print(f"wrote {notebooks.write_index()}")
 
 
 def new_lesson(number: int, title: str) -> None:
     """Begin a lesson, store it and say what to do next."""
     from cnnlessons import notebooks
 
-    try:
-        lesson, exercise = notebooks.new_lesson(number, title)
-        notebooks.store(lesson)
-    except (notebooks.NotebookError, OSError) as error:
-        raise Problem(str(error)) from error
+    lesson, exercise = notebooks.new_lesson(number, title)
+    notebooks.store(lesson)
     print(
         f"wrote {lesson} and {exercise}, with a row each in README.md and lesson 00\n"
         "next: fill them as CONTRIBUTING.md says; then\n"

@@ -55,7 +55,7 @@ SKELETON = COURSE / "data" / "new_lesson"  # lesson 99, whole but for its conten
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-class NotebookError(RuntimeError):
+class NotebookError(ValueError):
     """A notebook that cannot be stored or begun, and why."""
 
 
