@@ -63,7 +63,7 @@ def read(number: str) -> Lesson:
         raise ValueError(f"lesson: {path.name} has no teacher's notes")
     last = next(i for i, text in enumerate(texts) if i > first and words[i] and text.startswith("## The answer"))
     title, question = texts[0].split("\n\n")[:2]
-    return Lesson(number, title.lstrip("# "), question.strip("*"), parts, _tasks(texts[first:last], words[first:last]))
+    return Lesson(path.name[:2], title.lstrip("# "), question.strip("*"), parts, _tasks(texts[first:last], words[first:last]))
 
 
 def _parts(cells, texts):
@@ -185,7 +185,7 @@ def write(number: str, folder, markdown: bool = False) -> list[Path]:
     lesson, folder, files = read(number), Path(folder), []
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("teacher", teachers_page(lesson)), ("handout", handout(lesson))):
-        files.append(folder / f"{number}_{name}.{'md' if markdown else 'html'}")
+        files.append(folder / f"{lesson.number}_{name}.{'md' if markdown else 'html'}")
         files[-1].write_text(text if markdown else _html(text), encoding="utf-8")
     return files
 
