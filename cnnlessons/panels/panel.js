@@ -146,6 +146,33 @@ function hearPointing(el, model) {
   });
 }
 
+// A weight is dragged up or down in its field: a hundred pixels change it by 1, a large one by as much as it was.
+function hearDragging(panel) {
+  panel.addEventListener("pointerdown", ({ target, clientY }) => {
+    const field = target.closest(".cnnlessons-weights input");
+    const weight = Number(field?.value.replace("−", "-") || NaN);
+    if (Number.isNaN(weight)) return;
+    let dragged = false;
+
+    function move(event) {
+      const up = clientY - event.clientY;
+      dragged ||= Math.abs(up) >= 4;  // a click may tremble
+      if (!dragged) return;
+      field.blur();  // or its text would be marked on the way
+      field.value = String(Number((weight + (up * Math.max(1, Math.abs(weight))) / 100).toPrecision(3))).replace("-", "−");
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    function end() {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", end);
+      window.removeEventListener("pointercancel", end);
+    }
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", end);
+    window.addEventListener("pointercancel", end);
+  });
+}
+
 // Where the kernel has gone, the panel says so; ipywidgets itself knows only of a restart that the reader asked for.
 function watch(panel, session) {
   const goes = () => panel.classList.add("jupyter-widgets-disconnected");
@@ -167,6 +194,7 @@ function render({ model, el }) {
     const panel = el.closest(".cnnlessons-panel");
     if (panel) {
       undo.push(lookAfter(panel, model), addProjector(panel));
+      hearDragging(panel);
       undo.push(watch(panel, model.widget_manager?.context?.sessionContext));
     } else waiting = requestAnimationFrame(wait);
   }

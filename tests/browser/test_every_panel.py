@@ -152,6 +152,35 @@ def test_clicking_a_weight_chooses_it(page):
     assert len(both) == 1, both
 
 
+def test_a_weight_is_dragged_up_in_its_field_and_a_click_leaves_it(page):
+    editor = page.locator(".cnnlessons-kernel-editor")
+    field, handle = (
+        editor.get_by_title("Weight in row 2, column 0"),
+        editor.locator(".cnnlessons-slider .noUi-handle").first,
+    )
+    field.click()
+    field.fill("0.5")
+    field.press("Enter")
+
+    def weight(wanted):  # what the slider says comes from the kernel
+        return lab.last_answer(page, lambda: handle.get_attribute("aria-valuetext"), lambda said: said == wanted)
+
+    assert weight("0.5") == "0.5"
+    box = field.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 2)
+    expect(field).to_have_value("0.5")
+    page.mouse.move(x, y - 40, steps=8)
+    assert weight("0.9") == "0.9"
+    page.mouse.move(x, y + 100, steps=8)
+    page.mouse.up()
+    assert weight("−0.5") == "−0.5"
+    page.mouse.move(x, y + 200)
+    expect(field).to_have_value("−0.5")
+
+
 def test_a_number_of_the_filtered_photograph_is_taken_apart_by_mouse_and_by_arrow_keys(page):
     editor = page.locator(".cnnlessons-kernel-editor")
     photograph, parts = editor.locator("[data-points]"), editor.locator(".window")
