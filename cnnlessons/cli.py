@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except (Problem, OSError, ValueError) as problem:  # a folder that is not there, an option that cannot be taken
-        print(f"cnnlessons: {problem}", file=sys.stderr)
+        told = f"{problem.filename}: {problem.strerror}" if getattr(problem, "filename", None) else problem
+        print(f"cnnlessons: {told}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -123,7 +123,10 @@ def test_cards_for_anki_hold_every_question(tmp_path, capsys):
     assert len(rows) == len({row[0] for row in rows}) == len(QUESTIONS)
     assert {len(row) for row in rows} == {4}
     assert cli.main(["anki", str(tmp_path / "cards.txt")]) == 1  # what is there stays
-    assert "exists" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "exists" in told
+    assert "cards.txt" in told
+    assert "Errno" not in told
 
 
 # --------------------------------------------------------------------------- puzzles

@@ -152,6 +152,8 @@ function hearDragging(panel) {
     const field = target.closest(".cnnlessons-weights input");
     const weight = Number(field?.value.replace("−", "-") || NaN);
     if (Number.isNaN(weight)) return;
+    const ended = new AbortController();
+    const until = { signal: ended.signal };
     let dragged = false;
 
     function move(event) {
@@ -162,14 +164,9 @@ function hearDragging(panel) {
       field.value = String(Number((weight + (up * Math.max(1, Math.abs(weight))) / 100).toPrecision(3))).replace("-", "−");
       field.dispatchEvent(new Event("change", { bubbles: true }));
     }
-    function end() {
-      window.removeEventListener("pointermove", move);
-      window.removeEventListener("pointerup", end);
-      window.removeEventListener("pointercancel", end);
-    }
-    window.addEventListener("pointermove", move);
-    window.addEventListener("pointerup", end);
-    window.addEventListener("pointercancel", end);
+    window.addEventListener("pointermove", move, until);
+    window.addEventListener("pointerup", () => ended.abort(), until);
+    window.addEventListener("pointercancel", () => ended.abort(), until);
   });
 }
 
@@ -193,9 +190,9 @@ function render({ model, el }) {
   function wait() {  // ipywidgets puts the page into its panel some time after it has been rendered
     const panel = el.closest(".cnnlessons-panel");
     if (panel) {
-      undo.push(lookAfter(panel, model), addProjector(panel));
+      const session = model.widget_manager?.context?.sessionContext;
+      undo.push(lookAfter(panel, model), addProjector(panel), watch(panel, session));
       hearDragging(panel);
-      undo.push(watch(panel, model.widget_manager?.context?.sessionContext));
     } else waiting = requestAnimationFrame(wait);
   }
 

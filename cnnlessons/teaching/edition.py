@@ -63,9 +63,8 @@ def read(number: str) -> Lesson:
         raise ValueError(f"lesson: {path.name} has no teacher's notes")
     last = next(i for i, text in enumerate(texts) if i > first and words[i] and text.startswith("## The answer"))
     title, question = texts[0].split("\n\n")[:2]
-    return Lesson(
-        path.name[:2], title.lstrip("# "), question.strip("*"), parts, _tasks(texts[first:last], words[first:last])
-    )
+    tasks = _tasks(texts[first:last], words[first:last])
+    return Lesson(path.name[:2], title.lstrip("# "), question.strip("*"), parts, tasks)
 
 
 def _parts(cells, texts):

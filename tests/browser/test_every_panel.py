@@ -154,10 +154,8 @@ def test_clicking_a_weight_chooses_it(page):
 
 def test_a_weight_is_dragged_up_in_its_field_and_a_click_leaves_it(page):
     editor = page.locator(".cnnlessons-kernel-editor")
-    field, handle = (
-        editor.get_by_title("Weight in row 2, column 0"),
-        editor.locator(".cnnlessons-slider .noUi-handle").first,
-    )
+    field = editor.get_by_title("Weight in row 2, column 0")
+    handle = editor.locator(".cnnlessons-slider .noUi-handle").first
     field.click()
     field.fill("0.5")
     field.press("Enter")
