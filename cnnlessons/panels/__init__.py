@@ -1,7 +1,8 @@
 """Panels to explore with: widgets around plain functions, which a lesson or a test can call without any widget.
 
-``panels.stepper()`` makes a panel, and so do the other functions listed here; everything it shows comes from the
-functions beside it, such as ``from cnnlessons.panels.stepper import step``.
+``panels.stepper()`` makes a panel, an ipywidgets box, and so do the other functions listed here; everything it shows
+comes from the functions beside it, such as ``from cnnlessons.panels.stepper import step``. What a panel cannot show is
+refused with a ValueError or TypeError that says why.
 """
 
 from cnnlessons.panels.attack_lab import attack_lab
@@ -21,23 +22,3 @@ from cnnlessons.panels.stepper import stepper
 from cnnlessons.panels.training_dashboard import training_dashboard
 from cnnlessons.panels.two_networks import two_networks
 from cnnlessons.panels.unit_browser import unit_browser
-
-__all__ = [
-    "attack_lab",
-    "bakeoff_browser",
-    "columns_stepper",
-    "digit_pad",
-    "gabor_explorer",
-    "gradient_stepper",
-    "initialisation_explorer",
-    "kernel_editor",
-    "kernel_reader",
-    "shape_explorer",
-    "sleeping_cue",
-    "stem_builder",
-    "stem_explorer",
-    "stepper",
-    "training_dashboard",
-    "two_networks",
-    "unit_browser",
-]

@@ -1,7 +1,4 @@
-"""Attack lab: change a digit, by an attack or at random, as far as a slider allows, and see what networks answer.
-
-Taught in lesson 13.
-"""
+"""Attack lab: change a digit, by an attack or at random, as far as a slider allows, and see what networks answer."""
 
 import html
 from typing import NamedTuple
@@ -136,19 +133,9 @@ def attack_lab(networks):
     networks : dict of str to Sequential or keras.Model
         By what they are to be called; such as `digit_pad` takes.
 
-    Returns
-    -------
-    AttackLab
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is none, or one is no such network.
-
     Notes
     -----
-    Taught in lesson 13. What the panel shows is made by `tried` and `counts` of ``cnnlessons.panels.attack_lab``.
+    Taught in lesson 13.
     """
     if not isinstance(networks, dict) or not networks:
         raise TypeError(f"networks must be a dict from name to network, at least one, got {networks!r}")

@@ -1,7 +1,4 @@
-"""Bake-off browser: two first layers side by side, what they cost, and what their pairs of runs say.
-
-Taught in lesson 11.
-"""
+"""Bake-off browser: two first layers side by side, what they cost, and what their pairs of runs say."""
 
 import html
 from typing import NamedTuple
@@ -243,11 +240,6 @@ def bakeoff_browser(rows=None, dataset=None, one="3×3 twice, ReLU, 32 filters",
     one, other : str
         Contestants, values of the column "setting"; where the data set has no such one, its first and second.
 
-    Returns
-    -------
-    BakeoffBrowser
-        An ipywidgets box.
-
     Raises
     ------
     TypeError, ValueError
@@ -257,8 +249,7 @@ def bakeoff_browser(rows=None, dataset=None, one="3×3 twice, ReLU, 32 filters",
 
     Notes
     -----
-    Taught in lesson 11. What the panel shows is made by `compare`, `facts`, `verdict` and `page` of
-    ``cnnlessons.panels.bakeoff_browser``.
+    Taught in lesson 11.
     """
     from cnnlessons import experiments
 

@@ -1,7 +1,4 @@
-"""Columns stepper: how the windows of an image become the rows of a matrix, and the convolution a matrix product.
-
-Taught in lesson 06.
-"""
+"""Columns stepper: how the windows of an image become the rows of a matrix, and the convolution a matrix product."""
 
 from string import ascii_letters
 from typing import NamedTuple
@@ -226,20 +223,9 @@ def columns_stepper(image=None, kernel=None, kernel_size=3, stride=1, padding=0,
     channels : {1, 2}
         With 1, the first channel of image and kernel is used.
 
-    Returns
-    -------
-    ColumnsStepper
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is of another shape, not finite, too large for the screen, or the kernel fits nowhere.
-
     Notes
     -----
-    Taught in lesson 06. What the panel shows is made by `page`, `columns` and `facts` of
-    ``cnnlessons.panels.columns_stepper``.
+    Taught in lesson 06.
     """
     image = _IMAGE if image is None else np.asarray(image)
     kernel = _KERNEL if kernel is None else np.asarray(kernel)

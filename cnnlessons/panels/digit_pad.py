@@ -1,7 +1,4 @@
-"""Digit pad: draw a digit, and see what a network of lesson 04 sees of it, and what it answers.
-
-Taught in lesson 04.
-"""
+"""Digit pad: draw a digit, and see what a network of lesson 04 sees of it, and what it answers."""
 
 import html
 from functools import cache
@@ -354,19 +351,9 @@ def digit_pad(network):
         over to NumPy first, by `keras_bridge.from_keras`. Of a network that is trained further the panel shows the
         new answers at the next stroke, but the hard test digits of when it was made.
 
-    Returns
-    -------
-    DigitPad
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no such network.
-
     Notes
     -----
-    Taught in lesson 04. What the panel shows is made by `as_image` and `read` of ``cnnlessons.panels.digit_pad``.
+    Taught in lesson 04.
     """
     return DigitPad(as_reader(network))
 

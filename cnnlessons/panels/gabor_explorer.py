@@ -1,7 +1,4 @@
-"""Gabor explorer: a wave under a window, what it passes, what it answers to, and when it is called an edge or a line.
-
-Taught in lesson 08.
-"""
+"""Gabor explorer: a wave under a window, what it passes, what it answers to, and when it is called an edge or line."""
 
 import functools
 import html
@@ -226,20 +223,9 @@ def gabor_explorer(photo="brick"):
     photo : str
         One of ``datasets.photographs()``.
 
-    Returns
-    -------
-    GaborExplorer
-        An ipywidgets box.
-
-    Raises
-    ------
-    ValueError
-        If there is no such photograph.
-
     Notes
     -----
-    Taught in lesson 08. What the panel shows is made by `pictures`, `said` and `table` of
-    ``cnnlessons.panels.gabor_explorer``.
+    Taught in lesson 08.
     """
     datasets.photograph_source(photo)  # an unknown name is refused with those there are
     return GaborExplorer(*Wave(), photo)

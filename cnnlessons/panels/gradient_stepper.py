@@ -1,7 +1,4 @@
-"""Gradient stepper: where an output's gradient goes, and which products the gradient of a pixel or a weight sums.
-
-Taught in lesson 03.
-"""
+"""Gradient stepper: where an output's gradient goes, and which products the gradient of a pixel or a weight sums."""
 
 from string import ascii_letters
 from typing import NamedTuple
@@ -250,20 +247,9 @@ def gradient_stepper(image=None, kernel=None, grad_output=None, stride=1, paddin
     stride : {1, 2}
     padding : {0, 1}
 
-    Returns
-    -------
-    GradientStepper
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not two-dimensional, not finite, too large for the screen, or the kernel fits nowhere.
-
     Notes
     -----
-    Taught in lesson 03. What the panel shows is made by `page`, `picked` and `gradients` of
-    ``cnnlessons.panels.gradient_stepper``.
+    Taught in lesson 03.
     """
     image = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]] if image is None else image
     kernel = [[1, 0, -1], [2, 1, 0], [0, 1, -2]] if kernel is None else kernel

@@ -1,7 +1,4 @@
-"""Initialisation explorer: how large the numbers are, layer by layer, on the way forward and on the way back.
-
-Taught in lesson 05.
-"""
+"""Initialisation explorer: how large the numbers are, layer by layer, on the way forward and on the way back."""
 
 from typing import NamedTuple
 
@@ -209,19 +206,8 @@ def initialisation_explorer(initializer="he_normal", scale=1.0, depth=16, width=
         Channels of every layer.
     activation : {"relu", "none", "tanh"}
 
-    Returns
-    -------
-    InitialisationExplorer
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is out of its range.
-
     Notes
     -----
-    Taught in lesson 05. What the panel shows is made by `sizes_by_depth`, `verdict` and `page` of
-    ``cnnlessons.panels.initialisation_explorer``.
+    Taught in lesson 05.
     """
     return InitialisationExplorer(initializer, scale, depth, width, activation)

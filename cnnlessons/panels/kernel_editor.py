@@ -1,7 +1,4 @@
-"""Kernel editor: weights on the left, the filtered photograph and the kernel's frequency response on the right.
-
-Taught in lesson 01.
-"""
+"""Kernel editor: weights on the left, the filtered photograph and the kernel's frequency response on the right."""
 
 import html
 
@@ -348,20 +345,9 @@ def kernel_editor(photograph="camera", kernel="sobel_vertical_edge"):
     kernel : str or array_like, shape (KH, KW), at most 5 × 5
         One of ``kernels.names()``, or weights of your own.
 
-    Returns
-    -------
-    KernelEditor
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a name is unknown, a file holds no picture, or the weights are not two-dimensional, not finite, or too many.
-
     Notes
     -----
-    Taught in lesson 01. What the panel shows is made by `picture` and `gain_picture` of
-    ``cnnlessons.panels.kernel_editor``.
+    Taught in lesson 01.
     """
     own = None if photograph in datasets.photographs() else _read(photograph)
     name, weights = (kernel, kernels.named(kernel)) if isinstance(kernel, str) else (OWN, kernel)

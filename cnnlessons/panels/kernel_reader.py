@@ -1,7 +1,4 @@
-"""Kernel reader: every filter of a first layer, and of one of them all that can be read off its weights.
-
-Taught in lesson 08.
-"""
+"""Kernel reader: every filter of a first layer, and of one of them all that can be read off its weights."""
 
 import html
 from functools import cache
@@ -352,11 +349,6 @@ def kernel_reader(networks=None, photo=None):
         One of ``datasets.photographs()``, a picture file of your own, or an image, at most 512 × 512: floats from 0 to
         1, or uint8.
 
-    Returns
-    -------
-    KernelReader
-        An ipywidgets box.
-
     Raises
     ------
     TypeError, ValueError
@@ -366,7 +358,7 @@ def kernel_reader(networks=None, photo=None):
 
     Notes
     -----
-    Taught in lesson 08. What the panel shows is made by `page` of ``cnnlessons.panels.kernel_reader``.
+    Taught in lesson 08.
     """
     if networks is None:
         names, find = recorded.names(), recorded_layers

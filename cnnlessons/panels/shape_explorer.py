@@ -1,7 +1,4 @@
-"""Shape explorer: where a kernel is placed on an image, and what that makes of sizes and counts.
-
-Taught in lesson 02.
-"""
+"""Shape explorer: where a kernel is placed on an image, and what that makes of sizes and counts."""
 
 from typing import NamedTuple
 
@@ -171,19 +168,9 @@ def shape_explorer(size=8, kernel_size=3, stride=2, padding="same", dilation=1, 
     channels, filters : int
         Channels of the image and number of filters, at most 64; they change the counts only.
 
-    Returns
-    -------
-    ShapeExplorer
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a number is out of its range, or the kernel fits nowhere.
-
     Notes
     -----
-    Taught in lesson 02. What the panel shows is made by `page` and `facts` of ``cnnlessons.panels.shape_explorer``.
+    Taught in lesson 02.
     """
     panel = ShapeExplorer(size, kernel_size, stride, dilation, channels, filters, padding)
     shapes.output_size(*panel.setting)  # a kernel that fits nowhere is refused

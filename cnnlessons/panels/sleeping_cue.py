@@ -1,7 +1,4 @@
-"""Sleeping cue: how a network fares on clean digits, and on digits with the old cue, while it trains without its help.
-
-Taught in lesson 14.
-"""
+"""Sleeping cue: how a network fares on clean digits, and on those with the old cue, as it trains without its help."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -128,13 +125,8 @@ def sleeping_cue():
     Choose in how many of the images the cue stays and says nothing, for how many epochs, and whether the first layer is
     frozen; it shows what is read rightly, what still follows the cue, and the cue's share of the first layer.
 
-    Returns
-    -------
-    SleepingCue
-        An ipywidgets box.
-
     Notes
     -----
-    Taught in lesson 14. What the panel shows is made by `course` of ``cnnlessons.panels.sleeping_cue``.
+    Taught in lesson 14.
     """
     return SleepingCue(0.0, EPOCHS, False)

@@ -1,7 +1,4 @@
-"""Stem builder: a first layer with filters from a bank, frozen or not, learns beside one that is learned from nothing.
-
-Taught in lesson 09.
-"""
+"""Stem builder: a first layer with filters from a bank, frozen or not, learns beside one that begins from nothing."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -234,6 +231,8 @@ class StemBuilder(TrainingPanel):
 def stem_builder(bank="gabor", share=0.5, frozen=6, seed=0):
     """Make a panel in which a stem that you build learns beside one that is learned from nothing, on photo patches.
 
+    Its method ``step(n)`` trains without any click.
+
     Parameters
     ----------
     bank : {"derivatives", "lines+curves", "gabor", "dct", "random"}
@@ -245,18 +244,8 @@ def stem_builder(bank="gabor", share=0.5, frozen=6, seed=0):
     seed : int, 0 to 9
         Of the images, their order and the random weights of both networks.
 
-    Returns
-    -------
-    StemBuilder
-        An ipywidgets box at rest; its method ``step(n)`` trains without any click.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is none of these.
-
     Notes
     -----
-    Taught in lesson 09. What the panel shows is made by `Run` and `page` of ``cnnlessons.panels.stem_builder``.
+    Taught in lesson 09.
     """
     return StemBuilder(bank, float(share), frozen, seed)

@@ -1,7 +1,4 @@
-"""Stem explorer: what a first layer keeps of a photograph, by its kernel size, stride and number of filters.
-
-Taught in lesson 10.
-"""
+"""Stem explorer: what a first layer keeps of a photograph, by its kernel size, stride and number of filters."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -219,19 +216,8 @@ def stem_explorer(kernel_size=5, stride=2, channels=3, filters=32, relu=False, p
     photograph : str
         One of ``datasets.photographs()``.
 
-    Returns
-    -------
-    StemExplorer
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is out of its range.
-
     Notes
     -----
-    Taught in lesson 10. What the panel shows is made by `measure`, `facts`, `verdict` and `page` of
-    ``cnnlessons.panels.stem_explorer``.
+    Taught in lesson 10.
     """
     return StemExplorer(kernel_size, filters, stride, photograph, channels, relu)

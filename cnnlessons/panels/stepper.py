@@ -1,7 +1,4 @@
-"""Stepper: a kernel walks over a small image, one position at a time, with every number in sight.
-
-Taught in lesson 01.
-"""
+"""Stepper: a kernel walks over a small image, one position at a time, with every number in sight."""
 
 from typing import NamedTuple
 
@@ -153,19 +150,9 @@ def stepper(image=None, kernel=None, flip=False, padding="valid"):
         Begin with the convolution (kernel turned by 180°) instead of the cross-correlation.
     padding : {"valid", "same"}
 
-    Returns
-    -------
-    Stepper
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an array is not two-dimensional, not finite, too large for the screen, or the kernel fits nowhere.
-
     Notes
     -----
-    Taught in lesson 01. What the panel shows is made by `page` and `step` of ``cnnlessons.panels.stepper``.
+    Taught in lesson 01.
     """
     image = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]] if image is None else image
     kernel = [[1, 0, -1], [2, 1, 0], [0, 1, -2]] if kernel is None else kernel

@@ -1,7 +1,4 @@
-"""Training dashboard: loss, accuracy, first kernels and gradient sizes of a network, while it learns.
-
-Taught in lesson 04.
-"""
+"""Training dashboard: loss, accuracy, first kernels and gradient sizes of a network, while it learns."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -260,6 +257,8 @@ class TrainingDashboard(TrainingPanel):
 def training_dashboard(data="digits", optimizer="Adam", learning_rate=0.003, batch_size=32, seed=0):
     """Make a panel in which a network learns: start it, change what it learns by, stop it, go on.
 
+    Its method ``step(n)`` trains without any click.
+
     Parameters
     ----------
     data : {"digits", "lines"}
@@ -269,19 +268,9 @@ def training_dashboard(data="digits", optimizer="Adam", learning_rate=0.003, bat
     seed : int
         Of the starting weights and of the order of the images.
 
-    Returns
-    -------
-    TrainingDashboard
-        An ipywidgets box at rest; its method ``step(n)`` trains without any click.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is none of these.
-
     Notes
     -----
-    Taught in lesson 04. What the panel shows is made by `Run` and `page` of ``cnnlessons.panels.training_dashboard``.
+    Taught in lesson 04.
     """
     seed = shapes.whole_number(seed, "seed", 0)
     return TrainingDashboard(learning_rate, data, optimizer, batch_size, PACES["normal"], seed=seed)

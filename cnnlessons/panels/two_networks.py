@@ -1,7 +1,4 @@
-"""Two networks side by side: the same image, the same layer, both maps and how far they are apart.
-
-Taught in lesson 07.
-"""
+"""Two networks side by side: the same image, the same layer, both maps and how far they are apart."""
 
 import html
 
@@ -122,17 +119,9 @@ def two_networks(networks, images):
     Parameters
     ----------
     networks : dict of str to function
-        Two of them. Each takes images (1, H, W, C) and returns its activations by the name of the layer.
+        Two of them. Each takes images (1, H, W, C) and returns its activations by the name of the layer; at least one
+        name is in both.
     images : ndarray, shape (N, H, W, C)
-
-    Returns
-    -------
-    TwoNetworks
-
-    Raises
-    ------
-    ValueError
-        If there are not two networks, no images, or no layer that both have.
 
     Notes
     -----

@@ -1,7 +1,4 @@
-"""Unit browser: what excites a unit of a recorded network, and what excites its untrained twin.
-
-Taught in lesson 12.
-"""
+"""Unit browser: what excites a unit of a recorded network, and what excites its untrained twin."""
 
 import html
 from functools import cache, lru_cache
@@ -195,19 +192,9 @@ def unit_browser(network="photo_patches", layer="batchnorm_5", unit=0, photo="ch
     twin : bool
         Whether the network has random weights.
 
-    Returns
-    -------
-    UnitBrowser
-        An ipywidgets box.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no such network, layer, unit or photograph.
-
     Notes
     -----
-    Taught in lesson 12. What the panel shows is made by `find` and `page` of ``cnnlessons.panels.unit_browser``.
+    Taught in lesson 12.
     """
     own = None if photo in datasets.photographs() else datasets.photograph(photo, size=SIDE)
     setting = Setting(network, layer, unit, photo if own is None else OWN, twin)

@@ -1,5 +1,6 @@
 """Every panel in a browser: by keyboard, by mouse, read aloud, on small screens, presented, and without a kernel."""
 
+import inspect
 import re
 import string
 
@@ -14,6 +15,8 @@ from cnnlessons import panels
 from cnnlessons.notebooks import METADATA
 
 pytestmark = pytest.mark.browser
+
+PANELS = sorted(name for name, each in vars(panels).items() if inspect.isfunction(each))
 
 SETUP = """
 import numpy as np
@@ -54,7 +57,7 @@ def address(tmp_path_factory):
     """A JupyterLab over a notebook with all panels, a heading and a cell each, and a short lesson."""
     root = tmp_path_factory.mktemp("panels")
     cells = [new_code_cell(SETUP)]
-    for name in panels.__all__:
+    for name in PANELS:
         cells += [
             new_markdown_cell(f"# {name}"),
             new_code_cell(f"{name} = panels.{name}({ARGUMENTS.get(name, '')})\n{name}"),
@@ -74,7 +77,7 @@ def page(browser, address):
         yield page
 
 
-@pytest.fixture(params=panels.__all__)
+@pytest.fixture(params=PANELS)
 def panel(page, request):
     """One panel after the other, in sight."""
     panel = page.locator(f".cnnlessons-{request.param.replace('_', '-')}")
@@ -101,7 +104,7 @@ def marks(controls, name):
 @pytest.mark.parametrize("size", SIZES)
 def test_axe_finds_nothing(page, theme, size):
     look(page, theme, size)
-    assert page.locator(".cnnlessons-panel").count() == len(panels.__all__)
+    assert page.locator(".cnnlessons-panel").count() == len(PANELS)
     assert violations(page, ".cnnlessons-panel") == []
 
 
@@ -278,14 +281,14 @@ def test_every_panel_is_presented_alive_and_no_wider_than_the_window(page, slide
         page.keyboard.press("PageDown")  # a slide that is longer than the window is scrolled first
         return slides.get_by_role("status").text_content()
 
-    for number, name in enumerate(panels.__all__, start=2):
-        expect(slides.get_by_role("status")).to_have_text(f"{number} / {len(panels.__all__) + 1} · {name}")
+    for number, name in enumerate(PANELS, start=2):
+        expect(slides.get_by_role("status")).to_have_text(f"{number} / {len(PANELS) + 1} · {name}")
         panel = page.locator(".cnnlessons-panel:visible")
         expect(panel).to_have_class(re.compile(f"cnnlessons-{name.replace('_', '-')}"))
         wide = "all => all.filter(each => each.getBoundingClientRect().right > innerWidth + 1).length"
         assert page.locator(".cnn-stage :visible").evaluate_all(wide) == 0
         lab.move(page, panel)
-        if number <= len(panels.__all__):  # also from a control: it is what a remote pointer sends
+        if number <= len(PANELS):  # also from a control: it is what a remote pointer sends
             lab.last_answer(page, page_down, lambda now, number=number: not now.startswith(f"{number} /"))
 
 
