@@ -1,6 +1,7 @@
 """How panels draw numbers: as colours, as pictures inside a page, and what a kernel makes of a photograph."""
 
 import base64
+import html
 import io
 from functools import lru_cache
 from typing import NamedTuple
@@ -70,9 +71,10 @@ def as_bytes(picture):
 
 
 def data_uri(picture, form="png"):
-    """Return a picture, (H, W) or (H, W, 3), as what the attribute `src` of an image takes; JPEG suits photographs."""
+    """Return a picture (H, W), (H, W, 1) or (H, W, 3) as what the attribute `src` of an image takes."""
     picture = as_bytes(picture)
-    return _stored(picture.tobytes(), picture.shape, form)
+    shape = picture.shape[:2] if picture.shape[2:] == (1,) else picture.shape
+    return _stored(picture.tobytes(), shape, form)
 
 
 @lru_cache(maxsize=64)  # most pictures stay while one of them changes
@@ -80,6 +82,16 @@ def _stored(pixels, shape, form):
     stored, image = io.BytesIO(), Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape))
     image.save(stored, format=form, compress_level=1, quality=90, subsampling=0)  # each form takes what it knows
     return f"data:image/{form};base64,{base64.b64encode(stored.getvalue()).decode()}"
+
+
+def image(picture, shown, form="png"):
+    """Return an image element, in words `shown`; JPEG suits photographs."""
+    return f'<img src="{data_uri(picture, form)}" alt="{html.escape(shown)}">'
+
+
+def figure(title, drawn):
+    """Return what is drawn under its title."""
+    return f"<figure><figcaption>{title}</figcaption>{drawn}</figure>"
 
 
 # --------------------------------------------------------------------------- what a kernel does

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnlessons import adversarial
 from cnnlessons.panels import digit_pad
-from cnnlessons.panels._drawings import data_uri, waiting
+from cnnlessons.panels._drawings import figure, image, waiting
 from cnnlessons.panels._explorer import Button, Choice, Explorer, Number, Whole
 from cnnlessons.panels._panel import classed
 
@@ -49,10 +49,8 @@ def page(found, label, own=False, counted=None, total=COUNTED):
     """Draw what was tried, side by side, and say what came of it; `counted` as from `counts`, or None if not yet."""
     what = "your drawing" if own else f"a {label}"
     figures = "".join(
-        f"<figure><figcaption>{title}</figcaption>"
-        f'<img src="{data_uri(image[:, :, 0])}" alt="{title}, read as {reading.answer}">'
-        f"{digit_pad.bars(reading)}</figure>"
-        for title, image, reading in zip((what, "with noise", "attacked"), found.images, found.readings, strict=True)
+        figure(title, image(changed, f"{title}, read as {reading.answer}") + digit_pad.bars(reading))
+        for title, changed, reading in zip((what, "with noise", "attacked"), found.images, found.readings, strict=True)
     )
     answers = [reading.answer for reading in found.readings]
     fate = (

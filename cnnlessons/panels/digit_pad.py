@@ -16,7 +16,7 @@ from traitlets import Int, List
 from cnnlessons import datasets, ops, plots
 from cnnlessons.layers import Conv2D
 from cnnlessons.network import Sequential
-from cnnlessons.panels._drawings import Scale, data_uri, levels, signed_scale
+from cnnlessons.panels._drawings import Scale, figure, image, levels, signed_scale
 from cnnlessons.panels._panel import Page, Panel, classed
 
 SHAPE = (8, 8, 1)  # of one image of `datasets.load("digits")`
@@ -211,13 +211,12 @@ def bars(reading):
 def strip(images, labels, probabilities, present=None):
     """Draw test digits with what they were read as; mistakes between the `present` answer and another are framed."""
     figures, any_framed = [], False
-    for image, label, shares in zip(images, labels.tolist(), probabilities, strict=True):
+    for digit, label, shares in zip(images, labels.tolist(), probabilities, strict=True):
         answer = int(shares.argmax())
         framed = answer != label and present in (label, answer)
         any_framed |= framed
         said = f"{label} as {answer}" if answer != label else f"{label}, {shares[label]:.0%}"
-        words = f"{_a(label)}, read as {_a(answer)}"
-        picture = f'<img src="{data_uri(image[:, :, 0])}" alt="{words}">'
+        picture = image(digit, f"{_a(label)}, read as {_a(answer)}")
         figures.append(f"<figure{' class=framed' if framed else ''}>{picture}<figcaption>{said}</figcaption></figure>")
     note = f"Framed: mistakes between {_a(present)} and another digit." if any_framed else ""
     return f'<div class="strip">{"".join(figures)}</div><p class="note">{note}</p>'
@@ -315,10 +314,10 @@ class DigitPad(Panel):
         labels = self._test.test_labels
         wrong = np.count_nonzero(self._shares.argmax(1) != labels)
         doubt = "; is it trained?" if wrong > len(labels) / 2 else ""
+        seen, answer = '<canvas data-name="seen"></canvas>', '<div data-name="answer" role="status"></div>'
         return (
-            '<div class="reads"><figure><figcaption>The network sees</figcaption><canvas data-name="seen">'
-            '</canvas></figure><figure><figcaption>and answers</figcaption><div data-name="answer" role="status">'
-            f'</div></figure><div data-name="bars"></div></div>{self._html_of_maps()}<figure class="hard"><figcaption>'
+            f'<div class="reads">{figure("The network sees", seen)}{figure("and answers", answer)}'
+            f'<div data-name="bars"></div></div>{self._html_of_maps()}<figure class="hard"><figcaption>'
             f"The test digits that it finds hardest: {wrong} of {len(labels)} are read wrongly{doubt}</figcaption>"
             '<div data-name="hard"></div></figure>'
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnlessons import datasets, kernels, plots, spectra
 from cnnlessons.panels._drawings import (
+    figure,
     filtered,
     gain,
     legend,
@@ -140,10 +141,7 @@ def pictures(wave, photo):
 
 
 def _canvas(title, name):
-    return (
-        f'<figure><figcaption>{title}</figcaption><canvas data-name="{name}"></canvas>'
-        f'<div data-name="{name}_legend"></div></figure>'
-    )
+    return figure(title, f'<canvas data-name="{name}"></canvas><div data-name="{name}_legend"></div>')
 
 
 _PAGE = f"""

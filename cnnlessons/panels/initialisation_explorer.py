@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnlessons import initializers, ops, shapes
 from cnnlessons.panels._charts import DOT, SQUARE, Frame, decade, legend, svg, svg_text, write_size
+from cnnlessons.panels._drawings import figure
 from cnnlessons.panels._explorer import Choice, Explorer, Number, Whole, check
 
 INITIALIZERS = tuple(name for name in initializers.names() if name != "edge_biased")  # that one is lesson 09's
@@ -118,8 +119,8 @@ def page(initializer="he_normal", scale=1.0, depth=16, width=16, activation="rel
     """Draw the sizes by layer over a logarithmic axis, the last layer's outputs as a histogram, and the verdict."""
     sizes = sizes_by_depth(initializer, scale, depth, width, activation, seed)
     return (
-        f'<div class="sizes"><figure><figcaption>Size by layer (root mean square)</figcaption>{_chart(sizes)}'
-        f"</figure><figure><figcaption>Outputs of the last layer</figcaption>{_histogram(sizes.last)}</figure>"
+        f'<div class="sizes">{figure("Size by layer (root mean square)", _chart(sizes))}'
+        f"{figure('Outputs of the last layer', _histogram(sizes.last))}"
         f'<div class="verdict">{verdict(sizes)}</div></div>'
     )
 

@@ -15,8 +15,10 @@ from cnnlessons.panels._drawings import (
     Scale,
     coloured,
     data_uri,
+    figure,
     filtered,
     gain,
+    image,
     legend,
     levels,
     scale_from_zero,
@@ -160,7 +162,7 @@ def page(kernel, index, photo, description=None, waits=False):
         _figure(f"All {filters} filters", _mosaic(kernel, index), _mosaic_note(kernel)),
         _weights(weights, sketched),
         *map(pale, _fits(description)),
-        _figure("Photograph", _picture(photo, "Photograph", "jpeg")),
+        _figure("Photograph", image(photo, "Photograph", "jpeg")),
         _signed_picture("Filtered photograph", output, "jpeg" if waits else "png"),
         _gain_picture(weights, sketched),
         pale(_figure("In numbers", _table(facts(description, weights.shape[2])))),
@@ -240,7 +242,7 @@ def _mosaic_note(kernel):
 def _channels(weights):
     scale = signed_scale(weights)
     drawn = "".join(
-        f"<figure>{_picture(coloured(weights[..., c], scale), name)}<figcaption>{name}</figcaption></figure>"
+        f"<figure>{image(coloured(weights[..., c], scale), name)}<figcaption>{name}</figcaption></figure>"
         for c, name in enumerate(("red", "green", "blue"))
     )
     return f'<div class="channels">{drawn}</div>'
@@ -248,13 +250,13 @@ def _channels(weights):
 
 def _signed_picture(title, output, form):
     scale = signed_scale(output)
-    return _figure(title, _picture(coloured(output, scale), title, form), legend(scale, ""))
+    return _figure(title, image(coloured(output, scale), title, form), legend(scale, ""))
 
 
 def _gain_picture(weights, description):
     response = gain(along_colour(description)) if weights.any() else np.zeros((64, 64))
     scale = scale_from_zero(response)
-    picture = _picture(coloured(response, scale), "Gain at each frequency")
+    picture = image(coloured(response, scale), "Gain at each frequency")
     return _figure("Gain at each frequency", picture, legend(scale, "zero in the middle, edges ±½ cycle per pixel"))
 
 
@@ -264,12 +266,7 @@ def _table(pairs):
 
 
 def _figure(title, drawing, note=""):
-    return f'<figure><figcaption>{title}</figcaption>{drawing}<div class="below">{note}</div></figure>'
-
-
-def _picture(picture, shown, form="png"):
-    """Return an image element: `picture` is brightness from 0 to 1, or colours as uint8."""
-    return f'<img src="{data_uri(picture, form)}" alt="{html.escape(shown)}">'
+    return figure(title, f'{drawing}<div class="below">{note}</div>')
 
 
 # --------------------------------------------------------------------------- the panel

@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnlessons import datasets
 from cnnlessons.panels._charts import PERCENT, chart, up_to
-from cnnlessons.panels._drawings import data_uri
+from cnnlessons.panels._drawings import figure, image
 from cnnlessons.panels._explorer import Choice, Whole
 from cnnlessons.panels._training import TrainingPanel
 
@@ -170,12 +170,12 @@ def page(run, note=""):
     drifts = {name: (epochs, np.array([found[name] for found in run.drifts])) for name in run.drift()}
     furthest = max((max(found.values()) for found in run.drifts), default=0.1)
     drawings = {
-        f"Built: {beginning}": _picture(run.kernel("built")),
-        "Learned, from the same seed": _picture(run.kernel("learned")),
+        f"Built: {beginning}": _tiles(run.kernel("built")),
+        "Learned, from the same seed": _tiles(run.kernel("learned")),
         "Accuracy on test images, after each epoch": chart(tests, last, PERCENT),
         "Drift, in lengths of the start": chart(drifts, last, up_to([furthest])),
     }
-    figures = "".join(f"<figure><figcaption>{title}</figcaption>{drawn}</figure>" for title, drawn in drawings.items())
+    figures = "".join(figure(*drawing) for drawing in drawings.items())
     warning = "One seed says little: try others." if run.tests else ""
     return (
         f'<div class="training"><p class="status">{status(run)} {note}</p>'
@@ -183,8 +183,8 @@ def page(run, note=""):
     )
 
 
-def _picture(kernel):
-    return f'<img alt="{kernel.shape[-1]} filters" src="{data_uri(tiles(kernel))}">'
+def _tiles(kernel):
+    return image(tiles(kernel), f"{kernel.shape[-1]} filters")
 
 
 # --------------------------------------------------------------------------- the panel

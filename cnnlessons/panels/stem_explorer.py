@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnlessons import capacity, datasets, ops
 from cnnlessons.panels._charts import Frame, decade, svg_text, write_size
-from cnnlessons.panels._drawings import as_bytes, data_uri, waiting
+from cnnlessons.panels._drawings import as_bytes, figure, image, waiting
 from cnnlessons.panels._explorer import Choice, Explorer, Flag, Whole, check
 
 FILTERS = (1, 64)
@@ -129,25 +129,20 @@ def page(setting, measured=None, waits=False):
     measured = measured or measure(setting)
     pale, seen = (waiting, measure(setting, quick=True)) if waits else (str, measured)
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts(measured).items())
-    before = _picture("Photograph", seen.image, f"The photograph {setting.photograph}, {SIDE} by {SIDE} pixels.")
-    back = f"What the activations tell of the photograph, with an error of {write_size(seen.error)}."
-    pair = before + _picture("From the activations", seen.back, back)
-    title = "<figcaption>Singular values of the whole layer</figcaption>"
+    before = image(pixels(seen.image), f"The photograph {setting.photograph}, {SIDE} by {SIDE} pixels.")
+    words = f"What the activations tell of the photograph, with an error of {write_size(seen.error)}."
+    back = image(pixels(seen.back), words)
     return (
-        f'<div class="pages stem">'
-        f'<div><div class="pair">{pair}</div>{pale(f"<dl>{listed}</dl>")}</div>'
-        f"<div><figure>{title}{pale(_chart(measured.spectrum))}</figure>"
+        f'<div class="pages stem"><div><div class="pair">{figure("Photograph", before)}'
+        f"{figure('From the activations', back)}</div>{pale(f'<dl>{listed}</dl>')}</div>"
+        f"<div>{figure('Singular values of the whole layer', pale(_chart(measured.spectrum)))}"
         f'<div class="verdict">{pale(verdict(setting, measured))}</div></div></div>'
     )
 
 
-def pixels(image):
-    """Return an image as bytes, (SIDE, SIDE, 3) of uint8; what leaves [0, 1] is clipped."""
-    return np.broadcast_to(as_bytes(image), (*image.shape[:2], 3))
-
-
-def _picture(title, image, words):
-    return f'<figure><figcaption>{title}</figcaption><img alt="{words}" src="{data_uri(pixels(image))}"></figure>'
+def pixels(picture):
+    """Return a picture as bytes, (SIDE, SIDE, 3) of uint8; what leaves [0, 1] is clipped."""
+    return np.broadcast_to(as_bytes(picture), (SIDE, SIDE, 3))
 
 
 _FRAME, _DECADES = Frame(420, 250, 46, 40), 4

@@ -10,7 +10,7 @@ from cnnlessons.layers import Conv2D, Dense, Flatten, GlobalAveragePool2D, MaxPo
 from cnnlessons.network import Sequential
 from cnnlessons.optimizers import SGD, Adam
 from cnnlessons.panels._charts import PERCENT, chart, svg, up_to
-from cnnlessons.panels._drawings import coloured, signed_scale
+from cnnlessons.panels._drawings import coloured, figure, signed_scale
 from cnnlessons.panels._explorer import Choice, Number
 from cnnlessons.panels._panel import Unusable
 from cnnlessons.panels._training import TrainingPanel
@@ -149,9 +149,7 @@ def page(run):
         "First layer's kernels": kernels_picture(run.network.layers[0].kernel),
         "Size of each layer's gradient": chart(gradients, last, _decades(gradients)),
     }
-    figures = "".join(
-        f"<figure><figcaption>{title}</figcaption>{drawing}</figure>" for title, drawing in drawings.items()
-    )
+    figures = "".join(figure(*drawing) for drawing in drawings.items())
     return f'<div class="training"><p class="status">{status(run)}</p>{figures}</div>'
 
 

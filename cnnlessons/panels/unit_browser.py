@@ -2,6 +2,7 @@
 
 import html
 from functools import cache, lru_cache
+from statistics import mode
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from cnnlessons import datasets, introspection, recorded
 from cnnlessons.introspection import Unit
 from cnnlessons.panels import _drawings
-from cnnlessons.panels._drawings import as_bytes, coloured, data_uri, legend, signed_scale
+from cnnlessons.panels._drawings import coloured, figure, image, legend, signed_scale
 from cnnlessons.panels._explorer import Button, Choice, Explorer, Flag, Whole, check
 
 SIDE = 96  # pixels of the photograph
@@ -119,7 +120,7 @@ def find(setting, photo=None):
 
 def verdict(found):
     """Say how alike the nine are, and how much stronger the made picture is."""
-    common = max(set(found.labels), key=found.labels.count)
+    common = mode(found.labels)  # of two as common, the one of the stronger patch
     text = f"{found.labels.count(common)} of the 9 are of one class, {html.escape(common)}. "
     return f"{text}The made picture excites the unit {found.excited / max(found.values[0], 1e-9):.1f} times as much."
 
@@ -127,27 +128,20 @@ def verdict(found):
 def page(setting, found, photo):
     """Draw the nine strongest patches, the made picture, the photograph and its map."""
     patches = "".join(
-        f'<figure>{_picture(patch, label)}<div class="below">{value:.1f}</div></figure>'
+        f'<figure>{image(patch, label)}<div class="below">{value:.1f}</div></figure>'
         for patch, value, label in zip(found.patches, found.values, found.labels, strict=True)
     )
     scale = signed_scale(found.map)
     size = "×".join(map(str, found.patches.shape[1:3]))
-    return (
-        f'<div class="said">{"Untrained" if setting.twin else "Trained"}: {verdict(found)}</div>'
-        f'<div class="units"><figure><figcaption>Its nine strongest patches, {size} pixels</figcaption>'
-        f'<div class="nine">{patches}</div></figure>'
-        f"<figure><figcaption>What excites it most</figcaption>{_picture(found.made, 'Made picture')}</figure>"
-        f"<figure><figcaption>Photograph</figcaption>{_picture(photo, 'Photograph')}</figure>"
-        f"<figure><figcaption>Its map</figcaption>{_picture(coloured(found.map, scale), 'Map of the photograph')}"
-        f"{legend(scale, 'before the ReLU, which cuts what is blue')}</figure></div>"
+    below = legend(scale, "before the ReLU, which cuts what is blue")
+    figures = (
+        figure(f"Its nine strongest patches, {size} pixels", f'<div class="nine">{patches}</div>'),
+        figure("What excites it most", image(found.made, "Made picture")),
+        figure("Photograph", image(photo, "Photograph")),
+        figure("Its map", image(coloured(found.map, scale), "Map of the photograph") + below),
     )
-
-
-def _picture(picture, shown):
-    """Return an image element; one channel is grey."""
-    pixels = as_bytes(picture)
-    pixels = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-    return f'<img src="{data_uri(pixels)}" alt="{html.escape(shown)}">'
+    said = f"{'Untrained' if setting.twin else 'Trained'}: {verdict(found)}"
+    return f'<div class="said">{said}</div><div class="units">{"".join(figures)}</div>'
 
 
 # --------------------------------------------------------------------------- the panel
