@@ -173,7 +173,7 @@ def classed(name, widget):
 
 
 def checked(array, name, largest):
-    """Return a two-dimensional array of finite numbers that fits the screen, or say what is wrong with it."""
+    """Return a two-dimensional array of finite numbers that fits the screen, or say what is wrong; bytes get room."""
     array = np.asarray(array)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
@@ -184,7 +184,7 @@ def checked(array, name, largest):
         )
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must hold finite numbers only, got NaN or infinity; replace them first")
-    return array
+    return array.astype(np.result_type(array, np.int64))
 
 
 def sentence(message):

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnlessons import shapes
 from cnnlessons.panels._explorer import Choice, Walk, check
 from cnnlessons.panels._panel import checked
-from cnnlessons.panels._tables import factor, number, table
+from cnnlessons.panels._tables import by, lettered, number, output_shape, table
 
 LARGEST_IMAGE, LARGEST_KERNEL, LARGEST_CHANNELS = 4, 3, 2
 KERNEL_SIZES, STRIDES, PADDINGS, DILATIONS, CHANNELS = (2, 3), (1, 2, 3), (0, 1), (1, 2), (1, 2)
@@ -45,7 +44,7 @@ def columns(image, kernel, stride=1, padding=0, dilation=1):
             "cut the larger one, for example image[:, :, :1]"
         )
     padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)))
-    output = _output_size(image.shape, kernel.shape, stride, padding, dilation)
+    output = output_shape(image.shape, kernel.shape, stride, padding, dilation)
     places, offsets = np.indices(output).reshape(2, -1).T, np.indices(kernel.shape[:2]).reshape(2, -1).T
     windows = places[:, np.newaxis] * stride + offsets * dilation  # (places, KH·KW, 2)
     rows = padded[windows[..., 0], windows[..., 1]].reshape(len(windows), -1)
@@ -61,13 +60,6 @@ def copies(now, places):
     return count
 
 
-def _output_size(image_shape, kernel_shape, stride, padding, dilation):
-    return tuple(
-        shapes.output_size(size, kernel_size, stride, padding, dilation)
-        for size, kernel_size in zip(image_shape[:2], kernel_shape[:2], strict=True)
-    )
-
-
 def _exact(array, name, largest):
     array = np.asarray(array)
     if array.ndim != 3 or not 1 <= array.shape[2] <= LARGEST_CHANNELS:
@@ -75,9 +67,7 @@ def _exact(array, name, largest):
             f"{name} must have three axes, the last with 1 or {LARGEST_CHANNELS} channels, got shape {array.shape}; "
             f"a channel is added with {name}[:, :, None]"
         )
-    for channel in range(array.shape[2]):
-        checked(array[:, :, channel], name, largest)
-    return array.astype(np.result_type(array, np.int64))  # bytes would overflow
+    return np.stack([checked(channel, name, largest) for channel in np.moveaxis(array, 2, 0)], axis=2)
 
 
 # --------------------------------------------------------------------------- pictures
@@ -100,7 +90,8 @@ def page(image, kernel, position=0, stride=1, padding=0, dilation=1):
         f'<div class="sign">→</div>{_matrix(now, position, letters)}<div class="sign">·</div>'
         f'{table("Kernel", now.column, tags=letters[:, np.newaxis])}<div class="sign">=</div>'
         f"{table('Output', now.output.reshape(-1, 1), outputs, frame=(position, 0, 1, 1))}</div>"
-        f"{_sum(now, position, letters)}{_counts(now, position)}"
+        f'<p class="sum">{lettered(zip(now.rows[position], now.column[:, 0], strict=True))} = '
+        f"<b>{number(now.output.flat[position])}</b></p>{_counts(now, position)}"
     )
 
 
@@ -112,7 +103,7 @@ def facts(now, position):
     row, column = divmod(position, now.output.shape[1])
     return {
         f"Place {position + 1} of {places}": f"output row {row}, column {column}",
-        "Image": f"{_shape((*_image_shape(now), now.padded.shape[2]))} = <b>{own}</b> numbers",
+        "Image": f"{by((*_image_shape(now), now.padded.shape[2]))} = <b>{own}</b> numbers",
         "Matrix": f"{places} places · {weights} weights = <b>{now.rows.size}</b> numbers",
         "Memory": f"<b>{now.rows.size / own:.3g}</b> times: {8 * now.rows.size} bytes for {8 * own}",
         "Copies of a pixel": f"<b>{so_far.min()}</b> to <b>{so_far.max()}</b>, in the end {in_the_end.min()} to "
@@ -122,10 +113,6 @@ def facts(now, position):
 
 def _image_shape(now):
     return now.within.any(axis=1).sum(), now.within.any(axis=0).sum()
-
-
-def _shape(sizes):
-    return "×".join(map(str, sizes))
 
 
 def _channel(now, position, letters, channel):
@@ -162,14 +149,6 @@ def _counts(now, position):
     return f"<dl>{entries}</dl>".replace("<div", '<div class="position"', 1)
 
 
-def _sum(now, position, letters):
-    terms = " + ".join(
-        f"<ruby>{factor(pixel)}·{factor(weight)}<rt>{letter}</rt></ruby>"
-        for letter, pixel, weight in zip(letters, now.rows[position], now.column[:, 0], strict=True)
-    )
-    return f'<p class="sum">{terms} = <b>{number(now.output.flat[position])}</b></p>'
-
-
 # --------------------------------------------------------------------------- the panel
 
 
@@ -193,11 +172,11 @@ class ColumnsStepper(Walk):
 
     def said(self):
         image, kernel = self._chosen(self.kernel_size.value, self.channels.value)
-        return super().said() | {"image": _shape(image.shape), "kernel": _shape(kernel.shape)}
+        return super().said() | {"image": by(image.shape), "kernel": by(kernel.shape)}
 
     def count(self, kernel_size, stride, padding, dilation, channels):
         image, kernel = self._chosen(kernel_size, channels)
-        return int(np.prod(_output_size(image.shape, kernel.shape, stride, padding, dilation)))
+        return int(np.prod(output_shape(image.shape, kernel.shape, stride, padding, dilation)))
 
     def show(self, position, kernel_size, stride, padding, dilation, channels):
         return page(*self._chosen(kernel_size, channels), position, stride, padding, dilation)

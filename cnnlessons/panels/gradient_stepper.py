@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnlessons import ops, shapes
+from cnnlessons import ops
 from cnnlessons.panels._explorer import Choice, Walk, check
 from cnnlessons.panels._panel import checked
-from cnnlessons.panels._tables import factor, number, table
+from cnnlessons.panels._tables import IMAGE, KERNEL, by, lettered, number, output_shape, table
 
 LARGEST_IMAGE, LARGEST_KERNEL, LARGEST_OUTPUT = 5, 3, 7
 STRIDES, PADDINGS = (1, 2), (0, 1)
@@ -38,8 +38,8 @@ class Forward(NamedTuple):
 
 def forward(image, kernel, grad_output, stride=1, padding=0):
     """Cross-correlate and keep every product; `grad_output` is cut off or repeated to the size of the output."""
-    image, kernel = _exact(image, "image", LARGEST_IMAGE), _exact(kernel, "kernel", LARGEST_KERNEL)
-    grad_output = _exact(grad_output, "grad_output", LARGEST_OUTPUT)
+    image, kernel = checked(image, "image", LARGEST_IMAGE), checked(kernel, "kernel", LARGEST_KERNEL)
+    grad_output = checked(grad_output, "grad_output", LARGEST_OUTPUT)
     output = ops.conv2d(image[None, :, :, None], kernel[:, :, None, None], stride=stride, padding=padding)[0, :, :, 0]
     rows, columns = (np.arange(size) % length for size, length in zip(output.shape, grad_output.shape, strict=True))
     products = [
@@ -75,11 +75,6 @@ def gradients(now, products):
         grad_image[pixel] += now.grad_output[output] * now.kernel[weight]
         grad_kernel[weight] += now.grad_output[output] * now.image[pixel]
     return grad_image, grad_kernel
-
-
-def _exact(array, name, largest):
-    array = checked(array, name, largest)
-    return array.astype(np.result_type(array, np.int64))  # bytes would overflow
 
 
 # --------------------------------------------------------------------------- pictures
@@ -181,21 +176,14 @@ def _sums(now, what, place):
     to_weights = [(now.grad_output[product.output], now.image[product.pixel]) for product in products]
     if what == "output":
         return (
-            f'<p class="sum">To the pixels: {_terms(to_pixels, ",&ensp;")}</p>'
-            f'<p class="sum">To the weights: {_terms(to_weights, ",&ensp;")}</p>'
+            f'<p class="sum">To the pixels: {lettered(to_pixels, ",&ensp;")}</p>'
+            f'<p class="sum">To the weights: {lettered(to_weights, ",&ensp;")}</p>'
         )
     if not products:
         return '<p class="sum">No output saw this pixel: its gradient is <b>0</b></p>'
     pairs = to_pixels if what == "pixel" else to_weights
     total = sum(gradient * partner for gradient, partner in pairs)
-    return f'<p class="sum">{_terms(pairs, " + ")} = <b>{number(total)}</b></p>'
-
-
-def _terms(pairs, between):
-    return between.join(
-        f"<ruby>{factor(gradient)}·{factor(partner)}<rt>{letter}</rt></ruby>"
-        for letter, (gradient, partner) in zip(ascii_letters, pairs, strict=False)
-    )
+    return f'<p class="sum">{lettered(pairs)} = <b>{number(total)}</b></p>'
 
 
 _NAMES = {"output": "Output", "pixel": "Pixel", "weight": "Weight"}
@@ -220,13 +208,13 @@ class GradientStepper(Walk):
         super().__init__(*start)
 
     def said(self):
-        image, kernel, _ = ("×".join(map(str, array.shape)) for array in self._arrays)
+        image, kernel, _ = (by(array.shape) for array in self._arrays)
         return super().said() | {"image": image, "kernel": kernel}
 
     def count(self, pick, stride, padding):
         image, kernel, _ = (array.shape for array in self._arrays)
-        sizes = [shapes.output_size(*pair, stride, padding) for pair in zip(image, kernel, strict=True)]
-        return int(np.prod({"output": sizes, "pixel": image, "weight": kernel}[pick]))
+        output = output_shape(image, kernel, stride, padding)
+        return int(np.prod({"output": output, "pixel": image, "weight": kernel}[pick]))
 
     def show(self, position, pick, stride, padding):
         return page(*self._arrays, pick, position, stride, padding)
@@ -251,9 +239,8 @@ def gradient_stepper(image=None, kernel=None, grad_output=None, stride=1, paddin
     -----
     Taught in lesson 03.
     """
-    image = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]] if image is None else image
-    kernel = [[1, 0, -1], [2, 1, 0], [0, 1, -2]] if kernel is None else kernel
     grad_output = [[1, 2, 0, 1], [-1, 3, 1, -2], [2, 0, 1, 1], [0, 1, -1, 2]] if grad_output is None else grad_output
+    arrays = IMAGE if image is None else image, KERNEL if kernel is None else kernel, grad_output
     check(GradientStepper.controls[1:], (stride, padding))
-    page(image, kernel, grad_output, stride=stride, padding=padding)  # what cannot be drawn is refused
-    return GradientStepper((image, kernel, grad_output), "output", stride, padding)
+    page(*arrays, stride=stride, padding=padding)  # what cannot be drawn is refused
+    return GradientStepper(arrays, "output", stride, padding)

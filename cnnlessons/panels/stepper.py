@@ -7,7 +7,7 @@ import numpy as np
 from cnnlessons import ops, shapes
 from cnnlessons.panels._explorer import Choice, Flag, Walk
 from cnnlessons.panels._panel import checked
-from cnnlessons.panels._tables import factor, number, table
+from cnnlessons.panels._tables import IMAGE, KERNEL, by, factor, number, output_shape, table
 
 LARGEST_IMAGE, LARGEST_KERNEL = 8, 5
 
@@ -27,7 +27,7 @@ def step(image, kernel, row, column, flip=False, padding="valid"):
     """Return what happens where the kernel, turned first if `flip`, makes the output at (`row`, `column`)."""
     image, kernel = _exact(image), _exact(kernel)
     padded = np.pad(image, _padding(image, kernel, padding))
-    rows, columns = output_shape(image, kernel, padding)
+    rows, columns = output_shape(image.shape, kernel.shape, padding=padding)
     if not (0 <= row < rows and 0 <= column < columns):
         raise ValueError(
             f"(row, column) must be a position of the {rows}×{columns} output, got ({row}, {column}); "
@@ -37,12 +37,6 @@ def step(image, kernel, row, column, flip=False, padding="valid"):
     weights = kernel[::-1, ::-1] if flip else kernel
     total = ops.cross_correlate(patch, weights)[0, 0]  # refuses whole numbers that are too large to be exact
     return Step(patch, weights, patch * weights, total)
-
-
-def output_shape(image, kernel, padding):
-    """Return the shape of the output, (rows, columns)."""
-    sizes = zip(np.shape(image), np.shape(kernel), strict=True)
-    return tuple(shapes.output_size(size, kernel_size, padding=padding) for size, kernel_size in sizes)
 
 
 def _padding(image, kernel, padding):
@@ -61,7 +55,7 @@ def _exact(array):
 def page(image, kernel, position=0, flip=False, padding="valid"):
     """Draw one step: image, kernel, products, the output so far, and the sum written out."""
     image, kernel = _exact(image), _exact(kernel)
-    _, columns = output_shape(image, kernel, padding)
+    _, columns = output_shape(image.shape, kernel.shape, padding=padding)
     row, column = divmod(position, columns)
     now = step(image, kernel, row, column, flip, padding)
     around = _padding(image, kernel, padding)
@@ -84,10 +78,7 @@ def page(image, kernel, position=0, flip=False, padding="valid"):
 
 
 def _equation(parts, image, kernel, output):
-    """Lay the four tables out in a row; where that would make them small, the products go below the kernel.
-
-    `image`, `kernel` and `output` count the columns that share the width.
-    """
+    """Lay four tables out by how many columns three have; if that makes them small, products go below the kernel."""
     stacked = image + 2 * kernel + output > 16
     across = image + (kernel if stacked else 2 * kernel) + output
     middle = f'{parts["kernel"]}<div class="sign">=</div>{parts["products"]}'
@@ -124,14 +115,14 @@ class Stepper(Walk):
 
     def __init__(self, image, kernel, *start):
         self._image, self._kernel = checked(image, "image", LARGEST_IMAGE), checked(kernel, "kernel", LARGEST_KERNEL)
-        output_shape(self._image, self._kernel, start[0])  # a kernel that fits nowhere is refused
+        self.count(*start)  # a kernel that fits nowhere is refused
         super().__init__(*start)
 
     def said(self):
-        return {name: "×".join(map(str, getattr(self, f"_{name}").shape)) for name in ("image", "kernel")}
+        return {"image": by(self._image.shape), "kernel": by(self._kernel.shape)}
 
     def count(self, padding, flip):
-        return int(np.prod(output_shape(self._image, self._kernel, padding)))
+        return int(np.prod(output_shape(self._image.shape, self._kernel.shape, padding=padding)))
 
     def show(self, position, padding, flip):
         return page(self._image, self._kernel, position, flip, padding)
@@ -154,6 +145,4 @@ def stepper(image=None, kernel=None, flip=False, padding="valid"):
     -----
     Taught in lesson 01.
     """
-    image = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 2], [1, 0, 2, 1]] if image is None else image
-    kernel = [[1, 0, -1], [2, 1, 0], [0, 1, -2]] if kernel is None else kernel
-    return Stepper(image, kernel, padding, flip)
+    return Stepper(IMAGE if image is None else image, KERNEL if kernel is None else kernel, padding, flip)
