@@ -55,10 +55,6 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     height : float, optional
         Of one image with its title, in inches; by default as much as a square one needs.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -107,10 +103,6 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
         Of one cell, in inches.
     limit : float, optional
         The number with the strongest colour, where arrays are to be compared; by default the largest of each array.
-
-    Returns
-    -------
-    Picture
     """
     arrays = arrays_of(arrays, "arrays")
     count, gap = len(arrays), 0.9
@@ -130,14 +122,8 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
             draw_window(axis, window)
         if symbol is not None:
             x = (left + array.shape[1] + gap / 2) * size / picture.get_figwidth()
-            picture.text(
-                x,
-                1 - (1.2 + height / 2) * size / picture.get_figheight(),
-                symbol,
-                ha="center",
-                va="center",
-                fontsize=20,
-            )
+            y = 1 - (1.2 + height / 2) * size / picture.get_figheight()
+            picture.text(x, y, symbol, ha="center", va="center", fontsize=20)
         left += array.shape[1] + gap
     picture.alt = listed((title, numbers_of(array)) for title, array in zip(titles, arrays, strict=True))
     return picture
@@ -157,43 +143,37 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
         Kernels in a row.
     width : float
         Of one kernel, in inches.
-
-    Returns
-    -------
-    Picture
     """
     kernels, gains = arrays_of(kernels, "kernels"), arrays_of(gains, "gains")
     gains, titles = for_each(gains, len(kernels), "gains"), for_each(titles, len(kernels), "titles")
-    columns = min(columns, len(kernels))
-    rows = -(-len(kernels) // columns)
-    picture = Picture(figsize=(columns * width, rows * 1.95 * width), layout="constrained")
+    picture, axes = _pairs(len(kernels), columns, width, 1.95 * width)
     picture.get_layout_engine().set(hspace=0, h_pad=0.02)
-    axes = picture.subplots(2 * rows, columns, squeeze=False)
-    for axis in axes.ravel():
-        axis.axis("off")
-    for i, (kernel, gain, title) in enumerate(zip(kernels, gains, titles, strict=True)):
-        above, below = axes[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
+    for (above, below), kernel, gain, title in zip(axes, kernels, gains, titles, strict=True):
         draw_pale(above, kernel)
         above.set_title(title, fontsize=12)
+        size = 12 if kernel.size < 16 else 8
         for (row, column), weight in np.ndenumerate(kernel):
-            above.text(
-                column,
-                row,
-                _short(weight, kernel.shape),
-                ha="center",
-                va="center",
-                fontsize=12 if kernel.size < 16 else 8,
-            )
-        below.axis("on")
+            above.text(column, row, _short(weight, kernel.shape), ha="center", va="center", fontsize=size)
         below.imshow(gain, cmap=MAGNITUDE, vmin=0, vmax=limits_of(gain, "magnitude")[1], extent=(-0.5, 0.5, 0.5, -0.5))
-        below.set(
-            xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5], xticklabels=["−½", "0", "½"], yticklabels=["−½", "0", "½"]
-        )
+        for axis in (below.xaxis, below.yaxis):
+            axis.set_ticks([-0.5, 0, 0.5], ["−½", "0", "½"])
         below.tick_params(labelsize=10, length=2)
         below.set_xlabel(f"gain 0 to {_short(gain.max())}", fontsize=11)
     shown = zip(titles, map(numbers_of, kernels), gains, strict=True)
     picture.alt = listed((title, f"{weights}, gain 0 to {said(gain.max())}") for title, weights, gain in shown)
     return picture
+
+
+def _pairs(count, columns, width, height, below=1):
+    """Return a picture and pairs of axes, `width` by `height`: one without a frame, and one `below`, so much as high."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    picture = Picture(figsize=(columns * width, rows * height), layout="constrained")
+    axes = picture.subplots(2 * rows, columns, squeeze=False, height_ratios=[1, below] * rows)
+    pairs = np.stack([axes[0::2].ravel(), axes[1::2].ravel()], axis=1)
+    for axis in [*pairs[:, 0], *pairs[count:, 1]]:
+        axis.axis("off")
+    return picture, pairs[:count]
 
 
 def _short(number, shape=(1, 1)):
@@ -218,10 +198,6 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
         In inches.
     log : bool
         Whether the values have a logarithmic axis, where equal steps are equal ratios.
-
-    Returns
-    -------
-    Picture
     """
     picture, (axis,) = blank(1, 1, width, height)
     styles = zip(["-", "--", "-.", ":"] * len(series), ["o", "s", "^", "D", "v", "P"] * len(series), strict=False)
@@ -258,10 +234,6 @@ def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
     title : str, optional
     width, height : float
         In inches; the legend takes a part of it.
-
-    Returns
-    -------
-    Picture
     """
     picture, (axis,) = blank(1, 1, width, height)
     for (name, (x, y)), marker in zip(groups.items(), "o*s^Dv" * len(groups), strict=False):
@@ -292,10 +264,6 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     key : (str, str), optional
         What a dot and a bar are, such as ("one pair of runs", "mean, 95 % interval"): a legend that says so, and at
         the right the mean and the interval in numbers.
-
-    Returns
-    -------
-    Picture
     """
     picture, (axis,) = blank(1, 1, width, 1.1 + 0.65 * len(groups))
     if reference is not None:
@@ -347,10 +315,6 @@ def bars(values, label, title=None, width=8.5, log=False):
     log : bool
         Whether equal steps are equal ratios; all numbers are above 0 then, and the length alone says nothing.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -383,10 +347,6 @@ def confusion(counts, classes, size=0.55):
     classes : sequence of str
     size : float
         Of one cell, in inches.
-
-    Returns
-    -------
-    Picture
     """
     counts, names = np.asarray(counts), [name[:12] for name in classes]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -416,10 +376,6 @@ def mosaic(rows, kind="signed", size=0.95):
     kind : {"photograph", "magnitude", "signed"}
     size : float
         Of one array, in inches.
-
-    Returns
-    -------
-    Picture
     """
     rows = {name: arrays_of(arrays, name) for name, arrays in rows.items()}
     columns = max(map(len, rows.values()))
@@ -456,10 +412,6 @@ def answers(images, probabilities, titles=None, classes=None, columns=5, width=2
     width : float
         Of one image, in inches.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -470,17 +422,10 @@ def answers(images, probabilities, titles=None, classes=None, columns=5, width=2
         raise ValueError(f"probabilities must be a row for each of {len(images)} images, got {probabilities.shape}")
     titles = for_each(titles, len(images), "titles")
     classes = for_each(classes or list(map(str, range(probabilities.shape[1]))), probabilities.shape[1], "classes")
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    picture = Picture(figsize=(columns * width, rows * width * 1.6), layout="constrained")
-    axes = picture.subplots(2 * rows, columns, squeeze=False, height_ratios=[1, 0.5] * rows)
-    for axis in axes.ravel():
-        axis.axis("off")
-    for number, (image, row, title) in enumerate(zip(images, probabilities, titles, strict=True)):
-        above, below = axes[2 * (number // columns) : 2 * (number // columns) + 2, number % columns]
+    picture, axes = _pairs(len(images), columns, width, 1.6 * width, 0.5)
+    for (above, below), image, row, title in zip(axes, images, probabilities, titles, strict=True):
         above.imshow(image, cmap=MAPS["photograph"], vmin=0, vmax=1)
         above.set_title(title, fontsize=12)
-        below.axis("on")
         best = int(row.argmax())
         below.bar(range(len(row)), row, color=[VERMILLION if place == best else BLUE for place in range(len(row))])
         below.text(best, row[best], f"{row[best]:.0%}", ha="center", va="bottom", fontsize=10)
@@ -511,10 +456,6 @@ def descents(paths, heights, extent, titles=("", ""), width=8.5, together=False)
         In inches.
     together : bool
         Whether all ways go through one valley, with a legend in a part of the width, or each has a drawing of its own.
-
-    Returns
-    -------
-    Picture
     """
     shape = (extent[3] - extent[2]) / (extent[1] - extent[0])
     count, valley = (1, width - 3) if together else (len(paths), width)
@@ -552,10 +493,6 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
     titles : sequence of str, optional
     width, height : float
         Of one axes, in inches; the legend comes on top of that.
-
-    Returns
-    -------
-    Picture
 
     Raises
     ------

@@ -88,10 +88,6 @@ def stack_of_maps(network, title=None):
         share a step with the one before. Or the steps, the image first, each (H, W, C) or (K,).
     title : str, optional
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -212,10 +208,6 @@ def filter_over_channels(image, kernel, parts, out, place=None, channels=None, b
         What was added to the sum.
     title : str, optional
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -324,10 +316,6 @@ def there_and_back(names, forward, backward, title=None):
         The gradient of each of these, in the same order.
     title : str, optional
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -378,10 +366,6 @@ def graph(network, title=None):
         stands in a second line of a name, such as a shape, is shown only.
     title : str, optional
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -420,13 +404,11 @@ def _draw_edge(axis, ends, way, side, skip):
     (x0, y0, clear0), (x1, y1, clear1) = ends
     if skip:
         first, last = x0 + side * np.sign(way - x0), x1 + side * np.sign(way - x1)
-        points = (
-            [(first, y0 + 0.1), (way, y0 + 0.1)] if clear0 else [(x0, y0 + 0.24), (x0, y0 + 0.36), (way, y0 + 0.36)]
-        )
-        points += (
-            [(way, y1 - 0.1), (last, y1 - 0.1)] if clear1 else [(way, y1 - 0.42), (x1, y1 - 0.42), (x1, y1 - 0.24)]
-        )
-        return _arrow(axis, points, VERMILLION, 0.1)
+        out = [(first, y0 + 0.1), (way, y0 + 0.1)]
+        into = [(way, y1 - 0.1), (last, y1 - 0.1)]
+        out = out if clear0 else [(x0, y0 + 0.24), (x0, y0 + 0.36), (way, y0 + 0.36)]
+        into = into if clear1 else [(way, y1 - 0.42), (x1, y1 - 0.42), (x1, y1 - 0.24)]
+        return _arrow(axis, [*out, *into], VERMILLION, 0.1)
     y0, y1 = y0 + 0.24, y1 - 0.24
     bend = y0 + 0.21 if way == x1 else y1 - 0.21
     return _arrow(axis, [(x0, y0), *([] if x0 == x1 else [(x0, bend), (x1, bend)]), (x1, y1)])
@@ -513,10 +495,6 @@ def windows_on_pixel(kernel_size, stride=1, size=None, pixel=None):
     pixel : (row, column), optional
         By default that which takes part in most windows and is nearest to the middle.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -589,10 +567,6 @@ def layer_in_colour(layers, order=None, columns=16, size=0.5):
     size : float
         Of one filter, in inches.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -648,10 +622,6 @@ def kinds(shares, title=None, width=8.5):
     width : float
         In inches.
 
-    Returns
-    -------
-    Picture
-
     Raises
     ------
     ValueError
@@ -661,14 +631,13 @@ def kinds(shares, title=None, width=8.5):
     colours = (BLUE, ORANGE, SKY, VERMILLION, GREEN, PURPLE)
     if len(names) > len(colours):
         raise ValueError(f"shares must be of {len(colours)} kinds or fewer, got {len(names)}; put small ones together")
+    for bar, parts in shares.items():
+        total = sum(parts.values())
+        if not np.isclose(total, 1):
+            raise ValueError(f"shares of {bar!r} must be together 1, got {total:.3f}; divide by their sum")
     picture = Picture(figsize=(width, 0.8 + 0.5 * len(shares) + 0.35 * (title is not None)), layout="constrained")
     axis = picture.subplots()
     left = np.zeros(len(shares))
-    for bar, parts in shares.items():
-        if not np.isclose(sum(parts.values()), 1):
-            raise ValueError(
-                f"shares of {bar!r} must be together 1, got {sum(parts.values()):.3f}; divide by their sum"
-            )
     for kind, colour in zip(names, colours, strict=False):
         wide = np.array([parts.get(kind, 0) for parts in shares.values()])
         bars = axis.barh(range(len(shares)), wide, left=left, color=colour, edgecolor="white", height=0.75, label=kind)

@@ -38,16 +38,7 @@ PHOTOGRAPH, MAGNITUDE, SIGNED = "gray", "viridis", "RdBu_r"
 
 @cache
 def colour_table(name):
-    """Return the 256 colours of a colour map, for code that paints pixels itself.
-
-    Parameters
-    ----------
-    name : {"gray", "viridis", "RdBu_r"}
-
-    Returns
-    -------
-    ndarray, shape (256, 3), uint8; read-only
-    """
+    """Return the colours of a colour map, (256, 3) of uint8, read-only, for code that paints pixels itself."""
     table = (matplotlib.colormaps[name](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
     table.setflags(write=False)
     return table
@@ -56,14 +47,10 @@ def colour_table(name):
 class Picture(Figure):
     """A matplotlib figure that a notebook shows as a PNG, with or without pyplot, and its words.
 
-    Attributes
-    ----------
-    alt : str
-        What the picture shows, with its numbers, for those who do not see it. It is kept in the output's metadata,
-        ``metadata["image/png"]["alt"]``.
+    The output's metadata keep them, too: ``metadata["image/png"]["alt"]``.
     """
 
-    alt = ""
+    alt = ""  # what the picture shows, with its numbers, for those who do not see it
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"image/png": self._repr_png_()}, {"image/png": {"alt": self.alt}}
@@ -81,15 +68,18 @@ class Picture(Figure):
         return f"<Picture {width:g} × {height:g} inches, {len(self.axes)} axes>"
 
 
-ALT = """    alt : str, optional
+SHARED = """
+    alt : str, optional
         Words for those who do not see the picture, instead of those made from its numbers.
 
     Returns
+    -------
+    Picture
 """
 
 
 def in_style(function):
-    """Draw under the course's style, whatever style the notebook has set, and take other words as `alt`."""
+    """Draw under the course's style, whatever the notebook has set, take other words as `alt`, and say so."""
 
     @wraps(function)
     def styled(*arguments, alt=None, **options):
@@ -101,7 +91,8 @@ def in_style(function):
     signature = inspect.signature(function)
     keyword = inspect.Parameter("alt", inspect.Parameter.KEYWORD_ONLY, default=None)
     styled.__signature__ = signature.replace(parameters=[*signature.parameters.values(), keyword])
-    styled.__doc__ = (function.__doc__ or "").replace("\n    Returns\n", ALT, 1)  # none under python -OO
+    parameters, *raises = (function.__doc__ or "").partition("\n    Raises\n")  # none under python -OO
+    styled.__doc__ = parameters.rstrip() + SHARED + "".join(raises)
     return styled
 
 
@@ -172,21 +163,12 @@ def draw_pale(axis, array, limit=None, **options):
 def draw_window(axis, window, linewidth=3):
     """Frame (row, column, height, width) pixels."""
     row, column, height, width = window
-    axis.add_patch(
-        Rectangle(
-            (column - 0.5, row - 0.5), width, height, fill=False, edgecolor=ORANGE, linewidth=linewidth, clip_on=False
-        )
-    )
+    look = {"fill": False, "edgecolor": ORANGE, "linewidth": linewidth, "clip_on": False}
+    axis.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, **look))
 
 
 def number_text(number):
-    """Write a number for a small cell: whole numbers in full, others with two decimals, a real minus sign.
-
-    Examples
-    --------
-    >>> number_text(-3.0), number_text(0.125), number_text(7)
-    ('−3', '0.12', '7')
-    """
+    """Write a number for a small cell: whole numbers in full, others with two decimals, a real minus sign."""
     number = float(number)
     text = f"{number:z.0f}" if number.is_integer() else f"{number:z.2f}"  # z: no −0
     return text.replace("-", "−")
