@@ -81,16 +81,16 @@ def legend(names):
     )
 
 
-def chart(series, last, axis):
+def chart(series, last, axis, ends=None, words=""):
     """Draw curves over steps 0 to `last`; `axis` says where a value lies from 0 to 1, and has ticks with labels."""
-    place_of, ticks = axis
+    (place_of, ticks), (left, right) = axis, ends or ("0", f"step {last:,}")
     inside = [FRAME.ruled((place_of(value), label) for value, label in ticks)]
-    inside.append(FRAME.beneath([(0, "start", "0"), (1, "end", f"step {last:,}")]))
+    inside.append(FRAME.beneath([(0, "start", left), (1, "end", right)]))
     for number, ((steps, values), dash) in enumerate(zip(series.values(), _DASHES, strict=False)):
         marks = DOT if len(steps) <= 20 else ""
         inside.append(FRAME.curve(np.asarray(steps) / last, place_of(np.asarray(values)), number, dash, marks))
-    words = ", ".join(f"{name} {values[-1]:.3g}".strip() for name, (_, values) in series.items() if len(values))
-    return f'{FRAME.svg(words or "empty", *inside)}<p class="note">{legend(series)}</p>'
+    numbers = ", ".join(f"{name} {values[-1]:.3g}".strip() for name, (_, values) in series.items() if len(values))
+    return f'{FRAME.svg(words or numbers or "empty", *inside)}<p class="note">{legend(series)}</p>'
 
 
 def up_to(values):

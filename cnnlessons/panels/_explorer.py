@@ -85,12 +85,12 @@ class Flag(NamedTuple):
 
 
 class Button(NamedTuple):
-    """What the reader may ask for: `action` names the method of the panel that does it."""
+    """What the reader may ask for: `action` names the method of the panel that does it, by default `go_on`."""
 
     name: str
     label: str
     tooltip: str
-    action: str
+    action: str = "go_on"
     icon: str = ""
 
     def widget(self):
@@ -107,10 +107,10 @@ class Explorer(Panel):
     """A panel that is its choices and what `show` makes of them, one HTML page.
 
     A subclass lists `controls` and `buttons`, which become attributes of the panel. With `draws_again`, a tooltip,
-    there is a button for another seed, and `show` is given it last.
+    there is a button for another seed, and `show` is given it last. `go_on` moves the slider that `goes_on` names.
     """
 
-    controls, buttons, draws_again = (), (), ""
+    controls, buttons, draws_again, goes_on = (), (), "", ""
     reset_button = Button("again", "Reset", "Back to the first settings", "reset")
     columns, place = 2, None  # of the grid of controls, and where in it the buttons stand: at its end if None
     widths = "80px", "330px"  # of a label, and of a slider or a list with its label
@@ -167,6 +167,11 @@ class Explorer(Panel):
     def draw(self):
         self.fit()
         self.page.value = self.show(*self.values, *([self._seed] if self.draws_again else []))
+
+    def go_on(self):
+        """Move a slider one on, and from its end to its beginning."""
+        slider = getattr(self, self.goes_on)
+        slider.value = (slider.value + 1) % (slider.max + 1)
 
     def draw_anew(self):
         """Take the next seed."""

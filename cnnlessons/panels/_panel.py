@@ -165,6 +165,11 @@ class WholeSlider(Dragged, widgets.IntSlider):
 
     value = CInt(0).tag(sync=True, echo_update=False)
 
+    def end_at(self, last):
+        """Let `last` be the largest number that can be chosen."""
+        self.value = min(self.value, last)
+        self.max = last
+
 
 def classed(name, widget):
     """Return a widget with a class of the style sheet."""

@@ -75,8 +75,8 @@ class AttackLab(Explorer):
     """The panel that `attack_lab` makes; its controls and ``panel.pad.strokes`` can be set from code."""
 
     title, text = "Attack lab", "{network}, epsilon {epsilon:.2f}, {steps} steps, {loss}, on {what}"
-    buttons = (Button("next", "Next digit", "The next test digit in the place of a drawing", "next_digit"),)
-    draws_again, columns, widths, hurries = "Other noise of the same size", 1, ("80px", "330px"), True
+    buttons = (Button("next", "Next digit", "The next test digit in the place of a drawing"),)
+    goes_on, draws_again, columns, widths, hurries = "digit", "Other noise of the same size", 1, ("80px", "330px"), True
 
     def __init__(self, networks):
         self._networks, self._test, self.pad = networks, digit_pad.loaded_digits(), classed("pad", digit_pad.Pad())
@@ -101,9 +101,8 @@ class AttackLab(Explorer):
         if name == "digit":
             self.pad.strokes = []
 
-    def next_digit(self):
-        """Go to the next test digit, and from the last to the first; what was drawn is gone."""
-        self.digit.value = (self.digit.value + 1) % len(self._test.test_labels)
+    def go_on(self):
+        super().go_on()
         self.pad.strokes = []
 
     def reset(self):

@@ -276,7 +276,7 @@ class KernelReader(Explorer):
     """The panel that `kernel_reader` makes; its controls are attributes and can be set from code."""
 
     title, text = "Kernel reader", "{network}, {state}, seed {seed}, filter {filter}: {words}"
-    buttons = (Button("next", "Next filter", "One filter forward", "forward"),)
+    buttons, goes_on = (Button("next", "Next filter", "One filter forward"),), "filter"
     columns, widths, hurries = 3, ("66px", "300px"), True
 
     def __init__(self, names, find, own, photograph, start=0):
@@ -323,14 +323,9 @@ class KernelReader(Explorer):
         states = (TRAINED, UNTRAINED) if layer.untrained else (TRAINED,)
         if self.state.options != states:
             self.state.options = states
-        for control, count in ((self.seed, len(layer.trained)), (self.filter, layer.trained[0].shape[3])):
-            control.value = min(control.value, count - 1)
-            control.max = count - 1
+        self.seed.end_at(len(layer.trained) - 1)
+        self.filter.end_at(layer.trained[0].shape[3] - 1)
         self.seed.disabled = not self.seed.max
-
-    def forward(self):
-        """Go to the next filter, and from the last to the first."""
-        self.filter.value = (self.filter.value + 1) % (self.filter.max + 1)
 
 
 def kernel_reader(networks=None, photo=None):

@@ -10,7 +10,7 @@ from cnnlessons.epochs import epoch_order
 from cnnlessons.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from cnnlessons.network import Sequential
 from cnnlessons.optimizers import Adam
-from cnnlessons.panels._charts import DOT, FRAME, PERCENT, legend
+from cnnlessons.panels._charts import PERCENT, chart
 from cnnlessons.panels._explorer import Button, Choice, Explorer, Flag, Whole, check
 
 EPOCHS = 8
@@ -83,18 +83,12 @@ def _state(network):
 def page(dose, epochs, frozen, seed=0):
     """Draw the course up to an epoch, and say what it has come to."""
     found = course(dose, frozen, seed)
-    place_of, ticks = PERCENT
     names = ("right on clean digits", "follows the old cue", "the cue's share of the first layer")
-    parts = [FRAME.ruled([(place_of(value), label) for value, label in ticks])]
-    parts.append(FRAME.beneath([(0, "start", "cue taken off"), (1, "end", f"epoch {EPOCHS}")]))
-    across = np.arange(epochs + 1) / EPOCHS
-    for number, (values, dash) in enumerate(zip(found, ("solid", "dashed", "dotted"), strict=True)):
-        parts.append(FRAME.curve(across, values[: epochs + 1], number, dash, DOT))
-    now = [f"{100 * values[epochs]:.0f} %" for values in found]
+    so_far = {name: (range(epochs + 1), values[: epochs + 1]) for name, values in zip(names, found, strict=True)}
+    clean, follows, share = now = [f"{100 * values[epochs]:.0f} %" for values in found]
     words = ", ".join(f"{name} {value}" for name, value in zip(names, now, strict=True))
-    clean, follows, share = now
     return (
-        f'{FRAME.svg(words, *parts)}<p class="note">{legend(names)}</p>'
+        f"{chart(so_far, EPOCHS, PERCENT, ('cue taken off', f'epoch {EPOCHS}'), words)}"
         f'<p role="status">After {epochs} epochs: {clean} of the clean digits are right. With the texture of another '
         f"class, {follows} are read as the texture says. Of what the first layer puts out, textures make {share}.</p>"
     )
@@ -108,12 +102,8 @@ class SleepingCue(Explorer):
 
     title, text = "Sleeping cue", "{dose:.0%} counter-examples, {epochs} epochs, {frozen}"
     controls = CONTROLS
-    buttons = (Button("forward", "▶", "One epoch forward", "next_epoch"),)
+    buttons, goes_on = (Button("forward", "▶", "One epoch forward"),), "epochs"
     draws_again, widths = "Other starting weights and another order", ("125px", "330px")
-
-    def next_epoch(self):
-        """Go one epoch on, and from the last one back to the start."""
-        self.epochs.value = (self.epochs.value + 1) % (EPOCHS + 1)
 
     def show(self, dose, epochs, frozen, seed):
         return page(dose, epochs, frozen, seed)

@@ -76,7 +76,7 @@ class TwoNetworks(Explorer):
     """The panel that `two_networks` makes; its controls are attributes and can be set from code."""
 
     title, text = "Two networks", "{names}, layer {layer}, map {channel}"
-    buttons = (Button("next", "Next image", "One step forward", "next_image"),)
+    buttons, goes_on = (Button("next", "Next image", "One step forward"),), "image"
     columns, place, widths = 3, 1, ("60px", "300px")
 
     def __init__(self, networks, images):
@@ -98,16 +98,10 @@ class TwoNetworks(Explorer):
             self._left, self._right = (network(self._images[index : index + 1]) for network in self._networks.values())
             self._ran = index
 
-    def next_image(self):
-        """Go one image forward, and from the last to the first."""
-        self.image.value = (self.image.value + 1) % len(self._images)
-
     def fit(self):
         """Offer as many maps as the layer has."""
         self._run(self.image.value)
-        last = channels(self._left[self.layer.value]) - 1
-        self.channel.value = min(self.channel.value, last)
-        self.channel.max = last
+        self.channel.end_at(channels(self._left[self.layer.value]) - 1)
 
     def show(self, image, layer, channel):
         return page(self._images[image], self._left, self._right, layer, channel, tuple(self._networks))

@@ -151,7 +151,7 @@ class UnitBrowser(Explorer):
     """The panel that `unit_browser` makes; its controls are attributes and can be set from code."""
 
     title, text = "Unit browser", "unit {unit} of {layer}, {network}, {twin}, on photograph {photograph}"
-    buttons, columns = (Button("next", "Next unit", "One unit forward", "forward", "chevron-right"),), 2
+    buttons, goes_on = (Button("next", "Next unit", "One unit forward", icon="chevron-right"),), "unit"
 
     def __init__(self, own, *start):
         self._own = own
@@ -164,12 +164,7 @@ class UnitBrowser(Explorer):
     def fit(self):
         """Offer as many units as the layer has."""
         net = network_of(self.network.value, False)
-        last = net.output_shapes[place_of(self.layer.value)][2] - 1
-        self.unit.value, self.unit.max = min(self.unit.value, last), last
-
-    def forward(self):
-        """Go to the next unit, and from the last to the first."""
-        self.unit.value = (self.unit.value + 1) % (self.unit.max + 1)
+        self.unit.end_at(net.output_shapes[place_of(self.layer.value)][2] - 1)
 
 
 def unit_browser(network="photo_patches", layer="batchnorm_5", unit=0, photo="chelsea", twin=False):

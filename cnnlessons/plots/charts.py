@@ -165,7 +165,7 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
 
 
 def _pairs(count, columns, width, height, below=1):
-    """Return a picture and pairs of axes, `width` by `height`: one without a frame, and one `below`, so much as high."""
+    """Return a picture and pairs of axes, `width` by `height`: one without a frame, one below it, so much as high."""
     columns = min(columns, count)
     rows = -(-count // columns)
     picture = Picture(figsize=(columns * width, rows * height), layout="constrained")
