@@ -13,6 +13,7 @@ from PIL import Image
 from scipy import signal
 
 from cnnlessons import datasets, kernels, ops, panels, plots
+from cnnlessons.panels._drawings import coloured
 from cnnlessons.panels._panel import Page, Unusable
 
 editor = import_module("cnnlessons.panels.kernel_editor")  # the package's attribute of this name is the function
@@ -39,6 +40,16 @@ def shown(pictures, name):
     pixels = table[np.frombuffer(picture["levels"], np.uint8).reshape(picture["shape"])]
     assert (pixels[..., 3] == 255).all()  # nothing shines through
     return pixels[..., :3]
+
+
+def filtered(photo, kernel, display="auto"):
+    output = editor.filtered(photo, kernel)
+    return coloured(output, editor.scale_of(output, kernel, display))
+
+
+def gain_of(kernel):
+    response = editor.gain(kernel)
+    return coloured(response, editor.scale_from_zero(response))
 
 
 def sent(panel):
@@ -215,13 +226,13 @@ def test_every_named_kernel_gives_the_editor_scipys_output(name, photo):
 def test_every_photograph_is_drawn(name):
     photo = datasets.photograph(name, size=64, gray=True)
     for kernel in map(kernels.named, kernels.names()):
-        picture = editor.picture(photo, kernel)
+        picture = filtered(photo, kernel)
         assert (picture.shape, picture.dtype) == ((64, 64, 3), np.uint8)
 
 
 def test_the_identity_shows_the_photograph(photo):
     expected = np.repeat(np.rint(photo * 255)[..., np.newaxis], 3, axis=2)
-    assert abs(editor.picture(photo, kernels.named("identity")) - expected).max() <= 1  # gray is 256 even steps
+    assert abs(filtered(photo, kernels.named("identity")) - expected).max() <= 1  # gray is 256 even steps
 
 
 def test_a_difference_is_shown_signed_and_a_mean_as_brightness(photo):
@@ -240,13 +251,13 @@ def test_zero_has_the_middle_colour_and_signs_are_mirrored(photo):
 
 def test_a_kernel_of_zeros_gives_a_plain_picture_and_a_plain_response(photo):
     nothing = np.zeros((3, 3))
-    assert len(np.unique(editor.picture(photo, nothing).reshape(-1, 3), axis=0)) == 1
-    assert len(np.unique(editor.gain_picture(nothing).reshape(-1, 3), axis=0)) == 1
+    assert len(np.unique(filtered(photo, nothing).reshape(-1, 3), axis=0)) == 1
+    assert len(np.unique(gain_of(nothing).reshape(-1, 3), axis=0)) == 1
 
 
 def test_a_huge_kernel_is_drawn_like_the_same_kernel_small(photo):
     kernel = kernels.named("laplacian_4")
-    np.testing.assert_array_equal(editor.picture(photo, 1e6 * kernel), editor.picture(photo, kernel))
+    np.testing.assert_array_equal(filtered(photo, 1e6 * kernel), filtered(photo, kernel))
 
 
 def test_the_gain_is_that_of_the_discrete_fourier_transform():
@@ -300,8 +311,8 @@ def test_the_panel_shows_what_the_functions_make(panel, photo):
     type_in(panel, KERNEL)
     panel.mix.value, panel.display.value = 0.5, "signed"
     kernel = editor.mixed(KERNEL, 0.5)
-    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, kernel, "signed"))
-    np.testing.assert_array_equal(shown(panel.page, "gain"), editor.gain_picture(kernel))
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), filtered(photo, kernel, "signed"))
+    np.testing.assert_array_equal(shown(panel.page, "gain"), gain_of(kernel))
     output = editor.filtered(photo, kernel)
     scales = editor.scale_of(output, kernel, "signed"), editor.Scale(0, editor.gain(kernel).max(), "viridis")
     assert panel.page.shown["texts"]["caption"] == editor.caption(kernel, output, *scales)
@@ -338,7 +349,7 @@ def test_choosing_another_photograph_filters_that_one(panel):
     panel.photograph.value = "coffee"
     photo = datasets.photograph("coffee", size=256, gray=True)
     np.testing.assert_array_equal(
-        shown(panel.page, "photograph"), editor.picture(photo, kernels.named("sobel_vertical_edge"))
+        shown(panel.page, "photograph"), filtered(photo, kernels.named("sobel_vertical_edge"))
     )
 
 
@@ -354,7 +365,7 @@ def test_a_photograph_of_the_reader_s_own_is_filtered_and_what_is_none_loses_not
     uploaded(panel, "own.png", content)
     assert panel.photograph.value == "your own photograph"
     own = datasets.photograph(content, size=256, gray=True)
-    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(own, kernel_of(panel)))
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), filtered(own, kernel_of(panel)))
     before = panel.page.shown
     uploaded(panel, "<b>.txt", b"words")
     assert "&lt;b&gt;.txt: this file is not a picture that Pillow reads" in panel.problem.value
@@ -381,7 +392,7 @@ def test_every_named_kernel_keeps_its_exact_weights_in_the_panel(panel, photo):
         panel.named.value = name
         assert panel.problem.value == ""
         assert panel.named.value == name
-        np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, kernels.named(name)))
+        np.testing.assert_array_equal(shown(panel.page, "photograph"), filtered(photo, kernels.named(name)))
 
 
 def test_one_choice_draws_once(panel, monkeypatch):
@@ -423,7 +434,7 @@ def test_a_weight_between_two_steps_of_the_slider_is_not_rounded(panel, photo):
     panel.named.value = "box_3"
     panel.drag.value = 0.11  # what the front end makes of 1/9
     assert panel.named.value == "box_3"
-    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, np.full((3, 3), 1 / 9)))
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), filtered(photo, np.full((3, 3), 1 / 9)))
 
 
 def test_the_slider_has_room_for_the_weights(panel):
@@ -490,7 +501,7 @@ def test_a_field_that_cannot_be_read_is_marked_and_all_else_goes_on(panel, photo
     kernel = kernels.named("sobel_vertical_edge").astype(float)
     kernel[0, 0] = 7
     coffee = datasets.photograph("coffee", size=256, gray=True)
-    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(coffee, editor.mixed(kernel, 0.5)))
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), filtered(coffee, editor.mixed(kernel, 0.5)))
 
 
 def test_the_weight_whose_field_is_clicked_is_the_one_that_the_slider_moves(panel):
@@ -513,7 +524,7 @@ def test_every_weight_has_room_in_its_field_and_stays_exact(panel, photo, name):
     panel.size.value = 5
     assert max(len(field.value) for field in panel.fields.flat) <= 7
     exact[[0, -1]] = exact[:, [0, -1]] = 0
-    np.testing.assert_array_equal(shown(panel.page, "photograph"), editor.picture(photo, exact))
+    np.testing.assert_array_equal(shown(panel.page, "photograph"), filtered(photo, exact))
 
 
 def test_what_is_typed_cannot_become_markup(panel):

@@ -137,7 +137,6 @@ class Explorer(Panel):
 
     def show(self, *values):
         """Return the HTML that shows the values."""
-        raise NotImplementedError
 
     def fit(self):
         """Bring the ranges of some controls in line with the others."""
@@ -216,7 +215,8 @@ class Explorer(Panel):
 class Walk(Explorer):
     """A panel with a page for each position, which some choices determine; where there are more, it starts again.
 
-    A subclass says how many positions there are (`count`) and what to show at each (`show`).
+    A subclass says how many positions there are (`count`, of the values) and what to show at each (`show`, of the
+    position, from 0, and the values).
     """
 
     columns, widths, interval = 3, ("initial", "240px"), 900  # milliseconds that Play rests at a position
@@ -246,14 +246,6 @@ class Walk(Explorer):
         position = self.position.value
         self.page.value = self.show(position, *self.values)
         self.back.disabled, self.forward.disabled = position == 0, position == last
-
-    def count(self, *values):
-        """Return how many positions there are."""
-        raise NotImplementedError
-
-    def show(self, position, *values):
-        """Return the HTML of a position, counted from 0."""
-        raise NotImplementedError
 
     def _back(self):
         self.position.value -= 1  # the slider stops at either end

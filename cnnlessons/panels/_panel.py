@@ -11,6 +11,7 @@ import ipywidgets as widgets
 import numpy as np
 from traitlets import CFloat, CInt, Dict, List, Unicode
 
+from cnnlessons import ops
 from cnnlessons.threads import one_a_product
 
 
@@ -127,7 +128,6 @@ class Panel(widgets.VBox):
 
     def draw(self):
         """Show the present state of the controls."""
-        raise NotImplementedError
 
 
 class Dragged:
@@ -179,10 +179,8 @@ def classed(name, widget):
 
 def checked(array, name, largest):
     """Return a two-dimensional array of finite numbers that fits the screen, or say what is wrong; bytes get room."""
-    array = np.asarray(array)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got an array of {array.dtype}")
-    if array.ndim != 2 or not 1 <= min(array.shape) <= max(array.shape) <= largest:
+    array = ops.numbers(array, name)
+    if array.ndim != 2 or max(array.shape) > largest:
         raise ValueError(
             f"{name} must be two-dimensional with 1 to {largest} rows and columns to fit the screen, "
             f"got shape {array.shape}; cut a part out with {name}[:{largest}, :{largest}]"

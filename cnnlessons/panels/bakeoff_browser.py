@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnnlessons import shapes
 from cnnlessons.panels._charts import Frame, svg_text
 from cnnlessons.panels._explorer import Button, Choice, Explorer
 
@@ -37,11 +38,7 @@ class Compared(NamedTuple):
 
 
 def compare(rows, dataset, one, other, measure="test images"):
-    """Compare two contestants pair by pair; `rows` as from `experiments.read`, and runs that failed are left out.
-
-    Interval and verdict are those of `experiments.compare`, by Student's t and flipped signs. With fewer than six pairs
-    nothing is resolved, and the panel shows no interval.
-    """
+    """Compare two contestants pair by pair, as `experiments.compare` does; runs that failed are left out."""
     from cnnlessons import experiments  # here, since it takes a second to load and the other panels need none of it
 
     rows = _chosen(rows, dataset, measure, one=one, other=other)
@@ -69,16 +66,11 @@ def contestants(rows, dataset):
 def _chosen(rows, dataset, measure, **settings):
     """Return the rows that did not fail, if the data set, the measure and the contestants are there."""
     rows = _checked(rows)
-    _known("dataset", dataset, datasets_in(rows))
-    _known("measure", measure, tuple(MEASURES))
+    shapes.chosen(dataset, "dataset", datasets_in(rows))
+    shapes.chosen(measure, "measure", tuple(MEASURES))
     for name, setting in settings.items():
-        _known(name, setting, contestants(rows, dataset))
+        shapes.chosen(setting, name, contestants(rows, dataset))
     return rows
-
-
-def _known(name, value, known):
-    if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
 
 def _checked(rows):
@@ -110,14 +102,14 @@ def verdict(compared, one, other):
     said = f"<b>{one}</b> less <b>{other}</b>: <b>{_minus(f'{difference:+.1f}')}</b> points"
     if count >= 6:
         said += f", 95 % interval {_minus(f'{compared.low:+.1f} to {compared.high:+.1f}')}"
-    why = {
-        "higher": f"<b>Higher</b>: Student's t and flipped signs resolve {pairs}.",
-        "lower": f"<b>Lower</b>: Student's t and flipped signs resolve {pairs}.",
-        "unresolved": f"<b>Unresolved</b>: not both tests resolve {pairs}. That does not make them equal.",
-    }[compared.verdict]
     if count < 6:
-        why = f"<b>Unresolved</b>: {pairs}, and fewer than six settle nothing."
-    return f"<p>{said}.</p><p>{why}</p>"
+        why = f"{pairs}, and fewer than six settle nothing."
+    elif compared.verdict == "unresolved":
+        why = f"not both tests resolve {pairs}. That does not make them equal."
+    else:
+        why = f"Student's t and flipped signs resolve {pairs}."
+    found = "Unresolved" if count < 6 else compared.verdict.capitalize()
+    return f"<p>{said}.</p><p><b>{found}</b>: {why}</p>"
 
 
 def _minus(text):
@@ -126,11 +118,7 @@ def _minus(text):
 
 
 def facts(rows, dataset, setting, measure="test images"):
-    """Return what a contestant costs and how well it does: name → text.
-
-    Contestants are built to be compared within one contest. Times, of a batch, are the least of all seeds; the accuracy
-    is the mean of all seeds.
-    """
+    """Return what a contestant costs and how well it does, name → text: the least times, the mean accuracy."""
     rows = _chosen(rows, dataset, measure, setting=setting)
     here = rows[(rows.dataset == dataset) & (rows.setting == setting)]
     counted = {"Contest": html.escape(str(here.group.iloc[0]))}
@@ -254,8 +242,7 @@ def bakeoff_browser(rows=None, dataset=None, one="3×3 twice, ReLU, 32 filters",
     from cnnlessons import experiments
 
     rows = _checked(experiments.read("bakeoff") if rows is None else rows)
-    dataset = datasets_in(rows)[0] if dataset is None else dataset
-    _known("dataset", dataset, datasets_in(rows))
+    dataset = shapes.chosen(datasets_in(rows)[0] if dataset is None else dataset, "dataset", datasets_in(rows))
     offered = contestants(rows, dataset)
     one, other = (
         name if name in offered else offered[min(place, len(offered) - 1)] for place, name in enumerate((one, other))

@@ -8,7 +8,6 @@ import numpy as np
 from cnnlessons import datasets, kernels, plots
 from cnnlessons.panels._drawings import (
     Scale,
-    coloured,
     filtered,
     gain,
     legend,
@@ -43,10 +42,7 @@ def read_weight(text):
 
 
 def resized(kernel, size):
-    """Return a kernel as (size, size), its middle in the middle: cut off around it, or filled up with zeros.
-
-    The middle of an even side is the pixel before it, where padding "same" has it.
-    """
+    """Return a kernel as (size, size), cut or padded with zeros around its middle; where padding "same" has that."""
     surrounded = np.pad(kernel, size)
     top, left = (size + (side - 1) // 2 - (size - 1) // 2 for side in kernel.shape)
     return surrounded[top : top + size, left : left + size]
@@ -73,29 +69,13 @@ def _sums_to_zero(kernel):
 
 
 def scale_of(output, kernel, display="auto"):
-    """Choose the colours for a filtered photograph: `display` is "auto", "brightness" or "signed".
+    """Choose the colours for a filtered photograph: "brightness", "signed", or "auto", which tells by the kernel.
 
-    "brightness" is gray from 0 to 1, all else clipped. "signed" has zero in the middle and reaches as far on either
-    side. "auto" is signed where the weights sum to zero, because such a kernel measures a difference.
+    One whose weights sum to zero measures a difference, and is shown signed.
     """
     if display == "auto":
         display = "signed" if _sums_to_zero(kernel) else "brightness"
-    if display == "brightness":
-        return Scale(0.0, 1.0, "gray")
-    return signed_scale(output)
-
-
-def picture(photo, kernel, display="auto"):
-    """Return the filtered photograph in colours, uint8 of shape (H, W, 3); `display` as in `scale_of`."""
-    output = filtered(photo, kernel)
-    scale = scale_of(output, kernel, display)
-    return coloured(output, scale)
-
-
-def gain_picture(kernel):
-    """Return `gain` in colours from 0 to its largest value, uint8 of shape (64, 64, 3)."""
-    response = gain(kernel)
-    return coloured(response, scale_from_zero(response))
+    return Scale(0.0, 1.0, "gray") if display == "brightness" else signed_scale(output)
 
 
 def caption(kernel, output, scale, scale_of_gain):
@@ -188,10 +168,8 @@ class KernelEditor(Panel):
         self.on(self.upload, self._take_photograph)
         self.on(self.named, self._take_named)
         self.on(self.size, lambda: self._write(resized(self._kernel, self.size.value)))
-        for field in self.fields.flat:
-            self.on(field, self._aim)
-        self.on(self.row, self._aim)
-        self.on(self.column, self._aim)
+        for control in (*self.fields.flat, self.row, self.column):
+            self.on(control, self._aim)
         self.on(self.drag, self._drag)
         self.on(self.turn, lambda: self._write(self._kernel[::-1, ::-1]))
         self.on(self.divide, lambda: self._write(divided_by_sum(self._kernel)))
@@ -239,15 +217,11 @@ class KernelEditor(Panel):
                 (self.fields[place].add_class if is_so else self.fields[place].remove_class)(look)
 
     def _read(self):
-        """Take over the weights that were typed; of a field that cannot be read the old one stays, and a word is said.
-
-        A text that the panel wrote stands for the exact weight behind it.
-        """
+        """Take over the weights that were typed; where one cannot be read the old one stays, and a word is said."""
         problem = None
         for place, weight in np.ndenumerate(self._kernel):
-            field = self.fields[place]
-            wrong = False
-            if field.value != self._short(weight):
+            field, wrong = self.fields[place], False
+            if field.value != self._short(weight):  # a text that the panel wrote stands for the exact weight behind it
                 try:
                     self._kernel[place] = read_weight(field.value)
                 except Unusable as unusable:

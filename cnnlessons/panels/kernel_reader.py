@@ -9,7 +9,7 @@ from typing import NamedTuple
 import ipywidgets as widgets
 import numpy as np
 
-from cnnlessons import datasets, plots, recorded, spectra
+from cnnlessons import datasets, ops, plots, recorded, spectra
 from cnnlessons.panels import _drawings
 from cnnlessons.panels._drawings import (
     Scale,
@@ -34,22 +34,17 @@ LARGEST_PHOTO = 512
 LARGEST_KERNEL = 15
 OWN = "your own"
 TRAINED, UNTRAINED = "trained", "before training"
+COLOURS = ("red", "green", "blue")
 
 # --------------------------------------------------------------------------- numbers
 
 
 class Layer(NamedTuple):
-    """The first layers of one recipe: an array (KH, KW, C, filters) a seed, and what is known of their networks."""
+    """First layers that readers bring, in the form of `recorded.Kernels`: an array (KH, KW, C, filters) a seed."""
 
     trained: list
     untrained: list
     accuracies: list
-
-
-def recorded_layers(name):
-    """Return the `Layer` of a recorded network, from every seed."""
-    found = recorded.kernels(name)
-    return Layer(list(found.trained), list(found.untrained), [float(share) for share in found.accuracies])
 
 
 def sketch(weights):
@@ -75,10 +70,9 @@ def along_colour(description):
 
 
 def mosaic(kernel, gap=1):
-    """Draw all filters of a layer, (KH, KW, C, filters), as tiles with one scale, a pixel a weight; say how many a row.
+    """Draw all filters of a layer as tiles with one scale, a pixel a weight, and say how many a row.
 
-    One channel: red positive, white 0, blue negative. Three channels: as a screen mixes them, 0 in the middle of each,
-    so that a filter of zeros is gray.
+    Three channels are mixed as a screen does, 0 in the middle of each, so that a filter of zeros is gray.
     """
     height, width, channels, filters = kernel.shape
     scale = signed_scale(kernel)
@@ -112,7 +106,7 @@ def facts(description, channels=3):
         ("explained", f"{description.explained:.0%}"),
     ]
     if channels == 3:
-        direction = zip(("red", "green", "blue"), np.round(description.colour_direction, 2), strict=True)
+        direction = zip(COLOURS, np.round(description.colour_direction, 2), strict=True)
         pairs += [(f"colour: {name}", plots.number_text(entry)) for name, entry in direction]
         pairs.append(("energy in colour", f"{description.colour_share:.0%}"))
     return pairs
@@ -125,21 +119,18 @@ def _degrees(orientation):
 def derivative_words(fit):
     """Say in a line which derivative of a Gaussian comes nearest, and what it leaves."""
     where = "" if fit.orientation is None else f" at {_degrees(fit.orientation)}"
-    return (
-        f"{fit.kind}{where}, order {fit.order}: leaves {fit.residual:.1%} (adjusted {_adjusted(fit.adjusted_residual)})"
-    )
+    return f"{fit.kind}{where}, order {fit.order}: {_left(fit)}"
 
 
 def gabor_words(fit):
     """Say in a line which Gabor function comes nearest, and what it leaves."""
-    return (
-        f"wavelength {fit.wavelength:.1f}, {fit.cycles:.1f} cycles at {_degrees(fit.orientation)}: "
-        f"leaves {fit.residual:.1%} (adjusted {_adjusted(fit.adjusted_residual)})"
-    )
+    degrees = _degrees(fit.orientation)
+    return f"wavelength {fit.wavelength:.1f}, {fit.cycles:.1f} cycles at {degrees}: {_left(fit)}"
 
 
-def _adjusted(share):
-    return f"{share:.2f}" if np.isfinite(share) else "—"
+def _left(fit):
+    adjusted = f"{fit.adjusted_residual:.2f}" if np.isfinite(fit.adjusted_residual) else "—"
+    return f"leaves {fit.residual:.1%} (adjusted {adjusted})"
 
 
 # --------------------------------------------------------------------------- pictures
@@ -148,8 +139,7 @@ def _adjusted(share):
 def page(kernel, index, photo, description=None, waits=False):
     """Draw a layer's filters, one of them with all that is said of it, and a photograph filtered by it.
 
-    Signed numbers have one map everywhere: red positive, white 0, blue negative. If it `waits` for the
-    filter's description, that of an earlier filter takes its place, pale, and the photograph is compressed.
+    If it `waits` for the filter's description, an earlier one takes its place, pale, and the photograph is compressed.
     """
     filters = kernel.shape[3]
     if not 0 <= index < filters:
@@ -182,12 +172,12 @@ def _weights(weights, description):
 def _fits(description):
     if description.kind == "zero":
         return [_figure("Nearest derivative", "none"), _figure("Nearest Gabor function", "none")]
+    derivative, gabor = description.derivative, description.gabor
     strength, reach = description.norm * np.sqrt(description.colour_share), abs(along_colour(description)).max()
-    fits = (
-        ("Nearest derivative", description.derivative, derivative_words(description.derivative)),
-        ("Nearest Gabor function", description.gabor, gabor_words(description.gabor)),
-    )
-    return [_figure(title, cells(fit.pattern * strength, reach), said) for title, fit, said in fits]
+    return [
+        _figure("Nearest derivative", cells(derivative.pattern * strength, reach), derivative_words(derivative)),
+        _figure("Nearest Gabor function", cells(gabor.pattern * strength, reach), gabor_words(gabor)),
+    ]
 
 
 def cells(values, reach):
@@ -204,10 +194,8 @@ def cells(values, reach):
             f"<title>{weight:.3g}</title></rect>"
         )
         if numbered:
-            text = plots.number_text(np.round(weight, 2))
-            drawn.append(
-                f'<text x="{column + 0.5}" y="{row + 0.59}" font-size="0.24" text-anchor="middle">{text}</text>'
-            )
+            place = f'x="{column + 0.5}" y="{row + 0.59}" font-size="0.24" text-anchor="middle"'
+            drawn.append(f"<text {place}>{plots.number_text(np.round(weight, 2))}</text>")
     return (
         f'<svg class="cells" viewBox="0 0 {width} {height}" shape-rendering="crispEdges" role="img" '
         f'aria-label="Weights">{"".join(drawn)}</svg>'
@@ -243,7 +231,7 @@ def _channels(weights):
     scale = signed_scale(weights)
     drawn = "".join(
         f"<figure>{image(coloured(weights[..., c], scale), name)}<figcaption>{name}</figcaption></figure>"
-        for c, name in enumerate(("red", "green", "blue"))
+        for c, name in enumerate(COLOURS)
     )
     return f'<div class="channels">{drawn}</div>'
 
@@ -309,7 +297,8 @@ class KernelReader(Explorer):
         said = (
             f"First layer: {filters} filters of {height}×{width} weights and {channels} channel{'s' * (channels > 1)}."
         )
-        if state == TRAINED and (accuracies := self._find(network).accuracies):
+        accuracies = self._find(network).accuracies
+        if state == TRAINED and len(accuracies):
             said += f" The network is right on {accuracies[seed]:.1%} of the test images."
         self.about.value = said
         photo = self._own if photograph == OWN else _drawings.photograph(photograph, size=SIDE)
@@ -320,7 +309,7 @@ class KernelReader(Explorer):
     def fit(self):
         """Offer the states, seeds and filters of the network."""
         layer = self._find(self.network.value)
-        states = (TRAINED, UNTRAINED) if layer.untrained else (TRAINED,)
+        states = (TRAINED, UNTRAINED) if len(layer.untrained) else (TRAINED,)
         if self.state.options != states:
             self.state.options = states
         self.seed.end_at(len(layer.trained) - 1)
@@ -353,7 +342,7 @@ def kernel_reader(networks=None, photo=None):
     Taught in lesson 08.
     """
     if networks is None:
-        names, find = recorded.names(), recorded_layers
+        names, find = recorded.names(), recorded.kernels
         if not names:
             raise FileNotFoundError("there is no network in data/weights; make them with: cnnlessons record-weights")
     else:
@@ -370,10 +359,8 @@ def kernel_reader(networks=None, photo=None):
 
 
 def _checked_kernel(name, kernel):
-    kernel = np.asarray(kernel)
-    if kernel.dtype.kind not in "biuf":
-        raise TypeError(f"kernel {name!r} must hold real numbers, got an array of {kernel.dtype}")
-    if kernel.ndim != 4 or kernel.shape[2] not in (1, 3) or not kernel.size or max(kernel.shape[:2]) > LARGEST_KERNEL:
+    kernel = ops.numbers(kernel, f"kernel {name!r}")
+    if kernel.ndim != 4 or kernel.shape[2] not in (1, 3) or max(kernel.shape[:2]) > LARGEST_KERNEL:
         raise ValueError(
             f"kernel {name!r} must have shape (KH, KW, C, filters) with C 1 or 3 and at most {LARGEST_KERNEL} rows and "
             f"columns, got shape {kernel.shape}; a first layer's is network.layers[0].kernel"
@@ -384,11 +371,8 @@ def _checked_kernel(name, kernel):
 
 
 def _checked_photo(photo):
-    photo = np.asarray(photo)
-    if photo.dtype.kind not in "biuf":
-        raise TypeError(f"photo must hold real numbers, got an array of {photo.dtype}")
-    fits = photo.ndim in (2, 3) and photo.size and max(photo.shape[:2]) <= LARGEST_PHOTO
-    if not fits or (photo.ndim == 3 and photo.shape[2] != 3):
+    photo = ops.numbers(photo, "photo")
+    if photo.ndim not in (2, 3) or max(photo.shape[:2]) > LARGEST_PHOTO or photo.shape[2:] not in ((), (3,)):
         raise ValueError(
             f"photo must have shape (H, W) or (H, W, 3) with at most {LARGEST_PHOTO} rows and columns, "
             f"got shape {photo.shape}; cut a part out with photo[:{LARGEST_PHOTO}, :{LARGEST_PHOTO}, :3]"
