@@ -27,6 +27,12 @@ def decade(power):
     return f'10<tspan dy="-6" font-size="11">{exponent}</tspan>' if power else "1"
 
 
+def decades(sizes):
+    """Return the powers of ten between which sizes above 0 lie."""
+    powers = np.log10(sizes)
+    return int(np.floor(powers.min())), int(np.ceil(powers.max()))
+
+
 class Frame(NamedTuple):
     """Where a chart lies in its drawing; places go from 0 to 1, to the right and upwards."""
 

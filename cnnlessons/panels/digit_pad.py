@@ -93,11 +93,8 @@ def _inked(points):
 
 
 def _upright(ink):
-    """Shift the rows so that the left ends of the first two and the last two with ink stand above each other.
-
-    NIST looked at one row, in which a bar that is not quite level has its left end anywhere. What is shifted out of the
-    frame is lost.
-    """
+    """Shift the rows so that the left ends of the first two and the last two with ink stand above each other."""
+    # NIST looked at one row, in which a bar that is not quite level has its left end anywhere.
     rows = np.flatnonzero(ink.any(1))
     first, last = rows[[0, -1]]
     ends = ink[first : first + 2].any(0).argmax(), ink[last - 1 : last + 1].any(0).argmax()
@@ -139,9 +136,8 @@ def require_reader(network):
             f"got a {type(network).__name__}"
         )
     if network.input_shape is None:
-        raise ValueError(
-            "network must be built, got one without weights; train it, or write Sequential(layers, (8, 8, 1))"
-        )
+        remedy = "train it, or write Sequential(layers, (8, 8, 1))"
+        raise ValueError(f"network must be built, got one without weights; {remedy}")
     if network.input_shape != SHAPE:
         raise ValueError(
             f"network must take images of shape (8, 8, 1), which the drawing is made into, got {network.input_shape}; "
@@ -163,9 +159,8 @@ def probabilities(network, images):
     """Return the softmax of a network's scores: (N, 8, 8, 1) -> (N, 10)."""
     scores = network.predict(images)
     if not np.isfinite(scores).all():
-        raise ValueError(
-            "network must have finite scores, got NaN or infinity: it has diverged; build and train it anew"
-        )
+        remedy = "it has diverged; build and train it anew"
+        raise ValueError(f"network must have finite scores, got NaN or infinity: {remedy}")
     return softmax(scores, axis=1)
 
 
@@ -258,7 +253,15 @@ class DigitPad(Panel):
         self.act()
 
     def said(self):
-        return {"what": self._described()}
+        if self.reading is None:
+            return {"what": "nothing drawn"}
+        what = f"{self._truth} of the test" if self._truth else "a drawing"
+        return {"what": f"{what}, read as {_a(self.reading.answer)}"}
+
+    @property
+    def _truth(self):
+        """What the test digit that is shown is in truth; "" for a drawing."""
+        return "" if self._hard is None else _a(self._test.test_labels[self._order[self._hard]])
 
     # ----- what it does
 
@@ -270,7 +273,8 @@ class DigitPad(Panel):
         self.pad.strokes = []
 
     def draw(self):
-        shown, told = self._shown()
+        drawn = self._hard is None
+        shown = as_image(self.pad.strokes) if drawn else self._test.test_images[self._order[self._hard]]
         blank = not shown.any()
         self.reading = None if blank else read(self.network, shown)
         pictures = {"seen": (levels(shown[:, :, 0], Scale(0.0, 1.0, plots.PHOTOGRAPH)), plots.PHOTOGRAPH)}
@@ -281,23 +285,8 @@ class DigitPad(Panel):
         some = self._order[:SHOWN]
         hard = self._test.test_images[some], self._test.test_labels[some], self._shares[some]
         present = None if blank else self.reading.answer
-        texts = {"answer": verdict(self.reading, told), "bars": bars(self.reading), "hard": strip(*hard, present)}
-        self.page.paint(pictures, texts)
-
-    def _shown(self):
-        """Return the image that the network sees, and what is to be said about it."""
-        if self._hard is None:
-            return as_image(self.pad.strokes), ""
-        index = self._order[self._hard]
-        return self._test.test_images[index], f"in truth {_a(self._test.test_labels[index])}"
-
-    def _described(self):
-        if self.reading is None:
-            return "nothing drawn"
-        what = (
-            "a drawing" if self._hard is None else f"{_a(self._test.test_labels[self._order[self._hard]])} of the test"
-        )
-        return f"{what}, read as {_a(self.reading.answer)}"
+        told = verdict(self.reading, "" if drawn else f"in truth {self._truth}")
+        self.page.paint(pictures, {"answer": told, "bars": bars(self.reading), "hard": strip(*hard, present)})
 
     # ----- what it is made of
 

@@ -53,10 +53,9 @@ class Wave(NamedTuple):
 
 
 def kinds_by_cycles(phase=0.0, orientation=90.0, sizes=SIZES, cycles=CYCLES):
-    """Ask `spectra.describe` for the kinds of Gabor functions of several sizes that show more and more of a wave.
+    """Ask `spectra.describe` for the kinds of Gabor functions that show more and more of a wave, size by size.
 
-    The window is as wide as the kernel: sigma is a quarter of the size. A kind is None where the wavelength would be
-    below 2 pixels.
+    Sigma is a quarter of the size. A kind is None where the wavelength would be below 2 pixels.
     """
     return [[_kind(Wave(size / count, orientation, phase, size / 4, 1.0, size)) for count in cycles] for size in sizes]
 
@@ -124,10 +123,7 @@ _COLOURS = {
 
 
 def pictures(wave, photo):
-    """Return what the canvases show, name → (levels, table of colours), and what stands below them, name → HTML.
-
-    Weights and the filtered photograph are signed: red positive, white 0, blue negative.
-    """
+    """Return what the canvases show, name → (levels, table of colours), and what stands below them, name → HTML."""
     kernel = wave.kernel.astype(np.float32)
     shown = {"kernel": kernel, "gain": gain(wave.kernel), "photograph": filtered(photo.astype(np.float32), kernel)}
     scales = {name: (scale_from_zero if name == "gain" else signed_scale)(values) for name, values in shown.items()}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnlessons import initializers, ops, shapes
-from cnnlessons.panels._charts import DOT, SQUARE, Frame, decade, legend, svg, svg_text, write_size
+from cnnlessons.panels._charts import DOT, SQUARE, Frame, decade, decades, legend, svg, svg_text, write_size
 from cnnlessons.panels._drawings import figure
 from cnnlessons.panels._explorer import Choice, Explorer, Number, Whole, check
 
@@ -95,9 +95,8 @@ def verdict(sizes):
     last, first = sizes.forward[-1], sizes.backward[0]
     said = [_sentence("Forward", forward, last, "the last layer"), _sentence("Backward", backward, first, "layer 1")]
     if sizes.rule is not None:
-        said.append(
-            f"By the rule √(numbers added up × mean square × share let through): {_factor(sizes.rule)} a layer."
-        )
+        rule = "√(numbers added up × mean square × share let through)"
+        said.append(f"By the rule {rule}: {_factor(sizes.rule)} a layer.")
     return "".join(f"<p>{each}</p>" for each in said)
 
 
@@ -130,7 +129,8 @@ _FRAME = Frame(520, 270, 56, 40)
 
 def _chart(sizes):
     """Draw both curves; what is 0 has no logarithm and is left out."""
-    low, high = _decades(sizes)
+    arrived = np.concatenate([sizes.forward, sizes.backward])
+    low, high = decades([0.1, 10, *arrived[arrived > 0]])
     depth, step = len(sizes.forward), -(-(high - low) // 6)  # at most seven numbers beside the axis
     ticks = [((power - low) / (high - low), decade(power)) for power in range(-(-low // step) * step, high + 1, step)]
     layers = [((layer - 0.5) / depth, "middle", layer) for layer in range(1, depth + 1, -(-depth // 10))]
@@ -142,13 +142,6 @@ def _chart(sizes):
         parts.append(_FRAME.curve((arrives + 0.5) / depth, up, number, dash, mark))
     drawing = _FRAME.svg("Sizes of outputs and gradients by layer, on a logarithmic axis", *parts)
     return f'{drawing}<p class="note">{legend(["● outputs, forward", "■ gradients, backward"])}</p>'
-
-
-def _decades(sizes):
-    """Return the powers of ten between which everything lies, at least from a tenth to ten."""
-    values = np.concatenate([sizes.forward, sizes.backward])
-    powers = np.log10(values[values > 0])
-    return min(-1, int(np.floor(powers.min(initial=0)))), max(1, int(np.ceil(powers.max(initial=0))))
 
 
 def histogram(values, bins=31):
@@ -166,11 +159,8 @@ def _histogram(values):
         f'height="{top * share / shares.max():.1f}"/>'
         for index, share in enumerate(shares)
     )
-    ends = (
-        svg_text(5, top + 20, "start", "−")
-        + svg_text(130, top + 20, "middle", "0")
-        + svg_text(255, top + 20, "end", "+")
-    )
+    labels = (5, "start", "−"), (130, "middle", "0"), (255, "end", "+")
+    ends = "".join(svg_text(across, top + 20, anchor, text) for across, anchor, text in labels)
     zero = np.mean(values == 0)
     note = f"from −{write_size(reach)} to {write_size(reach)}; {zero:.0%} are exactly 0"
     inside = f'<g class="bars">{bars}</g>{ends}'

@@ -50,14 +50,6 @@ def inside(setting):
     return np.pad(np.ones((setting.size, setting.size), bool), shapes.padding_amounts(*setting))
 
 
-def counts(setting, channels=1, filters=1):
-    """Return `shapes.conv2d_counts` of the layer with biases: output shape, parameters, multiply-adds, activations."""
-    size, kernel_size, stride, padding, dilation = setting
-    return shapes.conv2d_counts(
-        (size, size, channels), (kernel_size, kernel_size, channels, filters), stride, padding, dilation
-    )
-
-
 # --------------------------------------------------------------------------- pictures
 
 
@@ -97,14 +89,15 @@ def _output(outputs, position):
 
 def facts(setting, channels=1, filters=1):
     """Return the sizes and counts with their formulas and the numbers put in: name → text."""
-    size, kernel_size, stride, _, dilation = setting
+    size, kernel_size, stride, padding, dilation = setting
     before, after = shapes.padding_amounts(*setting)
-    reach = shapes.effective_kernel_size(kernel_size, dilation)
-    outputs, layer = shapes.output_size(*setting), counts(setting, channels, filters)
+    reach, outputs = shapes.effective_kernel_size(kernel_size, dilation), shapes.output_size(*setting)
+    image, kernel = (size, size, channels), (kernel_size, kernel_size, channels, filters)
+    layer = shapes.conv2d_counts(image, kernel, stride, padding, dilation)
     untouched = np.count_nonzero((touches(setting) == 0) & inside(setting))
     return {
         "Kernel covers": f"({kernel_size} − 1) · {dilation} + 1 = <b>{reach}</b> pixels",
-        "Padding": f"{_padding(setting)}<b>{before}</b> before, <b>{after}</b> after",
+        "Padding": f"{_padding(setting, reach, outputs)}<b>{before}</b> before, <b>{after}</b> after",
         "Output size": f"⌊({size} + {before} + {after} − {reach}) / {stride}⌋ + 1 = <b>{outputs}</b>",
         "Never touched": f"<b>{untouched}</b> of {size**2} pixels{' (hatched)' if untouched else ''}",
         "Parameters": f"({kernel_size}·{kernel_size}·{channels} + 1) · {filters} = <b>{layer.parameters:,}</b>",
@@ -114,15 +107,13 @@ def facts(setting, channels=1, filters=1):
     }
 
 
-def _padding(setting):
+def _padding(setting, reach, outputs):
     """Write out how much padding "same" needs; the other paddings are simply given."""
     if setting.padding != "same":
         return ""
-    outputs, reach = shapes.output_size(*setting), shapes.effective_kernel_size(setting.kernel_size, setting.dilation)
-    return (
-        f"⌈{setting.size} / {setting.stride}⌉ = {outputs} outputs need ({outputs} − 1) · {setting.stride} + {reach} = "
-        f"{(outputs - 1) * setting.stride + reach} pixels: "
-    )
+    size, stride = setting.size, setting.stride
+    need = f"({outputs} − 1) · {stride} + {reach} = {(outputs - 1) * stride + reach} pixels"
+    return f"⌈{size} / {stride}⌉ = {outputs} outputs need {need}: "
 
 
 # --------------------------------------------------------------------------- the panel

@@ -54,10 +54,9 @@ def build(setting):
 
 
 class Run:
-    """Two trainings side by side, step by step, of the same batches; it knows of no widgets.
+    """Two trainings side by side of the same batches, "built", and "learned" with no filter from a bank.
 
-    `models` are "built", and "learned" from the same seed with no filter from a bank; `tests` and `drifts` hold, after
-    each epoch, the accuracy on the test images, and how far the filters have moved.
+    `tests` and `drifts` hold, after each epoch, the accuracy on the test images, and how far the filters have moved.
     """
 
     def __init__(self, setting):
@@ -134,15 +133,12 @@ class Run:
 
 
 def tiles(kernel):
-    """Arrange filters, (KH, KW, 3, filters), as a picture, each at its own scale: gray is 0.
-
-    There are two rows, with gaps that are transparent; `filters` is even.
-    """
+    """Arrange an even number of filters, (KH, KW, 3, filters), in two rows, each at its own scale: gray is 0."""
     height, width, _, filters = kernel.shape
     largest = np.abs(kernel).max(axis=(0, 1, 2))
     levels = np.rint(127.5 + 127.5 * kernel / np.where(largest > 0, largest, 1)).astype(np.uint8)
     levels = np.insert(levels, 3, 255, axis=2)  # opacity
-    levels = np.pad(levels, [(0, 1), (0, 1), (0, 0), (0, 0)])  # (KH + 1, KW + 1, 4, filters)
+    levels = np.pad(levels, [(0, 1), (0, 1), (0, 0), (0, 0)])  # transparent gaps: (KH + 1, KW + 1, 4, filters)
     rows = levels.reshape(height + 1, width + 1, 4, 2, filters // 2).transpose(3, 0, 4, 1, 2)
     return rows.reshape(2 * (height + 1), -1, 4)[:-1, :-1]
 

@@ -60,8 +60,7 @@ def kernel_of(setting):
 def measure(setting, quick=False):
     """Apply the layer to the photograph, count what is left, and look for the photograph in the activations.
 
-    Without ReLU, `back` is exact: the image nearest to mid-gray among those with these activations. With ReLU it is
-    what `capacity.reconstruct` finds in `ITERATIONS` iterations. `quick`: nearly so, and without a spectrum.
+    Without ReLU, `back` is exact: the nearest to mid-gray with these activations. `quick`: nearly so, and no spectrum.
     """
     check(CONTROLS, [getattr(setting, control.name) for control in CONTROLS])
     kernel, stride, image = kernel_of(setting), setting.stride, _photograph(setting.photograph, setting.channels)
@@ -103,10 +102,8 @@ def facts(measured):
 def verdict(setting, measured):
     """Say what becomes of the photograph; it "comes back" below a quarter of a step of 8-bit brightness."""
     error, spectrum = measured.error, measured.spectrum
-    if error < 1e-3:
-        said = f"The photograph <b>comes back</b>: the error is {write_size(error)}."
-    else:
-        said = f"The photograph <b>does not come back</b>: the error is {write_size(error)} (black to white is 1)."
+    fate, scale = ("comes back", "") if error < 1e-3 else ("does not come back", " (black to white is 1)")
+    said = f"The photograph <b>{fate}</b>: the error is {write_size(error)}{scale}."
     if not setting.relu:
         return f"<p>{said}</p>"
     share = measured.positive * spectrum.outputs / spectrum.inputs

@@ -9,7 +9,7 @@ from cnnlessons import datasets, shapes
 from cnnlessons.layers import Conv2D, Dense, Flatten, GlobalAveragePool2D, MaxPool2D, ReLU
 from cnnlessons.network import Sequential
 from cnnlessons.optimizers import SGD, Adam
-from cnnlessons.panels._charts import PERCENT, chart, svg, up_to
+from cnnlessons.panels._charts import PERCENT, chart, decades, svg, up_to
 from cnnlessons.panels._drawings import coloured, figure, signed_scale
 from cnnlessons.panels._explorer import Choice, Number
 from cnnlessons.panels._panel import Unusable
@@ -125,10 +125,8 @@ class Run:
 
 # --------------------------------------------------------------------------- pictures
 
-MOST_POINTS = 120
 
-
-def thinned(values, most=MOST_POINTS):
+def thinned(values, most=120):
     """Return at most `most` steps and the means of the values up to each since the one before."""
     length = -(-len(values) // most) or 1
     starts = range(0, len(values), length)
@@ -181,8 +179,7 @@ def kernels_picture(kernel):
         for row, column, number in np.ndindex(kernel.shape)
         for red, green, blue in [colours[row, column, number]]
     ]
-    columns = -(-filters // 2)
-    drawn = []
+    columns, drawn = -(-filters // 2), []
     for number in range(filters):
         down, across = divmod(number, columns)
         place = f"translate({across * _TILE} {down * _TILE}) scale({100 / width:.3f} {100 / height:.3f})"
@@ -197,8 +194,7 @@ _TILE = 112  # of a kernel with its margin, in units of the drawing
 def _decades(gradients):
     """Return a logarithmic axis with whole powers of ten at its ends."""
     sizes = np.concatenate([[0.1, 1], *(values for _, values in gradients.values())])
-    powers = np.log10(np.maximum(sizes, _SMALLEST))
-    low, high = int(np.floor(powers.min())), int(np.ceil(powers.max()))
+    low, high = decades(np.maximum(sizes, _SMALLEST))
     ticks = [(10.0**power, f"{10.0**power:g}") for power in range(low, high + 1, -(-(high - low) // 5))]
     return (lambda value: (np.log10(np.maximum(value, _SMALLEST)) - low) / (high - low)), ticks
 

@@ -45,7 +45,7 @@ def photo_of(name, own):
 
 
 class Setting(NamedTuple):
-    """A unit of a network, and what it looks at."""
+    """A unit of a network, and what it looks at, in the order of the controls."""
 
     network: str = "photo_patches"
     layer: str = "batchnorm_5"
@@ -104,15 +104,18 @@ def find(setting, photo=None):
     """Find all that the page shows; `photo` (H, W, 3) stands in for one of the course's photographs."""
     net, (images, classes) = network_of(setting.network, setting.twin), images_of(setting.network)
     *sides, filters = net.output_shapes[place_of(setting.layer)]
-    check(controls(filters, photo is not None), [getattr(setting, c.name) for c in controls(1)])
+    check(controls(filters, photo is not None), setting)
     best, made = excites(setting._replace(photograph=""))
-    photo, middle = photo_of(setting.photograph, photo), tuple(side // 2 for side in sides)
-    top, left, height, width = introspection.window(net, setting.layer, middle)
-    picture = made.images[0, top : top + height, left : left + width]
-    labels = [classes[index] for index in best.indices]
-    colour = photo if photo.ndim == 3 else np.stack([photo] * 3, axis=2)
-    values = best.values, labels, picture, float(made.values[0])
-    return Found(best.cut(images), *values, map_of(setting, colour))
+    top, left, height, width = introspection.window(net, setting.layer, tuple(side // 2 for side in sides))
+    photo = photo_of(setting.photograph, photo)
+    return Found(
+        patches=best.cut(images),
+        values=best.values,
+        labels=[classes[index] for index in best.indices],
+        made=made.images[0, top : top + height, left : left + width],
+        excited=float(made.values[0]),
+        map=map_of(setting, photo if photo.ndim == 3 else np.stack([photo] * 3, axis=2)),
+    )
 
 
 # --------------------------------------------------------------------------- words and pictures
@@ -158,7 +161,7 @@ class UnitBrowser(Explorer):
         super().__init__(*start, controls=controls(64, own is not None))
 
     def show(self, *values):
-        setting = Setting(**{control.name: value for control, value in zip(self.controls, values, strict=True)})
+        setting = Setting(*values)
         return page(setting, find(setting, self._own), photo_of(setting.photograph, self._own))
 
     def fit(self):
