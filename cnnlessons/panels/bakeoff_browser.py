@@ -63,6 +63,11 @@ def contestants(rows, dataset):
     return tuple(dict.fromkeys(rows[rows.dataset == dataset].setting))
 
 
+def _present(names, offered):
+    """Return the names of two contestants; the first and the second that there are for those that there are not."""
+    return [name if name in offered else offered[min(place, len(offered) - 1)] for place, name in enumerate(names)]
+
+
 def _chosen(rows, dataset, measure, **settings):
     """Return the rows that did not fail, if the data set, the measure and the contestants are there."""
     rows = _checked(rows)
@@ -202,11 +207,10 @@ class BakeoffBrowser(Explorer):
     def fit(self):
         """Offer the contestants of the data set, and keep the chosen ones where it has them."""
         offered = contestants(self.rows, self.dataset.value)
-        for place, control in enumerate((self.one, self.other)):
-            kept = control.value
+        kept = _present((self.one.value, self.other.value), offered)
+        for control, value in zip((self.one, self.other), kept, strict=True):
             if control.options != offered:
-                control.options = offered
-                control.value = kept if kept in offered else offered[min(place, len(offered) - 1)]
+                control.options, control.value = offered, value
 
     def show(self, dataset, one, measure, other):
         return page(self.rows, dataset, one, other, measure)
@@ -243,8 +247,4 @@ def bakeoff_browser(rows=None, dataset=None, one="3×3 twice, ReLU, 32 filters",
 
     rows = _checked(experiments.read("bakeoff") if rows is None else rows)
     dataset = shapes.chosen(datasets_in(rows)[0] if dataset is None else dataset, "dataset", datasets_in(rows))
-    offered = contestants(rows, dataset)
-    one, other = (
-        name if name in offered else offered[min(place, len(offered) - 1)] for place, name in enumerate((one, other))
-    )
-    return BakeoffBrowser(rows, dataset, one, other)
+    return BakeoffBrowser(rows, dataset, *_present((one, other), contestants(rows, dataset)))

@@ -95,7 +95,7 @@ def page(image, kernel, grad_output, what="output", position=0, stride=1, paddin
         f'<div class="gradients" style="--across: {across}; --down: {2 * len(now.image)}">'
         f'{parts["image"]}<div class="sign">×</div>{parts["kernel"]}<div class="sign">→</div>{parts["output"]}'
         f'{parts["grad_image"]}<div></div>{parts["grad_kernel"]}<div class="sign">←</div>{parts["grad_output"]}'
-        f'<div><p class="position">{_NAMES[what]} {position + 1} of {len(choices)}: row {row}, column {column}</p>'
+        f'<div><p class="position">{what.capitalize()} {position + 1} of {len(choices)}: row {row}, column {column}</p>'
         f"<p>{rule(what, stride, padding)}</p></div></div>"
         f"{_sums(now, what, place)}"
     )
@@ -186,7 +186,6 @@ def _sums(now, what, place):
     return f'<p class="sum">{lettered(pairs)} = <b>{number(total)}</b></p>'
 
 
-_NAMES = {"output": "Output", "pixel": "Pixel", "weight": "Weight"}
 _GRADIENTS = {"pixel": "grad_image", "weight": "grad_kernel"}
 
 # --------------------------------------------------------------------------- the panel

@@ -148,12 +148,13 @@ def page(kernel, index, photo, description=None, waits=False):
     description = description or spectra.describe(weights)
     pale, sketched = (waiting, sketch(weights)) if waits else (str, description)
     output = filtered(photo, weights)
+    scale, form = signed_scale(output), "jpeg" if waits else "png"
     figures = [
         _figure(f"All {filters} filters", _mosaic(kernel, index), _mosaic_note(kernel)),
         _weights(weights, sketched),
         *map(pale, _fits(description)),
         _figure("Photograph", image(photo, "Photograph", "jpeg")),
-        _signed_picture("Filtered photograph", output, "jpeg" if waits else "png"),
+        _figure("Filtered photograph", image(coloured(output, scale), "Filtered photograph", form), legend(scale, "")),
         _gain_picture(weights, sketched),
         pale(_figure("In numbers", _table(facts(description, weights.shape[2])))),
     ]
@@ -234,11 +235,6 @@ def _channels(weights):
         for c, name in enumerate(COLOURS)
     )
     return f'<div class="channels">{drawn}</div>'
-
-
-def _signed_picture(title, output, form):
-    scale = signed_scale(output)
-    return _figure(title, image(coloured(output, scale), title, form), legend(scale, ""))
 
 
 def _gain_picture(weights, description):
