@@ -20,13 +20,7 @@ def first_line(exercise: Exercise) -> str:
 
 
 def lines(exercise: Exercise) -> list[str]:
-    """The solution's lines below its first one and those that lead astray, indented, in a mixed order.
-
-    Raises
-    ------
-    ValueError
-        If the solution has one line only.
-    """
+    """The solution's lines below its first one and those that lead astray, indented, in a mixed order."""
     right = _statements(exercise.solution)[1:]
     if len(right) < 2:
         raise ValueError(
