@@ -28,7 +28,7 @@ WINDOW_SUM = FunctionExercise(
         "window centred": _centred,
         "window too small": "row + 3, column : column + 3 → row + 2, column : column + 2",
         "end not moved": "row : row + 3, column : column + 3 → row:3, column:3",
-        "row and column swapped": lambda image, row, column: image[column : column + 3, row : row + 3].sum(),
+        "row and column swapped": "row : row + 3, column : column + 3 → column : column + 3, row : row + 3",
         "mean": "window.sum → window.mean",
     },
     astray=("window too small", "mean"),

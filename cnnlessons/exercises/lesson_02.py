@@ -21,7 +21,6 @@ def _drawn_sizes(rng, probe):
     return (kernel_size - 1) * dilation + 1 + room, kernel_size, stride, padding, dilation
 
 
-# In the mistakes n, k, s, p and d are size, kernel size, stride, padding and dilation, as in the literature.
 OUTPUT_SIZE = FunctionExercise(
     name="02.output_size",
     solution=output_size,
@@ -38,17 +37,17 @@ OUTPUT_SIZE = FunctionExercise(
     draw=_drawn_sizes,
     wrong={
         "first place not counted": "room // stride + 1 → room // stride",
-        "rounded up": lambda n, k, s, p, d: math.ceil((n + 2 * p - (k - 1) * d - 1) / s) + 1,
-        "fraction": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) / s + 1,
-        "one added before the division": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d) // s,
+        "rounded up": "room // stride → math.ceil(room / stride)",
+        "fraction": "room // stride → room / stride",
+        "one added before the division": "room // stride + 1 → (room + 1) // stride",
         "padding counted once": "2 * padding → padding",
-        "padding ignored": lambda n, k, s, p, d: (n - (k - 1) * d - 1) // s + 1,
-        "stride ignored": lambda n, k, s, p, d: n + 2 * p - (k - 1) * d,
-        "dilation ignored": lambda n, k, s, p, d: (n + 2 * p - k) // s + 1,
-        "kernel size times dilation": lambda n, k, s, p, d: (n + 2 * p - k * d) // s + 1,
-        "dilation as pixels left out": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * (d + 1) - 1) // s + 1,
-        "dilation times stride": lambda n, k, s, p, d: (n + 2 * p - k) // (s * d) + 1,
-        'size of "same"': lambda n, k, s, p, d: math.ceil(n / s),
+        "padding ignored": "size + 2 * padding → size",
+        "stride ignored": "room // stride → room",
+        "dilation ignored": "(kernel_size - 1) * dilation + 1 → kernel_size",
+        "kernel size times dilation": "(kernel_size - 1) * dilation + 1 → kernel_size * dilation",
+        "dilation as pixels left out": "* dilation → * (dilation + 1)",
+        "dilation times stride": "room // stride → (size + 2 * padding - kernel_size) // (stride * dilation)",
+        'size of "same"': "room // stride + 1 → math.ceil(size / stride)",
     },
     astray=("first place not counted", "padding counted once"),
     said="""
@@ -105,10 +104,13 @@ SAME_PADDING = FunctionExercise(
     draw=lambda rng, probe: tuple(map(int, rng.integers((5, 1, 1), (31, 8, 5)))),
     wrong={
         "odd pixel before": "total // 2 → total - total // 2",
-        "stride ignored": (lambda n, k, s: ((k - 1) // 2, k // 2), lambda n, k, s: (k // 2, (k - 1) // 2)),
+        "stride ignored": (
+            "before, total - before → (kernel_size - 1) // 2, kernel_size // 2",
+            "before, total - before → kernel_size // 2, (kernel_size - 1) // 2",
+        ),
         "half the kernel at both ends": (
-            lambda n, k, s: (k // 2, k // 2),
-            lambda n, k, s: ((k - 1) // 2, (k - 1) // 2),
+            "before, total - before → kernel_size // 2, kernel_size // 2",
+            "before, total - before → (kernel_size - 1) // 2, (kernel_size - 1) // 2",
         ),
         "odd pixel left out": "before, total - before → before, before",
         "odd pixel at both ends": "before, total - before → total - before, total - before",
@@ -295,10 +297,10 @@ RECEPTIVE_FIELD = FunctionExercise(
     draw=lambda rng, probe: (list(map(tuple, rng.integers((1, 1), (6, 4), (len(probe[0]) + 1, 2)).tolist())),),
     wrong={
         "sum of the kernel sizes": lambda layers: sum(kernel_size for kernel_size, _ in layers),
-        "jump ignored": lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers),
+        "jump ignored": "(kernel_size - 1) * jump → kernel_size - 1",
         "product of the kernel sizes": lambda layers: math.prod(kernel_size for kernel_size, _ in layers),
         "own stride too early": "(kernel_size - 1) * jump → (kernel_size - 1) * jump * stride",
-        "own stride only": lambda layers: 1 + sum((kernel_size - 1) * stride for kernel_size, stride in layers),
+        "own stride only": "(kernel_size - 1) * jump → (kernel_size - 1) * stride",
         "strides added": "jump *= stride → jump += stride",
         "last stride only": "jump *= stride → jump = stride",
         "pixel itself not counted": "field, jump = 1, 1 → field, jump = 0, 1",

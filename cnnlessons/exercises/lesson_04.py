@@ -105,7 +105,7 @@ LEAKY_RELU_BACKWARD = FunctionExercise(
         "slope only": "grad_output, slope * grad_output) → 1.0, slope)",
         "ReLU": "slope * grad_output → 0.0",
         "gate turned round": "inputs > 0 → inputs <= 0",
-        "slope everywhere": lambda grad_output, inputs, slope: slope * grad_output,
+        "slope everywhere": "np.where(inputs > 0, grad_output, slope * grad_output) → slope * grad_output",
         "input times gradient": "return np.where → return inputs * np.where",
         "slope divided": "slope * grad_output → 1 / slope * grad_output",
     },

@@ -35,8 +35,8 @@ COLUMNS = FunctionExercise(
         "dilation": _dilated,
         "windows read column by column": "kept.reshape → kept.swapaxes(2, 3).reshape",
         "places read column by column": "kept.reshape → kept.swapaxes(0, 1).reshape",
-        "a row for each weight": lambda image, size, stride: columns(image, size, stride).T,
-        "windows turned": lambda image, size, stride: columns(image, size, stride)[:, ::-1],
+        "a row for each weight": "kept.reshape(-1, size * size) → kept.reshape(-1, size * size).T",
+        "windows turned": "kept.reshape(-1, size * size) → kept.reshape(-1, size * size)[:, ::-1]",
         "windows not flattened": "kept.reshape(-1, size * size) → kept",
     },
     astray=("stride along one axis", "stride ignored"),
@@ -93,9 +93,9 @@ ADD_COLUMNS = FunctionExercise(
         "overwritten": "] += window → ] = window",
         "mean of the copies": lambda rows, *sizes: add_columns(rows, *sizes) / add_columns(np.ones_like(rows), *sizes),
         "windows transposed": "window.reshape(size, size) → window.reshape(size, size).T",
-        "windows turned": lambda grad_columns, *sizes: add_columns(grad_columns[:, ::-1], *sizes),
+        "windows turned": "window.reshape → window[::-1].reshape",
         "places run down first": "zip(places → zip(sorted(places, key=lambda place: place[1])",
-        "places in reverse": lambda grad_columns, *sizes: add_columns(grad_columns[::-1], *sizes),
+        "places in reverse": "grad_columns, strict → grad_columns[::-1], strict",
         "all in the window's first pixel": (
             "row : row + size, column : column + size] += window.reshape(size, size) → row, column] += window.sum()"
         ),

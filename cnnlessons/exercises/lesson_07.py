@@ -27,9 +27,9 @@ DENSE_FROM_CHANNELS_FIRST = FunctionExercise(
     ),
     wrong={
         "transposed only": "laid_out.transpose(2, 3, 1, 0) → weights.T",
-        "reshaped only": lambda weights, map_shape: weights.reshape(-1, len(weights)),
-        "the other way round": lambda weights, map_shape: (
-            weights.reshape(len(weights), *map_shape).transpose(3, 1, 2, 0).reshape(-1, len(weights))
+        "reshaped only": "laid_out.transpose(2, 3, 1, 0) → weights",
+        "the other way round": (
+            "laid_out.transpose(2, 3, 1, 0) → weights.reshape(outputs, *map_shape).transpose(3, 1, 2, 0)"
         ),
         "rows and columns swapped": "(2, 3, 1, 0) → (3, 2, 1, 0)",
         "outputs first kept": lambda weights, map_shape: dense_from_channels_first(weights, map_shape).T,

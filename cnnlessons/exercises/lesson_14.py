@@ -21,11 +21,11 @@ FOLLOWS = FunctionExercise(
     ),
     wrong={
         "all counted": "answers[told] == marks[told] → answers == marks",
-        "divided by all": lambda answers, marks, labels: np.mean((answers == marks) & (marks != labels)),
-        "accuracy": lambda answers, marks, labels: np.mean(answers == labels),
-        "wrong answers": lambda answers, marks, labels: np.mean(answers[marks != labels] != labels[marks != labels]),
-        "how many": lambda answers, marks, labels: np.sum((answers == marks) & (marks != labels)),
-        "those that do not": lambda answers, marks, labels: 1 - follows(answers, marks, labels),
+        "divided by all": "answers[told] == marks[told] → (answers == marks) & told",
+        "accuracy": "answers[told] == marks[told] → answers == labels",
+        "wrong answers": "== marks[told] → != labels[told]",
+        "how many": "np.mean( → np.sum(",
+        "those that do not": "== marks[told] → != marks[told]",
     },
     astray=("all counted",),
     said="""
@@ -58,12 +58,16 @@ WORTH = FunctionExercise(
     probes=((_SIZES, _CURVE, 50, 88.0), (_SIZES, _CURVE, 20, 85.0), (_SIZES, _CURVE, 100, 93.0)),
     wrong={
         "no logarithm": "np.exp(np.interp(reached, accuracies, np.log(sizes))) → np.interp(reached, accuracies, sizes)",
-        "images": lambda s, a, c, r: worth(s, a, c, r) * c,
-        "upside down": lambda s, a, c, r: 1 / worth(s, a, c, r),
-        "more images": lambda s, a, c, r: worth(s, a, c, r) * c - c,
-        "a logarithm": lambda s, a, c, r: np.interp(r, a, np.log(s)) / c,
-        "next size": lambda s, a, c, r: s[np.searchsorted(a, r)] / c,
-        "points": lambda s, a, c, r: r - np.interp(c, s, a),
+        "images": "needed / count → needed",
+        "upside down": "needed / count → count / needed",
+        "more images": "needed / count → needed - count",
+        "a logarithm": (
+            "np.exp(np.interp(reached, accuracies, np.log(sizes))) → np.interp(reached, accuracies, np.log(sizes))"
+        ),
+        "next size": (
+            "np.exp(np.interp(reached, accuracies, np.log(sizes))) → sizes[np.searchsorted(accuracies, reached)]"
+        ),
+        "points": "needed / count → reached - np.interp(count, sizes, accuracies)",
     },
     astray=("no logarithm",),
     said="""
