@@ -81,19 +81,24 @@ class Exercise:
     def mistakes(self):
         """What `wrong` holds, slips as answers, and then what is said of it, by name."""
         said = {name: text for name, text in self._paragraphs if name not in ("hint", "verified")}
-        wrong = {name: given if isinstance(given, tuple) else (given,) for name, given in self.wrong.items()}
-        wrong = {name: [self.slip(each) if isinstance(each, str) else each for each in wrong[name]] for name in wrong}
-        return {name: (*wrong[name], said[name]) for name in [*wrong, *said]}  # a KeyError if one lacks the other
+        if lacking := said.keys() ^ self.wrong.keys():
+            raise KeyError(f"{self.name}: a wrong answer and what is said of it belong together, not so {lacking}")
+        return {name: (*self._answers(given), said[name]) for name, given in self.wrong.items()}
+
+    def _answers(self, given):
+        several = given if isinstance(given, tuple) else (given,)
+        return [self.slip(each) if isinstance(each, str) else each for each in several]
 
     @cached_property
     def source(self):
         """The source of the solution."""
         return inspect.getsource(self.solution)
 
-    def slip(self, slip):
+    def slip(self, written):
         """The solution with "this → that" done to its source."""
+        this, that = written.split(" → ")
         names = dict(self.solution.__globals__)
-        exec(self.source.replace(*slip.split(" → ")), names)
+        exec(self.source.replace(this, that), names)
         return names[self.solution.__name__]
 
     def check(self, answer, seconds: float) -> Result:
@@ -185,8 +190,8 @@ class ArrayExercise(Exercise):
     shape: tuple[int, ...]
     requirements: dict[str, Callable[[np.ndarray], bool]]
 
-    def slip(self, slip):
-        return super().slip(slip)()
+    def slip(self, written):
+        return super().slip(written)()
 
     def examine(self, answer, seconds):
         if found := _misfit(answer, self.shape):
