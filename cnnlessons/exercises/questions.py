@@ -48,35 +48,35 @@ def _read(text):
 QUESTIONS = tuple(
     _read("""
 01.places: A kernel of 3×5 stays inside an image of 10×12 pixels. How many numbers has the feature map?
-    = ops.cross_correlate(np.ones((10, 12)), np.ones((3, 5))).size | It fits 10 - 3 + 1 = 8 times downwards and 12 - 5 +
-        1 = 8 times to the right.
+    = ops.cross_correlate(np.ones((10, 12)), np.ones((3, 5))).size |
+        It fits 10 - 3 + 1 = 8 times downwards and 12 - 5 + 1 = 8 times to the right.
     - 49 | One place is missing along each axis: a kernel of 3 rows fits into 10 rows 10 - 3 + 1 times.
     - 120 | So many pixels has the image. Without padding the kernel has fewer places.
     - 15 | So many weights has the kernel. There is a number for each place where it fits.
 
 01.bytes: Two pixels, 200 and 100, are bytes (uint8). What does NumPy give for their sum?
-    = (np.array([200], np.uint8) + np.array([100], np.uint8)).item() | A byte ends at 255 and goes on at 0: 300 - 256.
-        Sum photographs in a wider type.
+    = (np.array([200], np.uint8) + np.array([100], np.uint8)).item() |
+        A byte ends at 255 and goes on at 0: 300 - 256. Sum photographs in a wider type.
     - 300 | That is the sum of the numbers, but a byte cannot hold it.
     - 255 | Bytes are not cut off at 255: they go on at 0.
 
 01.one_pixel: An image is 0 everywhere but for one pixel of 1. You cross-correlate it with a kernel. What do you see?
-    + the kernel, turned by 180° | The last weight of the kernel meets the pixel first. Only convolution, which turns
-        it, shows it as it is.
+    + the kernel, turned by 180° |
+        The last weight of the kernel meets the pixel first. Only convolution, which turns it, shows it as it is.
     - the kernel, as it is | That is what convolution gives: it turns the kernel first.
     - the kernel, mirrored left to right | Rows are reversed, too: a turn, not a mirror image.
     - one pixel, times the sum of the weights | Each weight meets the pixel at a place of its own.
 
 01.search: You cross-correlate with the picture of a coin, and a white wall gets more than the coin. Why?
-    + The sum grows with brightness, whatever the pattern | So look for a pattern with a normalised comparison: take the
-        mean away and divide by the contrast.
+    + The sum grows with brightness, whatever the pattern |
+        So look for a pattern with a normalised comparison: take the mean away and divide by the contrast.
     - The kernel should have been turned by 180° | A turned kernel has the same sum: the wall still gets more.
     - The kernel was too small | A larger one adds up more of the wall's brightness, too.
     - The bytes overflowed | Overflow makes large sums small. The wall wins in floats as well.
 
 02.places: A row of 28 pixels, a kernel 5 wide, stride 2, no padding. How many places are there?
-    = output_size(28, 5, 2, 0, 1) | It can move by 28 - 5 = 23 pixels: 11 whole steps of 2, and the place before the
-        first step.
+    = output_size(28, 5, 2, 0, 1) |
+        It can move by 28 - 5 = 23 pixels: 11 whole steps of 2, and the place before the first step.
     - 11 | So many steps. The place before the first step counts, too.
     - 14 | That is what padding "same" gives: 28 / 2.
     - 24 | That is stride 1.
@@ -88,29 +88,29 @@ QUESTIONS = tuple(
     - 780 | A filter has one bias, not one for each channel.
 
 02.same: A row of 10 pixels, a kernel 3 wide, stride 2, padding "same". How many zeros go before the first pixel?
-    = same_padding(10, 3, 2)[0] | Five places with stride 2 need 4 · 2 + 3 = 11 pixels: one zero, and an odd one goes to
-        the end.
+    = same_padding(10, 3, 2)[0] |
+        Five places with stride 2 need 4 · 2 + 3 = 11 pixels: one zero, and an odd one goes to the end.
     - 1 | One zero is needed in all, and "same" puts it at the end.
     - 2 | With stride 2 one zero is enough for both ends together.
 
 02.field: Three layers of 3×3; the first two have stride 2. How many pixels wide is what one number sees?
-    = receptive_field([(3, 2), (3, 2), (3, 1)]) | 1, then + 2 · 1, + 2 · 2, + 2 · 4: a stride is felt by the layers
-        after it.
+    = receptive_field([(3, 2), (3, 2), (3, 1)]) |
+        1, then + 2 · 1, + 2 · 2, + 2 · 4: a stride is felt by the layers after it.
     - 7 | That is without strides. After a stride of 2 neighbours lie two pixels apart.
     - 11 | The second stride counts for the third layer, too: its neighbours lie four pixels apart.
     - 9 | Windows overlap: a layer adds two neighbours, which lie as far apart as the strides before say.
 
 03.weight: The gradient of one weight of a kernel is a sum. Over what?
-    + All places: the gradient of the output times the pixel that the weight met there | The same weight serves every
-        place, so all of them have a say.
+    + All places: the gradient of the output times the pixel that the weight met there |
+        The same weight serves every place, so all of them have a say.
     - The pixels of one window, times the weights | That is the way forward: it gives one output.
     - All weights of the kernel | Each weight has a gradient of its own; the others do not enter.
     - Nothing: it is one product | So it is in a dense layer. Here the weight is used again at every place.
 
 03.pixel: A kernel 1 2 3 / 4 5 6 / 7 8 9 had four places on a 4×4 image; each output's gradient is 1. What is the
         gradient of the pixel in row 1, column 1 (from 0)?
-    = grad_image(np.ones((2, 2)), np.arange(1, 10).reshape(3, 3))[1, 1] | It lay under four windows, each time below
-        another weight: 5, 4, 2 and 1.
+    = grad_image(np.ones((2, 2)), np.arange(1, 10).reshape(3, 3))[1, 1] |
+        It lay under four windows, each time below another weight: 5, 4, 2 and 1.
     - 45 | No pixel meets all nine weights here: there are four places only.
     - 5 | That is the first window alone. It lies in all four.
     - 1 | That is the corner pixel, which lies in one window.
@@ -123,8 +123,8 @@ QUESTIONS = tuple(
 
 03.check: You compare your gradient with central differences on an image and a kernel of ones. Which mistake gets
         through?
-    + A kernel that was not turned | Ones look the same however they are turned. Check on numbers that are not
-        symmetric.
+    + A kernel that was not turned |
+        Ones look the same however they are turned. Check on numbers that are not symmetric.
     - A factor of 2 | Ones show it at once: every number is twice as large.
     - A forgotten sum over the places | Ones show it: with four places the sum is four times as large.
     - None: equal is equal | Equal on numbers on which turned and unturned are the same.
@@ -137,29 +137,29 @@ QUESTIONS = tuple(
     - 0.5 | That is the first class, which is wrong here.
 
 04.relu: A ReLU got -3. Behind it the gradient 5 arrives. What does it send back?
-    = leaky_relu_backward(np.array(5), np.array(-3), 0) | It was closed: a small change of its input changes nothing
-        behind it.
+    = leaky_relu_backward(np.array(5), np.array(-3), 0) |
+        It was closed: a small change of its input changes nothing behind it.
     - 5 | So it would be if the input had been positive. The input decides, not the gradient.
     - -15 | A ReLU multiplies by its slope, which is 0 there, not by its input.
     - -3 | That was the input. What goes back is the gradient times the slope.
 
 04.bend: Two convolutions stand one behind the other with nothing between them. What can they do that one cannot?
-    + Nothing, but for the border: they are one larger kernel | A sum of sums is a sum. Something that bends, such as a
-        ReLU, must stand between.
+    + Nothing, but for the border: they are one larger kernel |
+        A sum of sums is a sum. Something that bends, such as a ReLU, must stand between.
     - See corners, as two edges | A corner needs an "and", and sums of sums have none.
     - Learn, as they have more weights | More weights for the same functions: what they can say is the same.
     - Everything: two layers approximate any function | Only with something that bends between them.
 
 04.pushed: A reader of digits does well, and fails when the test images are pushed by one pixel. What helps?
-    + Train it on images that are pushed, too | A reader knows what it was shown. Change the training images as yours
-        will be changed.
+    + Train it on images that are pushed, too |
+        A reader knows what it was shown. Change the training images as yours will be changed.
     - More epochs on the same images | It would know the same places still better.
     - A smaller learning rate | It changes how it learns, not what it is shown.
     - Trust the softmax, and leave out what is unsure | Softmax has no answer "none of these".
 
 05.equal: All filters of a layer start equal, and so do the weights behind them. What does training make of them?
-    + They stay equal: the layer is one filter, many times | Equal weights get equal gradients. It takes something
-        random to separate them.
+    + They stay equal: the layer is one filter, many times |
+        Equal weights get equal gradients. It takes something random to separate them.
     - They separate after some epochs | Equal gradients move them alike, in every step.
     - The images separate them | Every filter sees the same images and gets the same gradients.
     - A stride of 2 separates them | All of them take the same steps.
@@ -179,8 +179,8 @@ QUESTIONS = tuple(
     - 0.1 | That is one weight. A sum of 100 such products varies more.
 
 05.seeds: Two networks differ in their seed only, and read equally many images. Do they answer the same to each image?
-    + No: some images get other answers | The start stays in the result. So say what several seeds gave, not what one
-        did.
+    + No: some images get other answers |
+        The start stays in the result. So say what several seeds gave, not what one did.
     - Yes: training ends at the same network | Trained filters can still be told by their start.
     - Yes: the same images lead to the same answers | Equal in number is not equal in each.
     - It cannot be known | It can: compare the two lists of answers.
@@ -198,8 +198,8 @@ QUESTIONS = tuple(
     - The largest of the four | All four copies have an effect, not only one.
 
 06.why: Why is the matrix product so much faster than our loops?
-    + A few lines of Python run in place of hundreds of thousands | The products are the same, and the copying comes on
-        top. The time went into Python's lines.
+    + A few lines of Python run in place of hundreds of thousands |
+        The products are the same, and the copying comes on top. The time went into Python's lines.
     - It needs fewer multiplications | Exactly as many.
     - It needs less memory | More: pixels are copied into every window that holds them.
     - It runs on all cores | Even on one core it is far ahead of the loops.
@@ -240,8 +240,8 @@ QUESTIONS = tuple(
     - 28 | That is the right side alone.
 
 08.grey: A filter has one place, with weights 1, 1, 0 for red, green, blue. Which share of its energy is grey?
-    = grey_share(np.array([1.0, 1, 0]).reshape(1, 1, 3, 1)[..., 0]) | Its sum is 2, along a grey of length 1 that is
-        2/√3. Squared, 4/3 of an energy of 2.
+    = grey_share(np.array([1.0, 1, 0]).reshape(1, 1, 3, 1)[..., 0]) |
+        Its sum is 2, along a grey of length 1 that is 2/√3. Squared, 4/3 of an energy of 2.
     - 1 | Grey has three equal weights. Blue is missing here.
     - 0 | It answers to grey: its weights do not sum to 0.
     - 0.5 | Energy is a sum of squares: project on grey, then square.
@@ -253,8 +253,8 @@ QUESTIONS = tuple(
     - The largest weight | A single weight tells little; other kernels may make nearly the same map.
 
 08.gabor: A Gabor function fits a 3×3 kernel, and a tenth of its energy is left. What does this show?
-    + Little: it fits random 3×3 kernels as well | So many free numbers fit nine weights of any kind. Give the same test
-        to kernels that never learned.
+    + Little: it fits random 3×3 kernels as well |
+        So many free numbers fit nine weights of any kind. Give the same test to kernels that never learned.
     - The layer has learned Gabors | Random kernels, which learned nothing, are fitted as well.
     - The fit is wrong, it should leave nothing | Nine weights need not lie on any Gabor.
     - The images contain waves | The fit says nothing about the images.
@@ -272,44 +272,44 @@ QUESTIONS = tuple(
     - 144 | The channels do not multiply the maps: a filter sums over them.
 
 09.noise: Fixed Gabor filters led by some points. On noisy images they fell far behind. Why?
-    + A fixed layer cannot turn away from what is faint | A filter that answers to little in the image answers mostly to
-        the noise, and nothing can change it.
+    + A fixed layer cannot turn away from what is faint |
+        A filter that answers to little in the image answers mostly to the noise, and nothing can change it.
     - Gabor filters make noise larger than other filters do | It is the faint signal that is lost in it.
     - There were too few of them | More of the same would hear the same noise.
     - They had not been trained for long enough | Fixed filters are not trained at all.
 
 09.choice: The images to come may have any kind of noise. Which first layer do you take?
-    + One that learns, tested on the images that you fear | Given kernels are worth a few points on images like yours,
-        and cost far more than that in noise.
+    + One that learns, tested on the images that you fear |
+        Given kernels are worth a few points on images like yours, and cost far more than that in noise.
     - Fixed Gabors | They fell behind most where the images changed.
     - Random and fixed | What is fixed cannot turn away from what is faint.
     - The one that won by one seed | One seed is one draw: take ten.
 
 10.fewest: Three channels, kernels of 5×5, stride 3, no ReLU. From how many filters on is nothing of the image lost?
-    = fewest_filters(3, (3, 3)) // 2 | At each step there are 3 · 3 · 3 new numbers. The size of the kernel does not
-        enter.
+    = fewest_filters(3, (3, 3)) // 2 |
+        At each step there are 3 · 3 · 3 new numbers. The size of the kernel does not enter.
     - 75 | So many weights has a filter. Windows overlap, so most of these pixels are seen again.
     - 9 | The channels count, too.
     - 54 | So many are needed with ReLU, in pairs of opposites.
 
 10.patch: Eight random filters of 3×3 look at one grey patch. How many of its nine numbers cannot be found out?
-    = 9 - np.linalg.matrix_rank(np.random.default_rng(0).normal(size=(9, 8))) | Eight answers are eight equations for
-        nine unknowns.
+    = 9 - np.linalg.matrix_rank(np.random.default_rng(0).normal(size=(9, 8))) |
+        Eight answers are eight equations for nine unknowns.
     - 0 | Nine unknowns need nine equations.
     - 8 | So many can be found out.
     - 9 | Each answer says something: together eight numbers.
 
 10.image: Eight 3×3 filters turn the nine numbers of a patch into eight. With stride 1, what do they lose of a grey
         image?
-    + Nothing, as a rule: patches overlap | At each step there is one new pixel, and there are eight answers to find it
-        by.
+    + Nothing, as a rule: patches overlap |
+        At each step there is one new pixel, and there are eight answers to find it by.
     - A ninth | So it is for a single patch. The next patch holds eight of its pixels again.
     - Eight ninths | There are eight times as many numbers as pixels.
     - The border alone | The border pixels lie in windows, too.
 
 10.silent: Some filters are 0 behind the ReLU at nearly all places of a photograph. Where does it mostly come from?
-    + From brightness: the weights do not sum to 0 | A negative sum times a bright patch closes the ReLU. Weights that
-        sum to 0 cure it, but lose flat grey.
+    + From brightness: the weights do not sum to 0 |
+        A negative sum times a bright patch closes the ReLU. Weights that sum to 0 cure it, but lose flat grey.
     - From kernels that are too large | The size of the kernel is not what closes the ReLU.
     - From a stride that is too long | A stride leaves places out; it makes none 0.
     - From too few images | The filters were random: nothing was learned.
@@ -327,15 +327,15 @@ QUESTIONS = tuple(
     - 288 | Each filter has weights for every channel that it reads.
 
 11.noise: Your images are noisy. Which first layer does the lesson advise?
-    + A pair without ReLU between, or one 7×7 | In noise the ReLU inside the pair cost points wherever that could be
-        resolved.
+    + A pair without ReLU between, or one 7×7 |
+        In noise the ReLU inside the pair cost points wherever that could be resolved.
     - Two 3×3 with ReLU between | The best on clean images; in noise this ReLU costs.
     - 2×2 patches | The cheapest, and behind the pair on three of four sets.
     - A deeper chain of 3×3 with ReLUs | More of what costs in noise.
 
 11.own: How do you decide between one 3×3 and the dearer pair for images of your own?
-    + Train both with six seeds, and take the pair if it is shown to be better | One seed is a draw. The dearer one has
-        to earn its price.
+    + Train both with six seeds, and take the pair if it is shown to be better |
+        One seed is a draw. The dearer one has to earn its price.
     - Take what won on MNIST | In colour the ranking was another one than on digits.
     - Count the weights | More weights are dearer, not better.
     - Train each once | One seed is one draw, and may favour either.
@@ -347,8 +347,8 @@ QUESTIONS = tuple(
     - 2 | Negative gradients are stopped, not turned.
 
 12.trust: A map marks the cat's face. What do you do before you believe it?
-    + Make it again for a network with random weights | A map that looks the same for a network that knows nothing says
-        nothing about what was learned.
+    + Make it again for a network with random weights |
+        A map that looks the same for a network that knows nothing says nothing about what was learned.
     - Ask whether it looks right | Maps of untrained networks look right, too.
     - Smooth it | It looks better, and shows no more.
     - Take the sharpest recipe | The sharpest one follows edges, trained or not.
@@ -360,8 +360,8 @@ QUESTIONS = tuple(
     - occlusion | It covers the image and runs forward; nothing is sent back.
 
 12.ranks: Two maps, 1 2 3 4 and -10 20 30 -40. How alike are they by the ranks of their sizes?
-    = rank_agreement(np.array([1, 2, 3, 4]), np.array([-10, 20, 30, -40])) | Sizes first: 10 20 30 40 stand in the same
-        order.
+    = rank_agreement(np.array([1, 2, 3, 4]), np.array([-10, 20, 30, -40])) |
+        Sizes first: 10 20 30 40 stand in the same order.
     - -0.2 | Take the sizes first: a map says how much a pixel matters.
     - 0 | Without signs the order is the same.
     - -1 | Without signs the order is the same, not the opposite.
@@ -373,15 +373,15 @@ QUESTIONS = tuple(
     - 0.374 | That is a change of length 0.1 in all. Here each pixel may move by 0.1.
 
 13.clip: A pixel is 0.95, ε is 0.1, the gradient is positive. Where is it after one step of 0.2?
-    = attack_step(np.array(0.95), np.array(0.95), np.array(1), 0.2, 0.1) | 0.95 + 0.2 is too far from the image, 1.05 is
-        no pixel: it ends at 1.
+    = attack_step(np.array(0.95), np.array(0.95), np.array(1), 0.2, 0.1) |
+        0.95 + 0.2 is too far from the image, 1.05 is no pixel: it ends at 1.
     - 1.15 | It may move by ε at most, and must stay between 0 and 1.
     - 1.05 | Near enough, but no pixel is brighter than 1.
     - 0.75 | The attack goes up the gradient, to make the loss larger.
 
 13.blind: One step of attack leaves 98 %, and the gradient is exactly 0 for most images. What has been shown?
-    + Nothing yet: the attack is blind | Without a gradient the attack knows no direction. Take another loss, or a way
-        around the rounding.
+    + Nothing yet: the attack is blind |
+        Without a gradient the attack knows no direction. Take another loss, or a way around the rounding.
     - The network is robust | It hides its gradient. Another attack may find what is left.
     - Images cannot be changed so little | Ask an attack that sees.
     - ε is too large | A larger ε helps the attacker, not the network.
@@ -400,8 +400,8 @@ QUESTIONS = tuple(
 
 14.follows: Ten images bear marks, two of them of their own class. Of the other eight, four are answered as the mark
         says. How many percent follow?
-    = 100 * follows(np.repeat([1, 2], [6, 4]), np.ones(10), np.repeat([1, 2], [2, 8])) | Only where mark and class
-        differ can one tell: 4 of 8.
+    = 100 * follows(np.repeat([1, 2], [6, 4]), np.ones(10), np.repeat([1, 2], [2, 8])) |
+        Only where mark and class differ can one tell: 4 of 8.
     - 60 | Two of these six are of the mark's class: there nobody can tell.
     - 40 | Divide by those that count, not by all.
 
@@ -426,8 +426,8 @@ QUESTIONS = tuple(
 
 15.standard_error: Six tries redraw the same images, 30 judged for 90 learned from. How many times as long is the
         interval?
-    = standard_error(np.arange(6.0), 30, 90) / standard_error(np.arange(6.0), 0, 90) | √(1/6 + 30/90) over √(1/6) is √3:
-        the tries are alike.
+    = standard_error(np.arange(6.0), 30, 90) / standard_error(np.arange(6.0), 0, 90) |
+        √(1/6 + 30/90) over √(1/6) is √3: the tries are alike.
     - 1 | That would be right if the tries had nothing in common.
     - 3 | The squared lengths are 3 to 1. Take the root.
     - 1.15 | That is 1 + 30/90 under the root. It is 1/n + 30/90, and n is six.
