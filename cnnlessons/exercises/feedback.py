@@ -97,6 +97,8 @@ class Exercise:
     def slip(self, written):
         """The solution with "this → that" done to its source."""
         this, that = written.split(" → ")
+        if this not in self.source:
+            raise ValueError(f"a slip must name a piece of the solution of {self.name}, got {this!r}")
         names = dict(self.solution.__globals__)
         exec(self.source.replace(this, that), names)
         return names[self.solution.__name__]
