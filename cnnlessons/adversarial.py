@@ -32,6 +32,8 @@ _AT_ONCE = 512  # images
 def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
     """Return, for each number of each image, how much what the attacker wants grows per unit of it.
 
+    Taught in lesson 13.
+
     Parameters
     ----------
     model : Sequential or keras.Model
@@ -48,10 +50,6 @@ def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
     Returns
     -------
     ndarray, shape (N, H, W, C)
-
-    Notes
-    -----
-    Taught in lesson 13.
     """
     images, labels, targets = _checked(model, images, labels, loss, targets)
     return _in_parts(lambda *part: _climbing(model, *part, loss), images, labels, targets)
@@ -145,7 +143,8 @@ def pgd(
 ):
     """Return images changed by many small steps, each followed by a way back into what is allowed.
 
-    Projected gradient descent. Of several restarts the best result for each image is kept, by its margin.
+    Projected gradient descent. Of several restarts the best result for each image is kept, by its margin. Taught in
+    lesson 13.
 
     Parameters
     ----------
@@ -174,15 +173,6 @@ def pgd(
     Returns
     -------
     ndarray, shape (N, H, W, C)
-
-    Raises
-    ------
-    ValueError
-        If a size or a choice is none, or images and labels do not fit the model or each other.
-
-    Notes
-    -----
-    Taught in lesson 13.
     """
     images, labels, targets = _checked(model, images, labels, loss, targets)
     shapes.chosen(start, "start", ["image", "random"])

@@ -33,7 +33,7 @@ def to_keras(network):
     """Return a Keras model with the layers and weights of a NumPy network.
 
     Its layers are named as the network's parameters are, such as "conv2d_0". Padding given in pixels becomes a layer of
-    its own, ``ZeroPadding2D``.
+    its own, ``ZeroPadding2D``. Taught in lesson 07.
 
     Parameters
     ----------
@@ -44,15 +44,6 @@ def to_keras(network):
     -------
     keras.Sequential
         Its outputs are logits, as the network's are.
-
-    Raises
-    ------
-    ValueError
-        If the network is not built, or has a layer that Keras has no counterpart for.
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     if network.input_shape is None:
         raise ValueError("network must be built before it is transferred; give Sequential an input_shape")
@@ -148,6 +139,8 @@ _ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint")
 def from_keras(model):
     """Return a NumPy network with the layers and weights of a Keras model, which predicts the same.
 
+    Taught in lesson 07.
+
     Parameters
     ----------
     model : keras.Model
@@ -157,15 +150,6 @@ def from_keras(model):
     Returns
     -------
     Sequential
-
-    Raises
-    ------
-    ValueError
-        If the model is not a chain, or has a layer or an option that the NumPy network has not.
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     _require_chain(model)
     made, weights, padding = [], [], None
@@ -311,6 +295,8 @@ def _activation(layer):
 def gradients(function, arrays):
     """Return a function's value and its gradient with respect to each of its arguments, as TensorFlow finds them.
 
+    Taught in lesson 07.
+
     Parameters
     ----------
     function : callable
@@ -321,15 +307,6 @@ def gradients(function, arrays):
     -------
     value : float
     gradients : list of ndarray, each of the shape of its array
-
-    Raises
-    ------
-    NotImplementedError
-        If Keras runs on another backend.
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     tf = _tensorflow()
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
@@ -381,6 +358,8 @@ def _tensorflow():
 def weight_gradients(model, loss, images, labels, training=True):
     """Return the loss of a model on a batch and its gradient with respect to every trainable weight.
 
+    Taught in lesson 07.
+
     Parameters
     ----------
     model : keras.Model
@@ -396,10 +375,6 @@ def weight_gradients(model, loss, images, labels, training=True):
     value : float
     gradients : dict of str to ndarray
         By the path of the weight, such as "conv2d/kernel". The model itself is not changed.
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     images, labels = keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
 
@@ -415,7 +390,7 @@ def weight_gradients(model, loss, images, labels, training=True):
 
 
 def differences(network, model, images, labels):
-    """Return how far a network and the Keras model made of it are apart on one training batch.
+    """Return how far a network and the Keras model made of it are apart on one training batch. Taught in lesson 07.
 
     Parameters
     ----------
@@ -431,10 +406,6 @@ def differences(network, model, images, labels):
         `gradcheck.relative_error` of "outputs" and of "loss"; for each parameter, by the network's name, the largest
         difference of its gradients over the largest entry of all gradients. (A bias in front of batch normalisation
         has gradient zero but for rounding, so each one's own largest entry would be no measure.)
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     network = network.copy()  # a pass in training mode moves batch normalisation's averages
     logits = network.forward(images, training=True)

@@ -53,6 +53,9 @@ def _gpu():
 def prepare(seed=0, precision="auto"):
     """Seed everything that Keras draws, choose the precision of new models, and say what will train them.
 
+    Taught in lesson 07. The same seed gives the same numbers on the same machine; on another, sums may be ordered
+    differently.
+
     Parameters
     ----------
     seed : int
@@ -64,16 +67,6 @@ def prepare(seed=0, precision="auto"):
     Returns
     -------
     Device
-
-    Raises
-    ------
-    ValueError
-        If there is no such precision.
-
-    Notes
-    -----
-    Taught in lesson 07. The same seed gives the same numbers on the same machine; on another, sums may be ordered
-    differently.
     """
     if precision == "auto":
         precision = os.environ.get("CNNLESSONS_PRECISION") or ("mixed_float16" if device().kind == "GPU" else "float32")
@@ -91,6 +84,8 @@ def prepare(seed=0, precision="auto"):
 def compiled(model, learning_rate=0.001, optimizer=None, watch=False):
     """Compile a model whose outputs are logits, for whole-number labels, with Adam; return the model.
 
+    Taught in lesson 07.
+
     Parameters
     ----------
     model : keras.Model
@@ -105,10 +100,6 @@ def compiled(model, learning_rate=0.001, optimizer=None, watch=False):
     Returns
     -------
     keras.Model
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     model.compile(
         optimizer or keras.optimizers.Adam(learning_rate),
@@ -161,7 +152,7 @@ def fit(
     """Train a compiled model on labelled images; an epoch a line, with images a second.
 
     Each epoch has an order of its own, drawn from `seed` and the epoch as the NumPy network draws it, so two models
-    with the same seed see the same batches.
+    with the same seed see the same batches. Taught in lesson 07.
 
     Parameters
     ----------
@@ -185,10 +176,6 @@ def fit(
     -------
     dict of str to ndarray, shape (epochs - first_epoch,)
         "loss", "accuracy", with validation "val_loss" and "val_accuracy", and "images_per_second".
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if len(images) != len(labels) or not len(images):
@@ -225,6 +212,8 @@ def _tell(epoch, epochs, logs, speed):
 def batches(images, labels, batch_size=32, seed=0, first_epoch=0, change=None):
     """Yield batches without end, epoch after epoch, in the order in which `network.Sequential.fit` takes them.
 
+    Taught in lesson 07.
+
     Parameters
     ----------
     images : ndarray, shape (N, H, W, C)
@@ -238,10 +227,6 @@ def batches(images, labels, batch_size=32, seed=0, first_epoch=0, change=None):
     images : ndarray, shape (n, H, W, C)
         The last batch of an epoch may be smaller.
     labels : ndarray, shape (n,)
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     for epoch in itertools.count(first_epoch):
         order, rng = epoch_order(seed, epoch, len(images)), np.random.default_rng([seed, epoch, 1])
@@ -264,7 +249,7 @@ def fit_in_two_phases(
     """Train at one learning rate, then at a lower one; layers may be frozen in the first phase.
 
     Each phase compiles the model anew, as Keras needs to when layers are frozen or set free, so that Adam begins again
-    with each. With the same phases and no frozen layers it is what to compare with.
+    with each. With the same phases and no frozen layers it is what to compare with. Taught in lesson 09.
 
     Parameters
     ----------
@@ -285,15 +270,6 @@ def fit_in_two_phases(
     -------
     dict of str to ndarray, shape (epochs,)
         As from `fit`.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer, or it has no weights, or the first phase is longer than all epochs.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     if shapes.whole_number(first_phase, "first_phase", 0) > shapes.whole_number(epochs, "epochs", 1):
         raise ValueError(f"first_phase must be at most epochs, {epochs}, got {first_phase}")
@@ -312,7 +288,7 @@ def fit_in_two_phases(
 
 
 def drift(start, kernel):
-    """Return how far each filter has moved from where it started, in lengths of where it started.
+    """Return how far each filter has moved from where it started, in lengths of where it started. Taught in lesson 09.
 
     Parameters
     ----------
@@ -322,10 +298,6 @@ def drift(start, kernel):
     -------
     ndarray, shape (C_out,)
         0 if a filter has not moved; 1 if it has moved as far as it is long.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     start, kernel = np.asarray(start, float), np.asarray(kernel, float)
     if start.shape != kernel.shape or start.ndim != 4:

@@ -22,6 +22,9 @@ __all__ = ["RULES", "grad_cam", "gradient", "occlusion"]
 def gradient(model, images, target, rule="gradient"):
     """Return how much a number of the network grows with each pixel.
 
+    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014): deconvnet. J. T.
+    Springenberg et al., "Striving for simplicity" (2015): guided. Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -36,16 +39,6 @@ def gradient(model, images, target, rule="gradient"):
     Returns
     -------
     ndarray, shape (N, H, W, C)
-
-    Raises
-    ------
-    ValueError
-        If there is no such class, unit or rule, or the images are not the network's.
-
-    Notes
-    -----
-    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014): deconvnet. J. T.
-    Springenberg et al., "Striving for simplicity" (2015): guided. Taught in lesson 12.
     """
     net = opened(model)
     images = checked_images(net, images)
@@ -99,6 +92,8 @@ def places_of(outputs, unit):
 def grad_cam(model, images, classes, layer):
     """Return where the maps of a layer speak for a class: each map times its mean gradient, added up, cut at 0.
 
+    R. Selvaraju et al., "Grad-CAM: visual explanations from deep networks" (2017). Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -111,15 +106,6 @@ def grad_cam(model, images, classes, layer):
     -------
     ndarray, shape (N, H, W)
         Each cell of the layer's map as a rectangle of pixels; all 0 where the maps speak against the class.
-
-    Raises
-    ------
-    ValueError
-        If the layer has no maps, or it or a class does not exist.
-
-    Notes
-    -----
-    R. Selvaraju et al., "Grad-CAM: visual explanations from deep networks" (2017). Taught in lesson 12.
     """
     net = opened(model)
     images, classes = checked_images(net, images), _checked_classes(net, classes, len(images))
@@ -140,6 +126,8 @@ def grad_cam(model, images, classes, layer):
 def occlusion(model, images, classes, size=4, stride=2, fill=None):
     """Return how far the logit of a class falls where a square is covered, on average over the squares on a pixel.
 
+    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014). Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -154,10 +142,6 @@ def occlusion(model, images, classes, size=4, stride=2, fill=None):
     -------
     ndarray, shape (N, H, W)
         Positive where covering takes the class's logit down.
-
-    Notes
-    -----
-    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014). Taught in lesson 12.
     """
     net = opened(model)
     images, classes = checked_images(net, images), _checked_classes(net, classes, len(images))

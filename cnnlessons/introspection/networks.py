@@ -153,7 +153,7 @@ def in_batches(function, *arrays):
 
 
 def activations(model, images, names=None, batch_size=BATCH):
-    """Return the outputs of a network's layers by name.
+    """Return the outputs of a network's layers by name. Taught in lesson 12.
 
     Parameters
     ----------
@@ -168,15 +168,6 @@ def activations(model, images, names=None, batch_size=BATCH):
     Returns
     -------
     dict of str to ndarray, each (N, …)
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer, or the images are not the network's.
-
-    Notes
-    -----
-    Taught in lesson 12.
     """
     net = opened(model)
     images, names = checked_images(net, images), net.names if names is None else list(names)
@@ -189,8 +180,8 @@ def activations(model, images, names=None, batch_size=BATCH):
 def window(model, layer, place=(0, 0)):
     """Return which pixels can change a number of a layer: (top, left, height, width), inside the image.
 
-    Each layer with windows, from the last to the first, widens the range of rows and of columns, and its padding
-    moves it. What mixes all places sees the whole image.
+    Each layer with windows, from the last to the first, widens the range of rows and of columns, and its padding moves
+    it. What mixes all places sees the whole image. Taught in lesson 12.
 
     Parameters
     ----------
@@ -202,10 +193,6 @@ def window(model, layer, place=(0, 0)):
     Returns
     -------
     (top, left, height, width) : tuple of int
-
-    Notes
-    -----
-    Taught in lesson 12.
     """
     net = opened(model)
     checked_unit(net, Unit(layer, 0, place if len(net.outputs[checked_layer(net, layer)]) == 3 else None))

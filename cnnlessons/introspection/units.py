@@ -31,6 +31,8 @@ class TopPatches(NamedTuple):
 def top_patches(model, unit, images, count=9):
     """Find the images that a unit answers to most, each at its strongest place.
 
+    Look at those of an untrained network beside them, see `randomised`. Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -41,10 +43,6 @@ def top_patches(model, unit, images, count=9):
     Returns
     -------
     TopPatches
-
-    Notes
-    -----
-    Look at those of an untrained network beside them, see `randomised`. Taught in lesson 12.
     """
     net = opened(model)
     layer, channel, _ = checked_unit(net, unit)
@@ -70,6 +68,9 @@ class Maximised(NamedTuple):
 def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0.0, jitter=0, seed=0):
     """Climb from some images to images that a unit answers to more strongly, with as much contrast as they may have.
 
+    D. Erhan et al., "Visualizing higher-layer features of a deep network" (2009); C. Olah et al., "Feature
+    visualization" (2017). It shows what this network answers to, not what a class looks like. Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -93,16 +94,6 @@ def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0
     Returns
     -------
     Maximised
-
-    Raises
-    ------
-    ValueError
-        If the unit lies behind a ReLU.
-
-    Notes
-    -----
-    D. Erhan et al., "Visualizing higher-layer features of a deep network" (2009); C. Olah et al., "Feature
-    visualization" (2017). It shows what this network answers to, not what a class looks like. Taught in lesson 12.
     """
     net = opened(model)
     layer, channel, place = checked_unit(net, unit)
