@@ -38,12 +38,11 @@ def to_keras(network):
     Parameters
     ----------
     network : Sequential
-        Built.
+        Built, of kinds of layers that Keras has.
 
     Returns
     -------
     keras.Sequential
-        Its outputs are logits, as the network's are.
     """
     if network.input_shape is None:
         raise ValueError("network must be built before it is transferred; give Sequential an input_shape")
@@ -295,13 +294,8 @@ def _activation(layer):
 def gradients(function, arrays):
     """Return a function's value and its gradient with respect to each of its arguments, as TensorFlow finds them.
 
-    Taught in lesson 07.
-
-    Parameters
-    ----------
-    function : callable
-        Takes as many tensors as there are arrays and returns a number as a tensor.
-    arrays : sequence of array_like of floats
+    The function takes as many tensors as there are arrays of floats, and returns a number as a tensor. Taught in lesson
+    07.
 
     Returns
     -------
@@ -318,16 +312,15 @@ def gradients(function, arrays):
 
 
 def image_gradient(model, images, one_hot, margin=False):
-    """Return a model's logits and, of each image's cross-entropy, the gradient with respect to the image.
+    """Return the gradient of each image's cross-entropy, or of its largest other logit minus that of its class.
 
-    `one_hot` (N, K) of bool holds the classes; with `margin`, what grows is the largest other logit minus theirs. The
-    model is used as in prediction. Compiled once for each model. Taught in lesson 13.
+    `one_hot` (N, K) of bool holds the classes. The model is used as in prediction.
     """
-    outputs, found = _image_gradient(model, margin)(images, np.asarray(one_hot, bool))
-    return outputs.numpy(), found.numpy()
+    tf = _tensorflow()
+    return _image_gradient(model, margin)(tf.constant(images), tf.constant(one_hot)).numpy()
 
 
-@lru_cache(maxsize=4)  # a function holds its model
+@lru_cache(maxsize=4)  # a function is compiled once for each model, and holds it
 def _image_gradient(model, margin):
     tf = _tensorflow()
 
@@ -339,9 +332,9 @@ def _image_gradient(model, margin):
             others = keras.ops.where(one_hot, -np.inf, outputs) if margin else outputs
             most = keras.ops.max if margin else keras.ops.logsumexp
             wanted = most(others, axis=1) - keras.ops.sum(keras.ops.where(one_hot, outputs, 0), axis=1)
-        return outputs, tape.gradient(wanted, images)
+        return tape.gradient(wanted, images)
 
-    return lambda images, one_hot: pulled(tf.constant(images), tf.constant(one_hot))
+    return pulled
 
 
 def _tensorflow():
@@ -363,10 +356,8 @@ def weight_gradients(model, loss, images, labels, training=True):
     Parameters
     ----------
     model : keras.Model
-    loss : callable
-        Takes (labels, outputs) and returns a number: a `keras.losses.Loss`.
-    images : array_like, shape (N, H, W, C)
-    labels : array_like
+    loss : keras.losses.Loss, or function of (labels, outputs)
+    images, labels : array_like
     training : bool
         Whether batch normalisation uses the batch's own moments, and dropout drops.
 
@@ -394,9 +385,8 @@ def differences(network, model, images, labels):
 
     Parameters
     ----------
-    network : Sequential
-    model : keras.Model
-        From `to_keras`.
+    network, model
+        And what `to_keras` made of it.
     images : ndarray, shape (N, H, W, C)
     labels : ndarray of int, shape (N,)
 
