@@ -22,7 +22,6 @@ def randomised(model, images, layers="all", seed=0):
         wrong for other weights, and make maps of any size.
     layers : "all" or sequence of str
         Which layers forget.
-    seed : int
 
     Returns
     -------
@@ -41,16 +40,9 @@ def agreement(maps, others):
 
     How large is large depends on the images: see what two trained networks agree on. Taught in lesson 12.
 
-    Parameters
-    ----------
-    maps, others : ndarray, shape (N, H, W) or (N, H, W, C)
-        Channels are added up, each without its sign.
-
-    Returns
-    -------
-    float
-        1 if the same pixels come first, 0 if there is no connection. An image for which a map is flat everywhere does
-        not count; NaN if there is no other.
+    Maps are (N, H, W) or (N, H, W, C); channels are added up, each without its sign. The result is 1 if the same pixels
+    come first, 0 if there is no connection. An image for which a map is flat everywhere does not count; NaN if there is
+    no other.
     """
     sizes = [np.abs(np.asarray(each, float)) for each in (maps, others)]
     sizes = [each.sum(axis=3) if each.ndim == 4 else each for each in sizes]
@@ -109,17 +101,8 @@ def probe(train, labels, test, test_labels, seed=0):
     G. Alain and Y. Bengio, "Understanding intermediate layers using linear classifier probes" (2016); the control after
     J. Hewitt and P. Liang (2019). What can be read need not be used. Taught in lesson 12.
 
-    Parameters
-    ----------
-    train, test : ndarray, shape (N, …)
-        Activations, such as `activations` returns.
-    labels, test_labels : ndarray of int, shape (N,)
-    seed : int
-        Of the shuffled labels.
-
-    Returns
-    -------
-    Probe
+    `train` and `test` are activations (N, …), such as `activations` returns, with a label each. The result is a
+    `Probe`.
     """
     from sklearn.linear_model import RidgeClassifier  # takes a second to import, and nothing else here needs it
 

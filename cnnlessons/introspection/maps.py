@@ -58,10 +58,8 @@ def _checked_classes(net, target, count):
     """Return one class an image, or as many zeros where a unit is meant."""
     if isinstance(target, Unit):
         return np.zeros(count, int)
-    target, classes = (
-        ops.whole_array(target, "target", "one class, or one for each image"),
-        net.outputs[net.names[-1]][-1],
-    )
+    target = ops.whole_array(target, "target", "one class, or one for each image")
+    classes = net.outputs[net.names[-1]][-1]
     if target.dtype.kind not in "iu" or target.shape not in ((), (count,)):
         raise ValueError(f"target must be one class or {count} of them, got {target.dtype} of shape {target.shape}")
     if target.min() < 0 or target.max() >= classes:

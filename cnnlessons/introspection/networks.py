@@ -126,7 +126,7 @@ def checked_layer(net, name):
 def checked_images(net, images):
     """Return images that the network takes."""
     images = ops.finite(images, "images", "(N, H, W, C)")
-    if images.shape[1:] != net.input_shape or not len(images):
+    if images.shape[1:] != net.input_shape:
         remedy = "; for one image write images[None]" if images.shape == net.input_shape else ""
         raise ValueError(
             f"images must have shape (N, {', '.join(map(str, net.input_shape))}), got {images.shape}{remedy}"
@@ -163,7 +163,6 @@ def activations(model, images, names=None, batch_size=BATCH):
     images : ndarray, shape (N, H, W, C)
     names : sequence of str, optional
         By default all layers, in order.
-    batch_size : int
 
     Returns
     -------
@@ -183,16 +182,7 @@ def window(model, layer, place=(0, 0)):
     Each layer with windows, from the last to the first, widens the range of rows and of columns, and its padding moves
     it. What mixes all places sees the whole image. Taught in lesson 12.
 
-    Parameters
-    ----------
-    model : network.Sequential or keras.Model
-    layer : str
-    place : (row, column)
-        In the feature map; it does not matter behind a layer that mixes all places.
-
-    Returns
-    -------
-    (top, left, height, width) : tuple of int
+    `place`, (row, column), lies in the feature map; it does not matter behind a layer that mixes all places.
     """
     net = opened(model)
     checked_unit(net, Unit(layer, 0, place if len(net.outputs[checked_layer(net, layer)]) == 3 else None))
@@ -223,8 +213,6 @@ def _widened(net, name, shape, ends, axis):
     size, stride, padding, dilation = geometry
     size, stride, dilation = (shapes.pair(each, "size")[axis] for each in (size, stride, dilation))
     before, _ = shapes.padding_amounts(shape[axis], size, stride, shapes.padding_pair(padding)[axis], dilation)
-    first, last = (
-        ends[0] * stride - before,
-        ends[1] * stride - before + shapes.effective_kernel_size(size, dilation) - 1,
-    )
+    first = ends[0] * stride - before
+    last = ends[1] * stride - before + shapes.effective_kernel_size(size, dilation) - 1
     return max(first, 0), min(last, shape[axis] - 1)

@@ -31,18 +31,7 @@ class TopPatches(NamedTuple):
 def top_patches(model, unit, images, count=9):
     """Find the images that a unit answers to most, each at its strongest place.
 
-    Look at those of an untrained network beside them, see `randomised`. Taught in lesson 12.
-
-    Parameters
-    ----------
-    model : network.Sequential or keras.Model
-    unit : Unit
-    images : ndarray, shape (N, H, W, C)
-    count : int
-
-    Returns
-    -------
-    TopPatches
+    They come as `TopPatches`. Look at those of an untrained network beside them, see `randomised`. Taught in lesson 12.
     """
     net = opened(model)
     layer, channel, _ = checked_unit(net, unit)
@@ -58,7 +47,7 @@ def top_patches(model, unit, images, count=9):
 
 
 class Maximised(NamedTuple):
-    """Images made to excite a unit."""
+    """What `maximise` returns: images made to excite a unit."""
 
     images: np.ndarray  #: (N, H, W, C)
     values: np.ndarray  #: (N,): how strongly it answers
@@ -78,7 +67,6 @@ def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0
         Not behind a ReLU: where that is closed there is no way up. Without a place, the middle of the map is meant.
     start : ndarray, shape (N, H, W, C)
         Such as noise around `centre`; each is climbed from by itself.
-    steps : int
     rate : float
         Length of a step, as a share of what the image may have.
     rms, centre : float
@@ -86,14 +74,8 @@ def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0
         images that the network knows.
     blur : float
         Standard deviation in pixels of the blur of each step: without it what is found is mostly grain.
-    jitter : int
+    jitter, seed : int
         How many pixels the image is moved at random before each step, and back after it.
-    seed : int
-        Of the moves.
-
-    Returns
-    -------
-    Maximised
     """
     net = opened(model)
     layer, channel, place = checked_unit(net, unit)
