@@ -46,14 +46,12 @@ def to_keras(network):
     """
     if network.input_shape is None:
         raise ValueError("network must be built before it is transferred; give Sequential an input_shape")
-    made, weights = [keras.Input(network.input_shape, dtype=network.dtype.name)], {}
-    for index, layer in enumerate(network.layers):
-        name = f"{type(layer).__name__.lower()}_{index}"
+    made = [keras.Input(network.input_shape, dtype=network.dtype.name)]
+    for name, layer in network.named_layers().items():
         made += _keras_layers(layer, name, network.dtype.name)
-        weights[name] = [*layer.parameters().values(), *layer.state().values()]
     model = keras.Sequential(made)
-    for name, arrays in weights.items():
-        model.get_layer(name).set_weights(arrays)
+    for name, layer in network.named_layers().items():
+        model.get_layer(name).set_weights([*layer.parameters().values(), *layer.state().values()])
     return model
 
 

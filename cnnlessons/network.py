@@ -118,12 +118,15 @@ class Sequential:
         """Return another network with the same layers, weights and training, which can go its own way."""
         return copy.deepcopy(self)
 
+    def named_layers(self):
+        """Return the layers by name: their kind and their place from 0, such as "conv2d_0"."""
+        return {f"{type(layer).__name__.lower()}_{index}": layer for index, layer in enumerate(self.layers)}
+
     def _collect(self, ask):
         self._require_built()
-        names = [f"{type(layer).__name__.lower()}_{index}" for index, layer in enumerate(self.layers)]
         return {
             f"{layer_name}.{name}": array
-            for layer_name, layer in zip(names, self.layers, strict=True)
+            for layer_name, layer in self.named_layers().items()
             for name, array in ask(layer).items()
         }
 

@@ -57,7 +57,7 @@ class Chain:
         if network.input_shape is None:
             raise ValueError("model must be built; give Sequential an input_shape or show it images")
         self.network = network
-        self.layers = {f"{type(layer).__name__.lower()}_{i}": layer for i, layer in enumerate(network.layers)}
+        self.layers = network.named_layers()
         self.names = list(self.layers)
         self.input_shape = network.input_shape
         self.outputs = dict(zip(self.names, network.output_shapes, strict=True))
