@@ -107,12 +107,12 @@ def noise(images, epsilon, *, norm="largest", low=0.0, high=1.0, seed=0):
     return np.clip(images + change, low, high)
 
 
-def fgsm(model, images, labels, epsilon, *, targets=None, loss="cross_entropy", low=0.0, high=1.0):
+def fgsm(model, images, labels, epsilon, **options):
     """Return images changed by one step: every number by epsilon, to the side where the attacker gains.
 
     The fast gradient sign method. Parameters as in `pgd`. Taught in lesson 13.
     """
-    return pgd(model, images, labels, epsilon, steps=1, rate=epsilon, targets=targets, loss=loss, low=low, high=high)
+    return pgd(model, images, labels, epsilon, steps=1, rate=epsilon, **options)
 
 
 def pgd(
@@ -227,7 +227,7 @@ def harder(model, epsilon, steps=5, seed=0, **options):
 # --------------------------------------------------------------------------- is it a defence?
 
 
-def curve(model, images, labels, epsilons, *, steps=40, restarts=1, loss="cross_entropy", seed=0):
+def curve(model, images, labels, epsilons, *, steps=40, seed=0):
     """Return the accuracy at several epsilons as a DataFrame: columns "epsilon", "noise", "fgsm", "pgd".
 
     Taught in lesson 13.
@@ -235,8 +235,7 @@ def curve(model, images, labels, epsilons, *, steps=40, restarts=1, loss="cross_
     import pandas as pd
 
     def row(epsilon):
-        one = fgsm(model, images, labels, epsilon, loss=loss)
-        many = pgd(model, images, labels, epsilon, steps=steps, restarts=restarts, loss=loss, seed=seed)
+        one, many = fgsm(model, images, labels, epsilon), pgd(model, images, labels, epsilon, steps=steps, seed=seed)
         changed = {"noise": noise(images, epsilon, seed=seed), "fgsm": one, "pgd": many}
         return {"epsilon": epsilon} | {name: accuracy(model, each, labels) for name, each in changed.items()}
 

@@ -60,17 +60,13 @@ def _keras_layers(layer, name, dtype):
     options = {"name": name, "dtype": dtype, "trainable": layer.trainable}
     match layer:
         case layers.Conv2D():
-            padding = {"padding": layer.padding} if isinstance(layer.padding, str) else {}
-            convolution = keras_layers.Conv2D(
-                layer.filters,
-                shapes.pair(layer.kernel_size, "kernel_size"),
-                strides=shapes.pair(layer.stride, "stride"),
-                dilation_rate=shapes.pair(layer.dilation, "dilation"),
-                use_bias=layer.use_bias,
-                **padding,
-                **options,
-            )
-            return [convolution] if padding else [_zero_padding(layer.padding, f"{name}_padding", dtype), convolution]
+            geometry = layer.kernel_size, layer.stride, layer.dilation
+            size, stride, gap = (shapes.pair(each, "size") for each in geometry)
+            in_pixels = not isinstance(layer.padding, str)
+            padding = "valid" if in_pixels else layer.padding
+            options |= {"padding": padding, "dilation_rate": gap, "use_bias": layer.use_bias}
+            convolution = keras_layers.Conv2D(layer.filters, size, stride, **options)
+            return [_zero_padding(layer.padding, f"{name}_padding", dtype), convolution] if in_pixels else [convolution]
         case layers.MaxPool2D() | layers.AveragePool2D():
             return [_keras_pool(layer, options)]
         case layers.BatchNorm():
@@ -118,9 +114,7 @@ _CARRIED_OVER = {
     keras_layers.InputLayer: {"batch_shape", "sparse", "ragged", "optional"},
     keras_layers.Dropout: {"rate", "noise_shape", "seed"},
     keras_layers.ZeroPadding2D: {"padding"},
-    keras_layers.Conv2D: {
-        "filters", "kernel_size", "strides", "padding", "dilation_rate", "use_bias", "activation"
-    },
+    keras_layers.Conv2D: {"filters", "kernel_size", "strides", "padding", "dilation_rate", "use_bias", "activation"},
     keras_layers.MaxPooling2D: {"pool_size", "strides", "padding"},
     keras_layers.AveragePooling2D: {"pool_size", "strides", "padding"},
     keras_layers.BatchNormalization: {"momentum", "epsilon", "synchronized"},
@@ -129,7 +123,7 @@ _CARRIED_OVER = {
     keras_layers.Flatten: set(),
     keras_layers.ReLU: set(),
     keras_layers.Activation: {"activation"},
-}  # fmt: skip
+}
 _ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 
@@ -238,13 +232,8 @@ def _numpy_layers(layer, padding):
     """Return the layers, none to two, that do what a Keras layer does."""
     match layer:
         case keras_layers.Conv2D():
-            found = [
-                layers.Conv2D(
-                    layer.filters, layer.kernel_size, layer.strides, _padding_of(layer, padding), layer.dilation_rate,
-                    layer.use_bias,
-                ),
-                *_activation(layer),
-            ]  # fmt: skip
+            geometry = layer.kernel_size, layer.strides, _padding_of(layer, padding), layer.dilation_rate
+            found = [layers.Conv2D(layer.filters, *geometry, layer.use_bias), *_activation(layer)]
         case keras_layers.MaxPooling2D():
             found = [layers.MaxPool2D(layer.pool_size, layer.strides, layer.padding)]
         case keras_layers.AveragePooling2D():

@@ -16,8 +16,6 @@ from cnnlessons.introspection.networks import (
     opened,
 )
 
-__all__ = ["RULES", "grad_cam", "gradient", "occlusion"]
-
 
 def gradient(model, images, target, rule="gradient"):
     """Return how much a number of the network grows with each pixel.

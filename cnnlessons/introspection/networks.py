@@ -32,13 +32,11 @@ class Part(NamedTuple):
     rule: str = "gradient"
 
     @threads.one_a_product
-    def __call__(self, maps, kept=None):
-        """Return what the last of them makes of `maps`, and note each one's output in the list `kept`."""
+    def __call__(self, maps):
+        """Return what the last of them makes of `maps`."""
         maps = np.asarray(maps, self.dtype)
         for layer in self.layers:
             maps = layer.forward(maps)
-            if kept is not None:
-                kept.append(maps)
         return maps
 
     @threads.one_a_product
@@ -67,11 +65,13 @@ class Chain:
         first = 0 if start is None else self.names.index(start) + 1
         return Part(self.network.layers[first : self.names.index(stop) + 1], self.network.dtype, rule)
 
+    @threads.one_a_product
     def all_outputs(self, images, names):
         """Return the output of each of these layers, in one pass."""
-        kept = []
-        self.part(None, self.names[-1])(images, kept)
-        return [kept[self.names.index(name)] for name in names]
+        maps, outputs = np.asarray(images, self.network.dtype), {}
+        for name, layer in self.layers.items():
+            maps = outputs[name] = layer.forward(maps)
+        return [outputs[name] for name in names]
 
     def before(self, name):
         """Return the names of the layers whose output a layer takes; None stands for the image."""
