@@ -30,7 +30,7 @@ _AT_ONCE = 512  # images
 
 
 def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
-    """Return, for each number of each image, how much what the attacker wants grows per unit. Taught in lesson 13.
+    """Return how much what the attacker wants grows with each number, (N, H, W, C). Taught in lesson 13.
 
     Parameters
     ----------
@@ -44,10 +44,6 @@ def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
         not fade where softmax is sure.
     targets : ndarray of int, shape (N,), optional
         Classes to be taken for: what grows is minus the target's cross-entropy, or its logit minus the largest other.
-
-    Returns
-    -------
-    ndarray, shape (N, H, W, C)
     """
     images, aim, sign = _checked(model, images, labels, loss, targets)
     return sign * _in_parts(lambda images, aim: _gradient(model, images, aim, loss), images, aim)
@@ -175,16 +171,15 @@ def pgd(
             change = allowed(change + rate * _direction(gradient, norm), base, size)
         return np.clip(base + change, low, high)
 
-    best = gain = None
+    best, gain = images.copy(), np.full(len(images), -np.inf)
     for restart in range(restarts):
         drawn = _random(images.shape, sizes, norm, rng) * (restart > 0 or start == "random")
         found = _in_parts(climbed, images, aim, sizes, rates, drawn.astype(images.dtype))
         if restarts == 1:
             return found
         now = margins(model, found, labels, targets)
-        better = now > gain if restart else np.ones(len(images), bool)
-        best = np.where(better[:, None, None, None], found, best) if restart else found
-        gain = np.where(better, now, gain)
+        better = (now > gain) | (restart == 0)
+        best[better], gain[better] = found[better], now[better]
     return best
 
 

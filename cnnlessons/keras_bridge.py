@@ -30,19 +30,10 @@ from cnnlessons.network import Sequential
 
 
 def to_keras(network):
-    """Return a Keras model with the layers and weights of a NumPy network.
+    """Return a `keras.Sequential` with the layers and weights of a NumPy network, which is built.
 
     Its layers are named as the network's parameters are, such as "conv2d_0". Padding given in pixels becomes a layer of
     its own, ``ZeroPadding2D``. Taught in lesson 07.
-
-    Parameters
-    ----------
-    network : Sequential
-        Built, of kinds of layers that Keras has.
-
-    Returns
-    -------
-    keras.Sequential
     """
     if network.input_shape is None:
         raise ValueError("network must be built before it is transferred; give Sequential an input_shape")
@@ -130,17 +121,8 @@ _ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint")
 def from_keras(model):
     """Return a NumPy network with the layers and weights of a Keras model, which predicts the same.
 
-    Taught in lesson 07.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A chain of layers that have a counterpart in `layers`, built, with logits as outputs. What acts in training
-        alone, such as dropout, regularisers and constraints, is left out.
-
-    Returns
-    -------
-    Sequential
+    The model is a chain of layers that have a counterpart in `layers`, built, with logits as outputs. What acts in
+    training alone, such as dropout, regularisers and constraints, is left out. Taught in lesson 07.
     """
     _require_chain(model)
     made, weights, padding = [], [], None

@@ -17,11 +17,12 @@ from cnnlessons import shapes
 
 
 def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth=1, body="plain"):
-    """Return a small convolutional classifier around a first layer.
+    """Return a small convolutional classifier around a first layer, a `keras.Model`.
 
     The stem is followed by batch normalisation, ReLU and pooling, then two blocks of 3×3 convolution, batch
     normalisation and ReLU with pooling between them, global average pooling, and a dense layer. Every layer has a name
-    of its own, so that weights, outputs and gradients can be asked for by name. Taught in lesson 07.
+    of its own, so that weights, outputs and gradients can be asked for by name. The model is not compiled; its outputs
+    are logits, shape (N, classes), float32 under mixed precision too. Taught in lesson 07.
 
     Parameters
     ----------
@@ -41,11 +42,6 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
     body : {"plain", "residual", "dense"}
         The blocks above; or each with two convolutions and a shortcut around them; or in their place a dense layer of
         ``2 * width`` units with batch normalisation and ReLU on all that the stem hands on.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled. Its outputs are logits, shape (N, classes), float32 under mixed precision too.
     """
     if not callable(stem):
         raise TypeError(f"stem must be a function from a tensor to a tensor, got {stem!r}; a Keras layer is one")
@@ -129,7 +125,7 @@ RELUS = {  # behind the stem, between the two convolutions of a block, behind ea
 
 
 def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere", shortcut=True, seed=None):
-    """Return a residual network of one width, in which ReLU and the shortcuts may be left out.
+    """Return a residual network of one width, not compiled, in which ReLU and the shortcuts may be left out.
 
     A 3×3 convolution of stride 2, then twice `blocks` blocks of two 3×3 convolutions from `width` to `width` maps, the
     second half of them at half the size. Every convolution has batch normalisation. Images are averaged, not pooled by
@@ -147,11 +143,6 @@ def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere"
         Whether what a block makes is added to what it was given.
     seed : int, optional
         Of all starting weights, which are the same for every choice of `relu` and `shortcut`.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled. Its outputs are logits, shape (N, classes).
     """
     at_stem, between, after = RELUS[shapes.chosen(relu, "relu", list(RELUS))]
     starts = _starts(seed, 4 * blocks + 2)

@@ -12,7 +12,8 @@ from cnnlessons.introspection.networks import checked_images, checked_layer, in_
 def randomised(model, images, layers="all", seed=0):
     """Return a copy of a network in which weights are drawn anew.
 
-    J. Adebayo et al., "Sanity checks for saliency maps" (2018). Taught in lesson 12.
+    Kernels are drawn as Glorot and Bengio do, biases and shifts are 0, scales 1. The model itself stays as it is. J.
+    Adebayo et al., "Sanity checks for saliency maps" (2018). Taught in lesson 12.
 
     Parameters
     ----------
@@ -22,11 +23,6 @@ def randomised(model, images, layers="all", seed=0):
         wrong for other weights, and make maps of any size.
     layers : "all" or sequence of str
         Which layers forget.
-
-    Returns
-    -------
-    network.Sequential or keras.Model
-        Kernels as Glorot and Bengio draw them, biases and shifts 0, scales 1. The model itself stays as it is.
     """
     net = opened(model)
     names = net.names if isinstance(layers, str) and layers == "all" else [checked_layer(net, name) for name in layers]
@@ -58,8 +54,10 @@ def agreement(maps, others):
 
 
 def ablation(model, layer, images, labels, value="mean"):
-    """Return how much the loss grows when one filter after the other says the same of every image.
+    """Return how much the loss grows when one filter after the other says the same of every image: (filters,).
 
+    The loss is the mean softmax cross-entropy, in nats. 0 means that nobody needed a filter, as long as the others are
+    there.
     A. Morcos et al., "On the importance of single directions for generalization" (2018). Taught in lesson 12.
 
     Parameters
@@ -71,11 +69,6 @@ def ablation(model, layer, images, labels, value="mean"):
     value : "mean" or float
         What each filter says: the mean of its map over all images and places, or a number. 0 is not "nothing" to the
         layers behind, unless it is the mean.
-
-    Returns
-    -------
-    ndarray, shape (filters,)
-        In nats of the mean softmax cross-entropy. 0 means that nobody needed it, as long as the others are there.
     """
     net = opened(model)
     images, above = checked_images(net, images), net.part(checked_layer(net, layer), net.names[-1])

@@ -18,7 +18,7 @@ from cnnlessons.introspection.networks import (
 
 
 def gradient(model, images, target, rule="gradient"):
-    """Return how much a number of the network grows with each pixel.
+    """Return how much a number of the network grows with each pixel: (N, H, W, C).
 
     M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014): deconvnet. J. T.
     Springenberg et al., "Striving for simplicity" (2015): guided. Taught in lesson 12.
@@ -33,10 +33,6 @@ def gradient(model, images, target, rule="gradient"):
     rule : {"gradient", "guided", "deconvnet"}
         What a ReLU lets back. The gradient: what comes from above, where the ReLU was open. Deconvnet: what is positive
         of it, open or not. Guided: what is positive, where the ReLU was open. The last two are no gradients.
-
-    Returns
-    -------
-    ndarray, shape (N, H, W, C)
     """
     net = opened(model)
     images = checked_images(net, images)
@@ -96,7 +92,7 @@ def grad_cam(model, images, classes, layer):
     images : ndarray, shape (N, H, W, C)
     classes : int or ndarray of int (N,)
     layer : str
-        With feature maps; usually the last one's ReLU. The map has its cells, no finer.
+        With feature maps; usually the last one's ReLU.
 
     Returns
     -------
