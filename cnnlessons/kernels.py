@@ -112,7 +112,7 @@ def banks():
 
 
 def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
-    """Return a Gabor function: a plane wave under a Gaussian window.
+    """Return a Gabor function, a plane wave under a Gaussian window: (size, size), as it is, of no special norm or sum.
 
     With ``u`` the distance from the centre along the wave and ``v`` across it, the value is
     ``exp(-(u² + aspect²·v²) / (2·sigma²)) · cos(2π·u / wavelength + phase)``. Taught in lesson 08.
@@ -131,11 +131,6 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
         Standard deviation of the window along the wave, in pixels; a quarter of `size` unless given.
     aspect : float
         How much narrower the window is across the wave than along it.
-
-    Returns
-    -------
-    ndarray (size, size) of float64
-        Neither its sum nor its norm is adjusted.
 
     References
     ----------

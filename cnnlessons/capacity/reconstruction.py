@@ -57,10 +57,8 @@ def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0
         Whether the activations went through ReLU.
     start : float or ndarray, shape (N, H, W, C_in)
         Where to begin; 0.5 is mid-gray.
-    iterations : int
-        At most so many.
-    tolerance : float
-        Relative residual that is good enough.
+    iterations, tolerance : int, float
+        At most so many, and the relative residual that is good enough.
     """
     kernel = kernel_of(kernel)
     activations, size = outputs_of(activations, kernel, stride, "activations")
