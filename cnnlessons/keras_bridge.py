@@ -263,13 +263,8 @@ def _activation(layer):
 def gradients(function, arrays):
     """Return a function's value and its gradient with respect to each of its arguments, as TensorFlow finds them.
 
-    The function takes as many tensors as there are arrays of floats, and returns a number as a tensor. Taught in lesson
-    07.
-
-    Returns
-    -------
-    value : float
-    gradients : list of ndarray, each of the shape of its array
+    The function takes as many tensors as there are arrays of floats, and returns a number as a tensor. The gradients
+    are a list of arrays. Taught in lesson 07.
     """
     tf = _tensorflow()
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]

@@ -41,6 +41,8 @@ class StemCounts:
 def stem_counts(kernel_size, channels, filters, stride=1):
     """Count what goes into a first layer and what comes out, as `StemCounts`. Taught in lesson 10.
 
+    `kernel_size` and `stride` are one number or a pair (row, column).
+
     Examples
     --------
     >>> counts = stem_counts(5, channels=3, filters=32, stride=2)

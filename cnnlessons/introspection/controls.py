@@ -94,8 +94,8 @@ def probe(train, labels, test, test_labels, seed=0):
     G. Alain and Y. Bengio, "Understanding intermediate layers using linear classifier probes" (2016); the control after
     J. Hewitt and P. Liang (2019). What can be read need not be used. Taught in lesson 12.
 
-    `train` and `test` are activations (N, …), such as `activations` returns, with a label each. The result is a
-    `Probe`.
+    `train` and `test` are activations (N, …), such as `activations` returns, with a label each; `seed` is that of the
+    shuffled labels. The result is a `Probe`.
     """
     from sklearn.linear_model import RidgeClassifier  # takes a second to import, and nothing else here needs it
 

@@ -84,7 +84,7 @@ def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0
         unit = Unit(layer, channel, tuple(side // 2 for side in net.outputs[layer][:2]))
     rng, found, moved = np.random.default_rng(shapes.whole_number(seed, "seed", 0)), np.array(start, float), None
     for _ in range(shapes.whole_number(steps, "steps", 1)):
-        shift = tuple(rng.integers(-jitter, jitter, 2, endpoint=True)) if jitter else (0, 0)
+        shift = tuple(rng.integers(-jitter, jitter, 2, endpoint=True))
         step = gradient(model, np.roll(found, shift, (1, 2)), unit)
         step = np.roll(step, (-shift[0], -shift[1]), (1, 2)).astype(float)
         moved = _lengths(step)[:, 0, 0, 0] > 0 if moved is None else moved
