@@ -1,9 +1,9 @@
 """First layers for Keras: learned, fixed, mixed, and built of several.
 
-Each function here returns a *stem*: a function from the images' Keras tensor (N, H, W, C) to feature maps (N, H /
-stride, W / stride, filters), without activation, for `models.classifier`. Its layers are Keras's own and their kernels
-stand in their configuration, so a model with a stem is saved, loaded, cloned and summarised like any other. All their
-names begin with "stem".
+Each function here returns a *stem*: a function from the images' Keras tensor (N, H, W, C) to feature maps
+(N, H / stride, W / stride, filters), without activation, for `models.classifier`. Its layers are Keras's own and their
+kernels stand in their configuration, so a model with a stem is saved, loaded, cloned and summarised like any other. All
+their names begin with "stem".
 
 Where a kernel comes from is said by the argument `bank`, one of
 
