@@ -30,7 +30,7 @@ _AT_ONCE = 512  # images
 
 
 def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
-    """Return, for each number of each image, how much what the attacker wants grows per unit of it.
+    """Return how much what the attacker wants grows with each number, (N, H, W, C). Taught in lesson 13.
 
     Parameters
     ----------
@@ -44,29 +44,20 @@ def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
         not fade where softmax is sure.
     targets : ndarray of int, shape (N,), optional
         Classes to be taken for: what grows is minus the target's cross-entropy, or its logit minus the largest other.
-
-    Returns
-    -------
-    ndarray, shape (N, H, W, C)
-
-    Notes
-    -----
-    Taught in lesson 13.
     """
-    images, labels, targets = _checked(model, images, labels, loss, targets)
-    return _in_parts(lambda *part: _climbing(model, *part, loss), images, labels, targets)
+    images, aim, sign = _checked(model, images, labels, loss, targets)
+    return sign * _in_parts(lambda images, aim: _gradient(model, images, aim, loss), images, aim)
 
 
-def _climbing(model, images, labels, targets, loss):
-    """Return the gradient of what the attacker wants with respect to the images."""
-    aim, sign = (labels, 1) if targets is None else (targets, -1)
+def _gradient(model, images, aim, loss):
+    """Return the gradient of each image's loss, for the class in `aim`, with respect to the image."""
     one_hot = np.arange(model.output_shape[-1]) == aim[:, None]
     if isinstance(model, Sequential):
         wanted = _of_logits(model.forward(images), one_hot, loss)
-        return sign * model.backward(wanted.astype(model.dtype)).astype(images.dtype)
+        return model.backward(wanted.astype(model.dtype)).astype(images.dtype)
     from cnnlessons import keras_bridge
 
-    return sign * keras_bridge.image_gradient(model, images, one_hot, loss == "margin")[1]
+    return keras_bridge.image_gradient(model, images, one_hot, loss == "margin")
 
 
 def _of_logits(logits, one_hot, loss):
@@ -83,25 +74,20 @@ def margins(model, images, labels, targets=None):
     With `targets`, the target's logit minus the largest other one. Above 0 the attack has succeeded. Taught in lesson
     13.
     """
-    images, labels, targets = _checked(model, images, labels, "margin", targets)
-    return _in_parts(lambda *part: _misread(_logits(model, part[0]), *part[1:]), images, labels, targets)
+    images, aim, sign = _checked(model, images, labels, "margin", targets)
+    logits = _in_parts(lambda images: _logits(model, images), images)
+    one_hot = np.arange(logits.shape[1]) == aim[:, None]
+    return sign * (np.where(one_hot, -np.inf, logits).max(axis=1) - logits[one_hot])
 
 
 def accuracy(model, images, labels):
     """Return the share of images whose largest logit is the right one, for either network. Taught in lesson 13."""
     images, labels, _ = _checked(model, images, labels, "margin", None)
-    right = _in_parts(lambda part, said, _: _logits(model, part).argmax(axis=1) == said, images, labels, None)
-    return float(right.mean())
+    return float(np.mean(_in_parts(lambda images: _logits(model, images), images).argmax(axis=1) == labels))
 
 
 def _logits(model, images):
     return model.forward(images) if isinstance(model, Sequential) else model.predict_on_batch(images)
-
-
-def _misread(logits, labels, targets):
-    aim, sign = (labels, 1) if targets is None else (targets, -1)
-    one_hot = np.arange(logits.shape[1]) == aim[:, None]
-    return sign * (np.where(one_hot, -np.inf, logits).max(axis=1) - logits[one_hot])
 
 
 # --------------------------------------------------------------------------- changes of a given size
@@ -117,12 +103,12 @@ def noise(images, epsilon, *, norm="largest", low=0.0, high=1.0, seed=0):
     return np.clip(images + change, low, high)
 
 
-def fgsm(model, images, labels, epsilon, *, targets=None, loss="cross_entropy", low=0.0, high=1.0):
+def fgsm(model, images, labels, epsilon, **options):
     """Return images changed by one step: every number by epsilon, to the side where the attacker gains.
 
     The fast gradient sign method. Parameters as in `pgd`. Taught in lesson 13.
     """
-    return pgd(model, images, labels, epsilon, steps=1, rate=epsilon, targets=targets, loss=loss, low=low, high=high)
+    return pgd(model, images, labels, epsilon, steps=1, rate=epsilon, **options)
 
 
 def pgd(
@@ -145,46 +131,28 @@ def pgd(
 ):
     """Return images changed by many small steps, each followed by a way back into what is allowed.
 
-    Projected gradient descent. Of several restarts the best result for each image is kept, by its margin.
+    Projected gradient descent. Of several restarts the best result for each image is kept, by its margin. Taught in
+    lesson 13.
 
     Parameters
     ----------
-    model : Sequential or keras.Model
-    images : ndarray of float, shape (N, H, W, C)
-    labels : ndarray of int, shape (N,)
+    model, images, labels, loss, targets
+        As in `input_gradient`.
     epsilon : float or ndarray, shape (N,)
         How large the change may be, in the images' own units.
-    steps : int
     rate : float, optional
         How large a step is; by default 2.5 epsilon / steps, so that any place in reach can be reached from any other.
-    restarts : int
     start : {"image", "random"}
-        Where the first starts; the others start at random places in reach.
+        Where the first of all `restarts` starts; the others start at random places in reach.
     norm : {"largest", "length"}
-    loss, targets
-        As in `input_gradient`.
     within : function, optional
         From changes (N, H, W, C) to those that are allowed, a linear projection, such as on what a stem cannot see.
         Changes are then shortened, not cut off, to fit, so that they stay allowed; to leave the range they would have
         to be cut, so give ``low=-np.inf, high=np.inf``.
     low, high : float
         The range of the images, which is not left.
-    seed : int
-
-    Returns
-    -------
-    ndarray, shape (N, H, W, C)
-
-    Raises
-    ------
-    ValueError
-        If a size or a choice is none, or images and labels do not fit the model or each other.
-
-    Notes
-    -----
-    Taught in lesson 13.
     """
-    images, labels, targets = _checked(model, images, labels, loss, targets)
+    images, aim, sign = _checked(model, images, labels, loss, targets)
     shapes.chosen(start, "start", ["image", "random"])
     steps, restarts = shapes.whole_number(steps, "steps", 1), shapes.whole_number(restarts, "restarts", 1)
     sizes, rng = _sizes(epsilon, len(images)), np.random.default_rng(seed)
@@ -196,23 +164,22 @@ def pgd(
         change = _shortened(change, size, norm, whole=within is not None)
         return np.clip(base + change, low, high).astype(base.dtype) - base
 
-    def climbed(base, labels, targets, size, rate, change):
+    def climbed(base, aim, size, rate, change):
         change = allowed(change, base, size)
         for _ in range(steps):
-            gradient = _climbing(model, base + change, labels, targets, loss)
+            gradient = sign * _gradient(model, base + change, aim, loss)
             change = allowed(change + rate * _direction(gradient, norm), base, size)
         return np.clip(base + change, low, high)
 
-    best = gain = None
+    best, gain = images.copy(), np.full(len(images), -np.inf)
     for restart in range(restarts):
         drawn = _random(images.shape, sizes, norm, rng) * (restart > 0 or start == "random")
-        found = _in_parts(climbed, images, labels, targets, sizes, rates, drawn.astype(images.dtype))
+        found = _in_parts(climbed, images, aim, sizes, rates, drawn.astype(images.dtype))
         if restarts == 1:
             return found
         now = margins(model, found, labels, targets)
-        better = now > gain if restart else np.ones(len(images), bool)
-        best = np.where(better[:, None, None, None], found, best) if restart else found
-        gain = np.where(better, now, gain)
+        better = (now > gain) | (restart == 0)
+        best[better], gain[better] = found[better], now[better]
     return best
 
 
@@ -255,7 +222,7 @@ def harder(model, epsilon, steps=5, seed=0, **options):
 # --------------------------------------------------------------------------- is it a defence?
 
 
-def curve(model, images, labels, epsilons, *, steps=40, restarts=1, loss="cross_entropy", seed=0):
+def curve(model, images, labels, epsilons, *, steps=40, seed=0):
     """Return the accuracy at several epsilons as a DataFrame: columns "epsilon", "noise", "fgsm", "pgd".
 
     Taught in lesson 13.
@@ -263,8 +230,7 @@ def curve(model, images, labels, epsilons, *, steps=40, restarts=1, loss="cross_
     import pandas as pd
 
     def row(epsilon):
-        one = fgsm(model, images, labels, epsilon, loss=loss)
-        many = pgd(model, images, labels, epsilon, steps=steps, restarts=restarts, loss=loss, seed=seed)
+        one, many = fgsm(model, images, labels, epsilon), pgd(model, images, labels, epsilon, steps=steps, seed=seed)
         changed = {"noise": noise(images, epsilon, seed=seed), "fgsm": one, "pgd": many}
         return {"epsilon": epsilon} | {name: accuracy(model, each, labels) for name, each in changed.items()}
 
@@ -355,7 +321,6 @@ def _shortened(change, size, norm, whole=False):
 def _random(shape, sizes, norm, rng, corner=False):
     """Draw changes of at most a size: evenly from the cube or the ball; in a corner of it, or on its surface."""
     shapes.chosen(norm, "norm", list(NORMS))
-    sizes = sizes[:, None, None, None]
     if norm == "largest":
         return sizes * (rng.choice([-1.0, 1.0], shape) if corner else rng.uniform(-1, 1, shape))
     drawn = rng.standard_normal(shape)
@@ -366,24 +331,15 @@ def _random(shape, sizes, norm, rng, corner=False):
 # --------------------------------------------------------------------------- checks and parts
 
 
-def _in_parts(function, images, *others):
+def _in_parts(function, *arrays):
     """Call a function on some images at a time, with what belongs to them, and return the results as one array."""
-
-    def part(array, some):
-        if array is None:
-            return None
-        array = array[some]
-        return array[:, None, None, None] if array.ndim == 1 and array.dtype.kind == "f" else array
-
-    starts = range(0, len(images), _AT_ONCE)
-    return np.concatenate(
-        [function(*(part(each, slice(s, s + _AT_ONCE)) for each in (images, *others))) for s in starts]
-    )
+    starts = range(0, len(arrays[0]), _AT_ONCE)
+    return np.concatenate([function(*(array[start : start + _AT_ONCE] for array in arrays)) for start in starts])
 
 
 def _floats(images):
     images = ops.finite(images, "images", "(N, H, W, C)")
-    if images.ndim != 4 or not len(images):
+    if images.ndim != 4:
         raise ValueError(f"images must have shape (N, H, W, C), got {images.shape}; for one image write image[None]")
     if images.dtype.kind != "f":
         raise ValueError(f"images must be numbers with a point, got {images.dtype}; write images / 255")
@@ -391,13 +347,15 @@ def _floats(images):
 
 
 def _sizes(size, count, name="epsilon"):
+    """Return one size for each image: (N, 1, 1, 1)."""
     sizes = np.asarray(size, float)
     if sizes.shape not in ((), (count,)) or not np.isfinite(sizes).all() or (sizes < 0).any():
         raise ValueError(f"{name} must be a number from 0 up, or one for each of {count} images, got {size!r}")
-    return np.broadcast_to(sizes, count)
+    return np.broadcast_to(sizes, count).reshape(count, 1, 1, 1)
 
 
 def _checked(model, images, labels, loss, targets):
+    """Return the images, the class of each that the attack aims at, and 1, or -1 where it aims for that class."""
     images = _floats(images)
     shapes.chosen(loss, "loss", list(LOSSES))
     if not isinstance(model, Sequential) and not hasattr(model, "output_shape"):
@@ -411,4 +369,4 @@ def _checked(model, images, labels, loss, targets):
                 f"{name} must be {len(images)} whole numbers from 0 to {last}, one an image, got {array.dtype} of "
                 f"shape {array.shape}"
             )
-    return images, given["labels"], given.get("targets")
+    return (images, given["labels"], 1) if targets is None else (images, given["targets"], -1)

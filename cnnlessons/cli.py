@@ -12,10 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cnnlessons import __version__
+from cnnlessons import __version__, notebooks
 from cnnlessons.machine import Table, machine_table
 
 BENCHMARKS = Path(__file__).parents[1] / "tests" / "benchmarks"
+COMMANDS = {}  # a function to what argparse is told of its arguments
 
 
 class Problem(Exception):
@@ -44,106 +45,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cnnlessons {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    command = commands.add_parser("machine", help="say what this machine has: cores, GPU, versions, data sets")
-    command.set_defaults(run=lambda options: print(machine_table(gpu=True)))
-
-    command = commands.add_parser("bench", help="measure how fast the course runs here (about nine minutes)")
-    command.add_argument("--quick", action="store_true", help="few repetitions and no browser (about two minutes)")
-    command.set_defaults(run=lambda options: bench(options.quick))
-
-    command = commands.add_parser("present", help="open a lesson in JupyterLab as slides, its cells run, panels alive")
-    command.add_argument("lesson", metavar="LESSON", help="its number, such as 01, or a notebook's path")
-    command.add_argument("options", nargs=argparse.REMAINDER, help="for JupyterLab, such as --no-browser")
-    command.set_defaults(run=lambda options: present(options.lesson, options.options))
-
-    command = commands.add_parser("store", help="run notebooks from top to bottom and save them with their outputs")
-    command.add_argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK")
-    command.set_defaults(run=lambda options: store(options.notebooks))
-
-    command = commands.add_parser("show", help="print a notebook's words, code and text outputs, for git's diff")
-    command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
-    command.set_defaults(run=lambda options: show(options.notebook))
-
-    command = commands.add_parser("index", help="write the links of the index of questions from the lessons' tags")
-    command.set_defaults(run=lambda options: index())
-
-    command = commands.add_parser("new-lesson", help="begin a lesson: a notebook, an exercise, rows in the tables")
-    command.add_argument("number", type=int, metavar="NUMBER")
-    command.add_argument("title", metavar="TITLE")
-    command.set_defaults(run=lambda options: new_lesson(options.number, options.title))
-
-    command = commands.add_parser("progress", help="what you have solved and answered, as noted on this machine only")
-    command.add_argument("--off", action="store_true", help="note nothing down from now on")
-    command.add_argument("--on", action="store_true", help="note down again")
-    command.set_defaults(run=lambda options: progress(options.on, options.off))
-
-    command = commands.add_parser("anki", help="write the questions of `exercises.recall` as cards for Anki")
-    command.add_argument("file", type=Path, metavar="FILE", help="a text file, to import into Anki")
-    command.set_defaults(run=lambda options: anki(options.file))
-
-    command = commands.add_parser("grade", help="grade a folder of notebooks: marks, feedback, a page for the class")
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="a notebook or a folder for each student")
-    command.add_argument("--out", type=Path, default=Path("marks.csv"), metavar="FILE", help="(marks.csv)")
-    command.add_argument("--lesson", action="append", default=[], dest="lessons", metavar="NN", help="may be repeated")
-    command.add_argument("--seed", type=int, metavar="N", help="from which probes are drawn (another one each time)")
-    command.add_argument("--isolation", default="auto", metavar="WAY", help="wasm, bwrap, process, or auto: the first")
-    command.add_argument("--seconds", type=float, default=10, metavar="S", help="that one answer may take (10)")
-    command.add_argument("--jobs", type=int, metavar="N", help="answers run at once (as many as cores)")
-    command.set_defaults(run=grade)
-
-    command = commands.add_parser(
-        "teach", help="write the teacher's edition of a lesson, and a handout of its exercises"
-    )
-    command.add_argument("lesson", metavar="NN", help="the lesson's number, such as 01")
-    command.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="(the present one)")
-    command.add_argument("--markdown", action="store_true", help="in the place of HTML")
-    command.set_defaults(run=lambda options: teach(options.lesson, options.out, options.markdown))
-
-    command = commands.add_parser(
-        "site", help="write the lessons as pages to read, which need no network and no Python"
-    )
-    command.add_argument("--out", type=Path, default=Path("site"), metavar="FOLDER", help="(site)")
-    command.add_argument("--lite", action="store_true", help="link the lessons that hosting/lite.py puts beside them")
-    command.set_defaults(run=lambda options: site(options.out, options.lite))
-
-    command = commands.add_parser("record-weights", help="train the networks that lesson 08 reads (an hour; goes on)")
-    command.add_argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated")
-    command.add_argument("--jobs", type=int, default=2, help="networks trained at once, one core each")
-    command.set_defaults(run=lambda options: record_weights(options.tasks, options.jobs))
-    _add_experiment(commands)
+    for run, arguments in COMMANDS.items():
+        said = run.__doc__.removesuffix(".")
+        parsed = commands.add_parser(run.__name__.replace("_", "-"), help=said[0].lower() + said[1:])
+        parsed.set_defaults(run=run)
+        for names, settings in arguments:
+            parsed.add_argument(*names, **settings)
     return parser
 
 
-def _add_experiment(commands) -> None:
-    command = commands.add_parser(
-        "experiment", help="train what the evidence of the lessons rests on, or go on with it"
-    )
-    command.add_argument("name", metavar="NAME", help="first_layers, bakeoff, long, blocks, robust, cue or stems")
-    command.add_argument("--seeds", type=int, metavar="N", help="how many (those of the experiment)")
-    command.add_argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)")
-    command.add_argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store")
-    command.add_argument("--dataset", metavar="NAME", help="only the runs on this data set")
-    command.add_argument(
-        "--verify", type=int, metavar="K", help="run K recorded runs again, drawn at random, and compare"
-    )
-    command.add_argument("--store", type=Path, metavar="FILE", help="a CSV file (data/evidence/NAME.csv)")
-    command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler whose workers make the runs")
-    command.set_defaults(run=experiment)
+def command(*arguments):
+    """Make a function of the parsed options a command, called by its name and described by its docstring."""
+
+    def register(run):
+        COMMANDS[run] = arguments
+        return run
+
+    return register
+
+
+def argument(*names, **settings):
+    return names, settings
 
 
 # --------------------------------------------------------------------------- how fast it is
 
 
-def bench(quick: bool = False) -> None:
-    """Print this machine's description and the tables that the scripts in tests/benchmarks measure.
+@command()
+def machine(options):
+    """Say what this machine has: cores, GPU, versions, data sets."""
+    print(machine_table(gpu=True))
 
-    Raises
-    ------
-    Problem
-        If the scripts are not there, or one fails.
-    """
-    scripts = ["imports.py", "convolution.py", "training.py", "experiments.py", *([] if quick else ["slider.py"])]
+
+@command(argument("--quick", action="store_true", help="few repetitions and no browser (about two minutes)"))
+def bench(options):
+    """Measure how fast the course runs here (about nine minutes)."""
+    scripts = ["imports.py", "convolution.py", "training.py", "experiments.py"]
     if not BENCHMARKS.is_dir():
         raise Problem(
             "the benchmarks are part of the course's folder, not of the installed package; "
@@ -153,104 +90,182 @@ def bench(quick: bool = False) -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
     if load > 0.5:
         print(f"\nOther programs are running (load {load:.1f}): NumPy's matrix products can take many times as long.")
-    for script in scripts:
+    for script in scripts if options.quick else [*scripts, "slider.py"]:
         print(flush=True)  # before the script prints to the same place
-        command = [sys.executable, str(BENCHMARKS / script), *(["--quick"] if quick else [])]
-        ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there
+        call = [sys.executable, str(BENCHMARKS / script), *(["--quick"] if options.quick else [])]
+        ended = subprocess.run(call, stderr=subprocess.PIPE, text=True)  # stderr: libraries log there
         if ended.returncode != 0:
             raise Problem(f"{script} failed:\n{ended.stderr}")
+
+
+# --------------------------------------------------------------------------- notebooks
+
+
+@command(
+    argument("lesson", metavar="LESSON", help="its number, such as 01, or a notebook's path"),
+    argument("options", nargs=argparse.REMAINDER, help="for JupyterLab, such as --no-browser"),
+)
+def present(options):
+    """Open a lesson in JupyterLab as slides, its cells run, panels alive."""
+    path = (notebooks.lesson(options.lesson) or Path(options.lesson)).resolve()
+    if not path.is_file() or not path.is_relative_to(notebooks.COURSE):
+        raise Problem(f"there is no lesson {options.lesson!r}: name a number, such as 01, or a notebook of this course")
+    # By the workspace's name the course's extension (lab/share) knows what to do; what is open in the others stays so.
+    place = f"/lab/workspaces/presenting/tree/{path.relative_to(notebooks.COURSE).as_posix()}"
+    call = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", "--allow-root", f"--LabApp.default_url={place}"]
+    subprocess.run([*call, f"--ServerApp.root_dir={notebooks.COURSE}", *options.options])
+
+
+@command(argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK"))
+def store(options):
+    """Run notebooks from top to bottom and save them with their outputs."""
+    failures = []
+    for path in options.notebooks:
+        try:
+            notebooks.store(path)
+            print(f"stored {path}")
+        except notebooks.NotebookError as error:
+            failures.append(str(error))
+        except (OSError, ValueError) as error:  # no such file, or not a notebook
+            failures.append(f"{path}: {getattr(error, 'strerror', None) or error}")
+    if failures:
+        raise Problem("\n".join(failures))
+
+
+@command(argument("notebook", type=Path, metavar="NOTEBOOK"))
+def show(options):
+    """Print a notebook's words, code and text outputs, for git's diff."""
+    try:
+        sys.stdout.buffer.write(notebooks.as_text(options.notebook).encode())  # in UTF-8, as git expects it
+    except (ValueError, LookupError) as error:
+        raise Problem(f"{options.notebook}: no notebook ({error!r})") from error
+
+
+@command()
+def index(options):
+    """Write the links of the index of questions from the lessons' tags."""
+    print(f"wrote {notebooks.write_index()}")
+
+
+@command(argument("number", type=int, metavar="NUMBER"), argument("title", metavar="TITLE"))
+def new_lesson(options):
+    """Begin a lesson: a notebook, an exercise, rows in the tables."""
+    lesson, exercise = notebooks.new_lesson(options.number, options.title)
+    notebooks.store(lesson)
+    print(
+        f"wrote {lesson} and {exercise}, with a row each in README.md and lesson 00\n"
+        "next: fill them as CONTRIBUTING.md says; then\n"
+        f"  python3 course.py run cnnlessons store notebooks/{lesson.name}\n"
+        f"  python3 course.py test notebooks/{lesson.name} tests/notebooks tests/test_exercises.py"
+    )
 
 
 # --------------------------------------------------------------------------- coming back
 
 
-def progress(on: bool, off: bool) -> None:
-    """Print what is noted of the reader's exercises and questions, lesson by lesson, and where it lies.
-
-    Raises
-    ------
-    Problem
-        If the reader's folder cannot be written.
-    """
+@command(
+    argument("--off", action="store_true", help="note nothing down from now on"),
+    argument("--on", action="store_true", help="note down again"),
+)
+def progress(options):
+    """What you have solved and answered, as noted on this machine only."""
     from cnnlessons import exercises
     from cnnlessons.exercises import notes, retrieval
 
     try:
-        if on or off:
-            notes.switch(on)
-    except RuntimeError as error:
+        if options.on or options.off:
+            notes.switch(options.on)
+    except RuntimeError as error:  # a user without a home
         raise Problem(str(error)) from error
     print(Table(retrieval.progress(exercises.names())), notes.where(), sep="\n")
 
 
-def anki(path: Path) -> None:
-    """Write the questions for Anki into a file that is not there yet."""
+@command(argument("file", type=Path, metavar="FILE", help="a text file, to import into Anki"))
+def anki(options):
+    """Write the questions of `exercises.recall` as cards for Anki."""
     from cnnlessons.exercises import retrieval
 
-    with path.open("x", encoding="utf-8", newline="\n") as file:
+    with options.file.open("x", encoding="utf-8", newline="\n") as file:
         file.write(retrieval.anki())
-    print(f"wrote {path}, {len(retrieval.QUESTIONS)} cards; in Anki: File, Import")
+    print(f"wrote {options.file}, {len(retrieval.QUESTIONS)} cards; in Anki: File, Import")
 
 
 # --------------------------------------------------------------------------- teaching
 
 
-def grade(options: argparse.Namespace) -> None:
-    """Grade a folder of notebooks."""
+@command(
+    argument("folder", type=Path, metavar="FOLDER", help="a notebook or a folder for each student"),
+    argument("--out", type=Path, default=Path("marks.csv"), metavar="FILE", help="(marks.csv)"),
+    argument("--lesson", action="append", default=[], dest="lessons", metavar="NN", help="may be repeated"),
+    argument("--seed", type=int, metavar="N", help="from which probes are drawn (another one each time)"),
+    argument("--isolation", default="auto", metavar="WAY", help="wasm, bwrap, process, or auto: the first"),
+    argument("--seconds", type=float, default=10, metavar="S", help="that one answer may take (10)"),
+    argument("--jobs", type=int, metavar="N", help="answers run at once (as many as cores)"),
+)
+def grade(options):
+    """Grade a folder of notebooks: marks, feedback, a page for the class."""
     from cnnlessons.teaching import grading
 
     chosen = {name: getattr(options, name) for name in ("seed", "lessons", "seconds", "jobs")}
     grading.grade(options.folder, options.out, isolated=options.isolation, **chosen)
 
 
-def teach(lesson: str, folder: Path, markdown: bool) -> None:
-    """Write what a teacher needs for a lesson, and say where."""
+@command(
+    argument("lesson", metavar="NN", help="the lesson's number, such as 01"),
+    argument("--out", type=Path, default=Path(), metavar="FOLDER", help="(the present one)"),
+    argument("--markdown", action="store_true", help="in the place of HTML"),
+)
+def teach(options):
+    """Write the teacher's edition of a lesson, and a handout of its exercises."""
     from cnnlessons.teaching import edition
 
-    print("wrote", *edition.write(lesson, folder, markdown))
+    print("wrote", *edition.write(options.lesson, options.out, options.markdown))
 
 
-def site(folder: Path, lite: bool) -> None:
-    """Write the site of the course, and say where.
-
-    Raises
-    ------
-    Problem
-        If a tool is missing, or Sphinx warns, such as of a link that leads nowhere.
-    """
+@command(
+    argument("--out", type=Path, default=Path("site"), metavar="FOLDER", help="(site)"),
+    argument("--lite", action="store_true", help="link the lessons that hosting/lite.py puts beside them"),
+)
+def site(options):
+    """Write the lessons as pages to read, which need no network and no Python."""
     from cnnlessons.teaching import site
 
     try:
-        warnings = site.build(folder, lite=lite)
+        warnings = site.build(options.out, lite=options.lite)
     except ImportError as error:
         needed = 'python3 course.py run python -m pip install --no-build-isolation -e ".[site]"'
         raise Problem(f"to make the site {error.name} is needed; in the course's folder: {needed}") from error
     if warnings:
-        raise Problem("\n".join([f"wrote {folder}, but:", *warnings]))
-    print(f"wrote {folder}: open {folder / 'index.html'}")
+        raise Problem("\n".join([f"wrote {options.out}, but:", *warnings]))
+    print(f"wrote {options.out}: open {options.out / 'index.html'}")
 
 
-# --------------------------------------------------------------------------- recorded networks
+# --------------------------------------------------------------------------- recorded networks and experiments
 
 
-def record_weights(tasks: list[str] | None, jobs: int) -> None:
-    """Train the networks of `recorded` that are missing and write them to data/weights."""
+@command(
+    argument("--task", action="append", dest="tasks", metavar="TASK", help="only this one; may be repeated"),
+    argument("--jobs", type=int, default=2, help="networks trained at once, one core each"),
+)
+def record_weights(options):
+    """Train the networks that lesson 08 reads (an hour; goes on)."""
     from cnnlessons.experiments import weights
 
-    weights.record(tasks=tasks, jobs=jobs)
+    weights.record(tasks=options.tasks, jobs=options.jobs)
 
 
-# --------------------------------------------------------------------------- experiments
-
-
-def experiment(options: argparse.Namespace) -> None:
-    """Make the runs of an experiment that its store does not hold yet, or some that it holds again.
-
-    Raises
-    ------
-    Problem
-        If there is no such experiment, an option cannot be taken, runs failed, or a verified run came out otherwise.
-    """
+@command(
+    argument("name", metavar="NAME", help="first_layers, bakeoff, long, blocks, robust, cue or stems"),
+    argument("--seeds", type=int, metavar="N", help="how many (those of the experiment)"),
+    argument("--jobs", type=int, metavar="N", help="runs at once (as many as cores)"),
+    argument("--epochs", type=int, metavar="N", help="instead of those of the experiment; needs --store"),
+    argument("--dataset", metavar="NAME", help="only the runs on this data set"),
+    argument("--verify", type=int, metavar="K", help="run K recorded runs again, drawn at random, and compare"),
+    argument("--store", type=Path, metavar="FILE", help="a CSV file (data/evidence/NAME.csv)"),
+    argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler whose workers make the runs"),
+)
+def experiment(options):
+    """Train what the evidence of the lessons rests on, or go on with it."""
     from cnnlessons import experiments
 
     try:
@@ -295,104 +310,31 @@ def _choose_rates(options, known):
         settings = [each for each in known.tried() if options.dataset in (None, each["dataset"])]
         for seeds, group in itertools.groupby(settings, tuning.seeds):
             rows = run(list(group), seeds, options.jobs, place, known.function, options.scheduler)
-            failed = rows[rows["error"] != ""]
-            for error, count in failed["error"].value_counts().items():
+            for error, count in _failed(rows).items():
                 print(f"{count} runs failed on which rates are chosen: {error}", file=sys.stderr)
         tuning.read_anew()
 
 
-def _tell(rows, store) -> None:
+def _tell(rows, store):
     """Say how many runs there are, and which failed."""
     print(f"{len(rows)} runs in {store}")
-    failed = rows[rows["error"] != ""]
-    if len(failed):
-        reasons = "\n".join(f"{count} × {error}" for error, count in failed["error"].value_counts().items())
-        raise Problem(f"{len(failed)} runs failed; the same command tries them again\n{reasons}")
+    if len(failed := _failed(rows)):
+        reasons = "\n".join(f"{count} × {error}" for error, count in failed.items())
+        raise Problem(f"{failed.sum()} runs failed; the same command tries them again\n{reasons}")
 
 
-def _verify(rows) -> None:
+def _failed(rows):
+    """How many runs ended with each error."""
+    return rows["error"][rows["error"] != ""].value_counts()
+
+
+def _verify(rows):
     """Print the recorded and the new accuracy of each run."""
     for _, row in rows.iterrows():
         what = f"{row['setting']}, {row['dataset']}, {row['per_class']} a class, seed {row['seed']}"
         print(f"{what}: recorded {row['recorded']:.1%}, again {row['again']:.1%} {row['error']}".rstrip())
     if not (rows["difference"].abs() <= 0.02).all():
         raise Problem("not every run came out within 2 points of the recorded accuracy")
-
-
-# --------------------------------------------------------------------------- notebooks
-
-
-def present(lesson: str, options: list[str]) -> None:
-    """Start JupyterLab on a lesson, which the course's extension there (lab/share) runs and shows as slides.
-
-    Raises
-    ------
-    Problem
-        If there is no such lesson.
-    """
-    from cnnlessons import notebooks
-
-    path = (notebooks.lesson(lesson) or Path(lesson)).resolve()
-    if not path.is_file() or not path.is_relative_to(notebooks.COURSE):
-        raise Problem(f"there is no lesson {lesson!r}: name a number, such as 01, or a notebook of this course")
-    # By the name of the workspace the extension knows what to do; what is open in the others stays so.
-    place = f"/lab/workspaces/presenting/tree/{path.relative_to(notebooks.COURSE).as_posix()}"
-    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", "--allow-root", f"--LabApp.default_url={place}"]
-    subprocess.run([*command, f"--ServerApp.root_dir={notebooks.COURSE}", *options])
-
-
-def store(paths: list[Path]) -> None:
-    """Run notebooks and save them with their outputs; those that fail stay as they were.
-
-    Raises
-    ------
-    Problem
-        If a notebook failed, once all have been tried.
-    """
-    from cnnlessons import notebooks
-
-    failures = []
-    for path in paths:
-        try:
-            notebooks.store(path)
-            print(f"stored {path}")
-        except notebooks.NotebookError as error:
-            failures.append(str(error))
-        except (OSError, ValueError) as error:  # no such file, or not a notebook
-            failures.append(f"{path}: {getattr(error, 'strerror', None) or error}")
-    if failures:
-        raise Problem("\n".join(failures))
-
-
-def show(path: Path) -> None:
-    """Print a notebook as text, in UTF-8, as git expects it."""
-    from cnnlessons import notebooks
-
-    try:
-        sys.stdout.buffer.write(notebooks.as_text(path).encode())
-    except (OSError, ValueError, LookupError) as error:  # no such file, or not a notebook
-        raise Problem(f"{path}: {getattr(error, 'strerror', None) or f'no notebook ({error!r})'}") from error
-
-
-def index() -> None:
-    """Write the index of questions anew."""
-    from cnnlessons import notebooks
-
-    print(f"wrote {notebooks.write_index()}")
-
-
-def new_lesson(number: int, title: str) -> None:
-    """Begin a lesson, store it and say what to do next."""
-    from cnnlessons import notebooks
-
-    lesson, exercise = notebooks.new_lesson(number, title)
-    notebooks.store(lesson)
-    print(
-        f"wrote {lesson} and {exercise}, with a row each in README.md and lesson 00\n"
-        "next: fill them as CONTRIBUTING.md says; then\n"
-        f"  python3 course.py run cnnlessons store notebooks/{lesson.name}\n"
-        f"  python3 course.py test notebooks/{lesson.name} tests/notebooks tests/test_exercises.py"
-    )
 
 
 if __name__ == "__main__":

@@ -55,10 +55,9 @@ def numerical_gradient(function, array, grad_output=None, step=1e-5):
         below = np.asarray(function(point.copy()), np.float64)
         point[index] = here
         gradient[index] = np.sum(weights * (above - below)) / (up - down)  # not 2 * step: both ends were rounded
-    if not np.isfinite(gradient).all():
-        raise ValueError(
-            f"function must return finite numbers near array, but entry {_first_bad(gradient)} led to NaN or inf"
-        )
+    bad = np.argwhere(~np.isfinite(gradient)).tolist()
+    if bad:
+        raise ValueError(f"function must return finite numbers near array, but entry {tuple(bad[0])} led to NaN or inf")
     return gradient
 
 
@@ -76,23 +75,11 @@ def _weights(output, grad_output):
     return np.asarray(grad_output)
 
 
-def _first_bad(gradient):
-    return tuple(int(axis[0]) for axis in np.nonzero(~np.isfinite(gradient)))
-
-
 def relative_error(a, b):
-    """Return how far two arrays differ, relative to the largest number in either: 0 for equal, at most 2.
+    """Return how far two arrays of one shape differ, relative to the largest number in either: from 0, equal, to 2.
 
-    Taught in lesson 03. A gradient that is right differs from central differences by about 1e-9 in float64.
-
-    Parameters
-    ----------
-    a, b : array_like of one shape
-
-    Returns
-    -------
-    float
-        ``max|a - b| / max(max|a|, max|b|)``, and 0 when both are all zeros.
+    ``max|a - b| / max(max|a|, max|b|)``, and 0 when both are all zeros. Taught in lesson 03. A gradient that is right
+    differs from central differences by about 1e-9 in float64.
 
     Examples
     --------

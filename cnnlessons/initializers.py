@@ -18,14 +18,8 @@ from cnnlessons import kernels, shapes
 def fans(shape):
     """Return how many numbers one output is summed from, and how many outputs one input goes to. Taught in lesson 05.
 
-    Parameters
-    ----------
-    shape : (..., C_in, C_out)
-
-    Returns
-    -------
-    fan_in, fan_out : int
-        ``positions * C_in`` and ``positions * C_out``, with ``positions = KH * KW`` (1 for a dense layer).
+    Of a shape (..., C_in, C_out) that is ``positions * C_in`` and ``positions * C_out``, with ``positions = KH * KW``
+    (1 for a dense layer).
 
     Examples
     --------
@@ -110,6 +104,8 @@ def he_normal(shape, rng):
 def edge_biased(shape, rng, share=0.5, bank="derivatives"):
     """Draw as `he_normal` does, then lean every filter towards an edge detector. Taught in lesson 09.
 
+    The mean square stays that of `he_normal`.
+
     Parameters
     ----------
     shape : (size, size, C_in, C_out)
@@ -119,10 +115,6 @@ def edge_biased(shape, rng, share=0.5, bank="derivatives"):
         Of each filter's energy (the sum of its squared weights) that the detector contributes, on average.
     bank : str
         Where the detectors come from, in turn: one of `kernels.banks()`. Each gets a random sign.
-
-    Returns
-    -------
-    ndarray, shape `shape`, with the mean square of `he_normal`
     """
     shape = _checked(shape)
     if len(shape) != 4 or shape[0] != shape[1]:
@@ -154,18 +146,10 @@ def names():
 
 
 def draw(initializer, shape, rng):
-    """Return starting weights from an initializer or its name. Taught in lesson 05.
+    """Return starting weights of shape (..., C_in, C_out) from an initializer or its name. Taught in lesson 05.
 
-    Parameters
-    ----------
-    initializer : str or callable
-        One of `names()`, or a function of (shape, rng), such as ``functools.partial(constant, value=0.1)``.
-    shape : (..., C_in, C_out)
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape `shape`
+    `initializer` is one of `names()`, or a function of (shape, rng), such as ``functools.partial(constant,
+    value=0.1)``; `rng` is a `numpy.random.Generator`.
     """
     function = _BY_NAME.get(initializer) if isinstance(initializer, str) else initializer
     if not callable(function):

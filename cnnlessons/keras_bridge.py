@@ -30,40 +30,19 @@ from cnnlessons.network import Sequential
 
 
 def to_keras(network):
-    """Return a Keras model with the layers and weights of a NumPy network.
+    """Return a `keras.Sequential` with the layers and weights of a NumPy network, which is built.
 
     Its layers are named as the network's parameters are, such as "conv2d_0". Padding given in pixels becomes a layer of
-    its own, ``ZeroPadding2D``.
-
-    Parameters
-    ----------
-    network : Sequential
-        Built.
-
-    Returns
-    -------
-    keras.Sequential
-        Its outputs are logits, as the network's are.
-
-    Raises
-    ------
-    ValueError
-        If the network is not built, or has a layer that Keras has no counterpart for.
-
-    Notes
-    -----
-    Taught in lesson 07.
+    its own, ``ZeroPadding2D``. Taught in lesson 07.
     """
     if network.input_shape is None:
         raise ValueError("network must be built before it is transferred; give Sequential an input_shape")
-    made, weights = [keras.Input(network.input_shape, dtype=network.dtype.name)], {}
-    for index, layer in enumerate(network.layers):
-        name = f"{type(layer).__name__.lower()}_{index}"
+    made = [keras.Input(network.input_shape, dtype=network.dtype.name)]
+    for name, layer in network.named_layers().items():
         made += _keras_layers(layer, name, network.dtype.name)
-        weights[name] = [*layer.parameters().values(), *layer.state().values()]
     model = keras.Sequential(made)
-    for name, arrays in weights.items():
-        model.get_layer(name).set_weights(arrays)
+    for name, layer in network.named_layers().items():
+        model.get_layer(name).set_weights([*layer.parameters().values(), *layer.state().values()])
     return model
 
 
@@ -72,17 +51,13 @@ def _keras_layers(layer, name, dtype):
     options = {"name": name, "dtype": dtype, "trainable": layer.trainable}
     match layer:
         case layers.Conv2D():
-            padding = {"padding": layer.padding} if isinstance(layer.padding, str) else {}
-            convolution = keras_layers.Conv2D(
-                layer.filters,
-                shapes.pair(layer.kernel_size, "kernel_size"),
-                strides=shapes.pair(layer.stride, "stride"),
-                dilation_rate=shapes.pair(layer.dilation, "dilation"),
-                use_bias=layer.use_bias,
-                **padding,
-                **options,
-            )
-            return [convolution] if padding else [_zero_padding(layer.padding, f"{name}_padding", dtype), convolution]
+            geometry = layer.kernel_size, layer.stride, layer.dilation
+            size, stride, gap = (shapes.pair(each, "size") for each in geometry)
+            in_pixels = not isinstance(layer.padding, str)
+            padding = "valid" if in_pixels else layer.padding
+            options |= {"padding": padding, "dilation_rate": gap, "use_bias": layer.use_bias}
+            convolution = keras_layers.Conv2D(layer.filters, size, stride, **options)
+            return [_zero_padding(layer.padding, f"{name}_padding", dtype), convolution] if in_pixels else [convolution]
         case layers.MaxPool2D() | layers.AveragePool2D():
             return [_keras_pool(layer, options)]
         case layers.BatchNorm():
@@ -130,9 +105,7 @@ _CARRIED_OVER = {
     keras_layers.InputLayer: {"batch_shape", "sparse", "ragged", "optional"},
     keras_layers.Dropout: {"rate", "noise_shape", "seed"},
     keras_layers.ZeroPadding2D: {"padding"},
-    keras_layers.Conv2D: {
-        "filters", "kernel_size", "strides", "padding", "dilation_rate", "use_bias", "activation"
-    },
+    keras_layers.Conv2D: {"filters", "kernel_size", "strides", "padding", "dilation_rate", "use_bias", "activation"},
     keras_layers.MaxPooling2D: {"pool_size", "strides", "padding"},
     keras_layers.AveragePooling2D: {"pool_size", "strides", "padding"},
     keras_layers.BatchNormalization: {"momentum", "epsilon", "synchronized"},
@@ -141,31 +114,15 @@ _CARRIED_OVER = {
     keras_layers.Flatten: set(),
     keras_layers.ReLU: set(),
     keras_layers.Activation: {"activation"},
-}  # fmt: skip
+}
 _ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 
 def from_keras(model):
     """Return a NumPy network with the layers and weights of a Keras model, which predicts the same.
 
-    Parameters
-    ----------
-    model : keras.Model
-        A chain of layers that have a counterpart in `layers`, built, with logits as outputs. What acts in training
-        alone, such as dropout, regularisers and constraints, is left out.
-
-    Returns
-    -------
-    Sequential
-
-    Raises
-    ------
-    ValueError
-        If the model is not a chain, or has a layer or an option that the NumPy network has not.
-
-    Notes
-    -----
-    Taught in lesson 07.
+    The model is a chain of layers that have a counterpart in `layers`, built, with logits as outputs. What acts in
+    training alone, such as dropout, regularisers and constraints, is left out. Taught in lesson 07.
     """
     _require_chain(model)
     made, weights, padding = [], [], None
@@ -257,13 +214,8 @@ def _numpy_layers(layer, padding):
     """Return the layers, none to two, that do what a Keras layer does."""
     match layer:
         case keras_layers.Conv2D():
-            found = [
-                layers.Conv2D(
-                    layer.filters, layer.kernel_size, layer.strides, _padding_of(layer, padding), layer.dilation_rate,
-                    layer.use_bias,
-                ),
-                *_activation(layer),
-            ]  # fmt: skip
+            geometry = layer.kernel_size, layer.strides, _padding_of(layer, padding), layer.dilation_rate
+            found = [layers.Conv2D(layer.filters, *geometry, layer.use_bias), *_activation(layer)]
         case keras_layers.MaxPooling2D():
             found = [layers.MaxPool2D(layer.pool_size, layer.strides, layer.padding)]
         case keras_layers.AveragePooling2D():
@@ -311,25 +263,8 @@ def _activation(layer):
 def gradients(function, arrays):
     """Return a function's value and its gradient with respect to each of its arguments, as TensorFlow finds them.
 
-    Parameters
-    ----------
-    function : callable
-        Takes as many tensors as there are arrays and returns a number as a tensor.
-    arrays : sequence of array_like of floats
-
-    Returns
-    -------
-    value : float
-    gradients : list of ndarray, each of the shape of its array
-
-    Raises
-    ------
-    NotImplementedError
-        If Keras runs on another backend.
-
-    Notes
-    -----
-    Taught in lesson 07.
+    The function takes as many tensors as there are arrays of floats, and returns a number as a tensor. The gradients
+    are a list of arrays. Taught in lesson 07.
     """
     tf = _tensorflow()
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
@@ -341,16 +276,15 @@ def gradients(function, arrays):
 
 
 def image_gradient(model, images, one_hot, margin=False):
-    """Return a model's logits and, of each image's cross-entropy, the gradient with respect to the image.
+    """Return the gradient of each image's cross-entropy, or of its largest other logit minus that of its class.
 
-    `one_hot` (N, K) of bool holds the classes; with `margin`, what grows is the largest other logit minus theirs. The
-    model is used as in prediction. Compiled once for each model. Taught in lesson 13.
+    `one_hot` (N, K) of bool holds the classes. The model is used as in prediction.
     """
-    outputs, found = _image_gradient(model, margin)(images, np.asarray(one_hot, bool))
-    return outputs.numpy(), found.numpy()
+    tf = _tensorflow()
+    return _image_gradient(model, margin)(tf.constant(images), tf.constant(one_hot)).numpy()
 
 
-@lru_cache(maxsize=4)  # a function holds its model
+@lru_cache(maxsize=4)  # a function is compiled once for each model, and holds it
 def _image_gradient(model, margin):
     tf = _tensorflow()
 
@@ -362,9 +296,9 @@ def _image_gradient(model, margin):
             others = keras.ops.where(one_hot, -np.inf, outputs) if margin else outputs
             most = keras.ops.max if margin else keras.ops.logsumexp
             wanted = most(others, axis=1) - keras.ops.sum(keras.ops.where(one_hot, outputs, 0), axis=1)
-        return outputs, tape.gradient(wanted, images)
+        return tape.gradient(wanted, images)
 
-    return lambda images, one_hot: pulled(tf.constant(images), tf.constant(one_hot))
+    return pulled
 
 
 def _tensorflow():
@@ -381,13 +315,13 @@ def _tensorflow():
 def weight_gradients(model, loss, images, labels, training=True):
     """Return the loss of a model on a batch and its gradient with respect to every trainable weight.
 
+    Taught in lesson 07.
+
     Parameters
     ----------
     model : keras.Model
-    loss : callable
-        Takes (labels, outputs) and returns a number: a `keras.losses.Loss`.
-    images : array_like, shape (N, H, W, C)
-    labels : array_like
+    loss : keras.losses.Loss, or function of (labels, outputs)
+    images, labels : array_like
     training : bool
         Whether batch normalisation uses the batch's own moments, and dropout drops.
 
@@ -396,10 +330,6 @@ def weight_gradients(model, loss, images, labels, training=True):
     value : float
     gradients : dict of str to ndarray
         By the path of the weight, such as "conv2d/kernel". The model itself is not changed.
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     images, labels = keras.ops.convert_to_tensor(images), keras.ops.convert_to_tensor(labels)
 
@@ -415,13 +345,12 @@ def weight_gradients(model, loss, images, labels, training=True):
 
 
 def differences(network, model, images, labels):
-    """Return how far a network and the Keras model made of it are apart on one training batch.
+    """Return how far a network and the Keras model made of it are apart on one training batch. Taught in lesson 07.
 
     Parameters
     ----------
-    network : Sequential
-    model : keras.Model
-        From `to_keras`.
+    network, model
+        And what `to_keras` made of it.
     images : ndarray, shape (N, H, W, C)
     labels : ndarray of int, shape (N,)
 
@@ -431,10 +360,6 @@ def differences(network, model, images, labels):
         `gradcheck.relative_error` of "outputs" and of "loss"; for each parameter, by the network's name, the largest
         difference of its gradients over the largest entry of all gradients. (A bias in front of batch normalisation
         has gradient zero but for rounding, so each one's own largest entry would be no measure.)
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     network = network.copy()  # a pass in training mode moves batch normalisation's averages
     logits = network.forward(images, training=True)

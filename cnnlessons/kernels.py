@@ -44,18 +44,7 @@ class KernelSource:
 
 
 def named(name):
-    """Return a named kernel, for cross-correlation. Taught in lesson 01.
-
-    Parameters
-    ----------
-    name : str
-        One of `names()`.
-
-    Returns
-    -------
-    ndarray (KH, KW) of float64
-        A fresh copy that may be changed.
-    """
+    """Return a kernel, one of `names()`, for cross-correlation: (KH, KW), a copy. Taught in lesson 01."""
     return about(name).weights.copy()
 
 
@@ -123,7 +112,7 @@ def banks():
 
 
 def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
-    """Return a Gabor function: a plane wave under a Gaussian window.
+    """Return a Gabor function, a plane wave under a Gaussian window: (size, size), as it is, of no special norm or sum.
 
     With ``u`` the distance from the centre along the wave and ``v`` across it, the value is
     ``exp(-(u² + aspect²·v²) / (2·sigma²)) · cos(2π·u / wavelength + phase)``. Taught in lesson 08.
@@ -142,11 +131,6 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
         Standard deviation of the window along the wave, in pixels; a quarter of `size` unless given.
     aspect : float
         How much narrower the window is across the wave than along it.
-
-    Returns
-    -------
-    ndarray (size, size) of float64
-        Neither its sum nor its norm is adjusted.
 
     References
     ----------
@@ -255,6 +239,7 @@ _GABOR = "bank('gabor', 5); S. Marčelja, JOSA 70, 1980; J. G. Daugman, JOSA A 2
 _SHAPE = "the shape as a template: one weight on it, one off it, sum zero"
 _DEFINITION = "by definition"
 
+_WEIGHTED_MEAN = "brightness: a mean, near pixels count more"
 _HORIZONTAL_EDGE = "a horizontal edge: positive where the lower side is brighter"
 _VERTICAL_EDGE = "a vertical edge: positive where the right side is brighter"
 _BACKSLASH_EDGE = "an edge like \\: positive where the upper right side is brighter"
@@ -263,6 +248,7 @@ _DARK_SPOT = "bends of the brightness in every direction: positive on dark spots
 
 _BINOMIAL_5 = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 _IDENTITY_5 = np.pad([[1]], 2)
+_LAPLACIAN_OF_GAUSSIAN_5 = [[0, 0, 1, 0, 0], [0, 1, 2, 1, 0], [1, 2, -16, 2, 1], [0, 1, 2, 1, 0], [0, 0, 1, 0, 0]]
 
 _FAMILIES = {
     "shifts": {
@@ -273,12 +259,8 @@ _FAMILIES = {
     "smoothing": {
         "box_3": (np.full((3, 3), 1 / 9), "brightness: the mean of 9 pixels", _TEXTBOOK),
         "box_5": (np.full((5, 5), 1 / 25), "brightness: the mean of 25 pixels", _TEXTBOOK),
-        "gaussian_3": (
-            np.outer([1, 2, 1], [1, 2, 1]) / 16,
-            "brightness: a mean, near pixels count more",
-            _BURT_ADELSON,
-        ),
-        "gaussian_5": (_BINOMIAL_5, "brightness: a mean, near pixels count more", _BURT_ADELSON),
+        "gaussian_3": (np.outer([1, 2, 1], [1, 2, 1]) / 16, _WEIGHTED_MEAN, _BURT_ADELSON),
+        "gaussian_5": (_BINOMIAL_5, _WEIGHTED_MEAN, _BURT_ADELSON),
     },
     "sharpening": {
         "sharpen": (
@@ -310,11 +292,7 @@ _FAMILIES = {
     "second derivatives": {
         "laplacian_4": ([[0, 1, 0], [1, -4, 1], [0, 1, 0]], _DARK_SPOT, _TEXTBOOK),
         "laplacian_8": ([[1, 1, 1], [1, -8, 1], [1, 1, 1]], _DARK_SPOT, _TEXTBOOK),
-        "laplacian_of_gaussian_5": (
-            [[0, 0, 1, 0, 0], [0, 1, 2, 1, 0], [1, 2, -16, 2, 1], [0, 1, 2, 1, 0], [0, 0, 1, 0, 0]],
-            _DARK_SPOT,
-            _MARR_HILDRETH,
-        ),
+        "laplacian_of_gaussian_5": (_LAPLACIAN_OF_GAUSSIAN_5, _DARK_SPOT, _MARR_HILDRETH),
     },
     "lines": {
         "line_horizontal": ([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]], "a bright horizontal line", _TEXTBOOK),

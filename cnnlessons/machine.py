@@ -58,21 +58,9 @@ def machine_table(gpu: bool = False) -> Table:
 
 
 def machine(gpu: bool = False) -> dict[str, str]:
-    """Say what this machine has that matters to the course.
+    """Say what this machine has, such as "memory" or "NumPy", and how much, or which version.
 
-    Parameters
-    ----------
-    gpu : bool
-        Whether to ask TensorFlow which GPUs it can use, which takes some seconds, rather than only look for a driver.
-
-    Returns
-    -------
-    dict of str to str
-        What, such as "memory" or "NumPy", to how much or which version.
-
-    Notes
-    -----
-    Used in lesson 00.
+    `gpu` asks TensorFlow which GPUs it can use, which takes some seconds, rather than only look for a driver.
     """
     from cnnlessons import datasets
 

@@ -17,11 +17,12 @@ from cnnlessons import shapes
 
 
 def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth=1, body="plain"):
-    """Return a small convolutional classifier around a first layer.
+    """Return a small convolutional classifier around a first layer, a `keras.Model`.
 
     The stem is followed by batch normalisation, ReLU and pooling, then two blocks of 3×3 convolution, batch
     normalisation and ReLU with pooling between them, global average pooling, and a dense layer. Every layer has a name
-    of its own, so that weights, outputs and gradients can be asked for by name.
+    of its own, so that weights, outputs and gradients can be asked for by name. The model is not compiled; its outputs
+    are logits, shape (N, classes), float32 under mixed precision too. Taught in lesson 07.
 
     Parameters
     ----------
@@ -41,20 +42,6 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
     body : {"plain", "residual", "dense"}
         The blocks above; or each with two convolutions and a shortcut around them; or in their place a dense layer of
         ``2 * width`` units with batch normalisation and ReLU on all that the stem hands on.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled. Its outputs are logits, shape (N, classes), float32 under mixed precision too.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `stem` is no function, or does not return feature maps, or there is no such body.
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     if not callable(stem):
         raise TypeError(f"stem must be a function from a tensor to a tensor, got {stem!r}; a Keras layer is one")
@@ -69,9 +56,7 @@ def classifier(stem, input_shape, classes, width=32, seed=None, pool=True, depth
     shapes.chosen(body, "body", list(BODIES))
     starts = _starts(seed, 2 * depth + 1 if body == "plain" else 7)
     features = BODIES[body](maps, width, depth, starts)
-    dtype = keras.config.floatx()  # float32 in mixed precision
-    logits = layers.Dense(classes, name="logits", dtype=dtype, kernel_initializer=next(starts))(features)
-    return keras.Model(inputs, logits, name="classifier")
+    return keras.Model(inputs, _logits(features, classes, next(starts)), name="classifier")
 
 
 def _plain(maps, width, depth, starts):
@@ -125,6 +110,11 @@ def _pooled(maps, name):
     return layers.MaxPooling2D(tuple(min(2, side) for side in maps.shape[1:3]), name=name)(maps)
 
 
+def _logits(features, classes, start):
+    dtype = keras.config.floatx()  # float32 in mixed precision
+    return layers.Dense(classes, name="logits", dtype=dtype, kernel_initializer=start)(features)
+
+
 RELUS = {  # behind the stem, between the two convolutions of a block, behind each block
     "everywhere": (True, True, True),
     "between": (True, True, False),
@@ -135,12 +125,12 @@ RELUS = {  # behind the stem, between the two convolutions of a block, behind ea
 
 
 def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere", shortcut=True, seed=None):
-    """Return a residual network of one width, in which ReLU and the shortcuts may be left out.
+    """Return a residual network of one width, not compiled, in which ReLU and the shortcuts may be left out.
 
     A 3×3 convolution of stride 2, then twice `blocks` blocks of two 3×3 convolutions from `width` to `width` maps, the
     second half of them at half the size. Every convolution has batch normalisation. Images are averaged, not pooled by
     their maxima, so that without ReLU all of it is linear. K. He, X. Zhang, S. Ren and J. Sun, "Deep residual learning
-    for image recognition" (2016).
+    for image recognition" (2016). Taught in lesson 10.
 
     Parameters
     ----------
@@ -153,15 +143,6 @@ def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere"
         Whether what a block makes is added to what it was given.
     seed : int, optional
         Of all starting weights, which are the same for every choice of `relu` and `shortcut`.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled. Its outputs are logits, shape (N, classes).
-
-    Notes
-    -----
-    Taught in lesson 10.
     """
     at_stem, between, after = RELUS[shapes.chosen(relu, "relu", list(RELUS))]
     starts = _starts(seed, 4 * blocks + 2)
@@ -177,9 +158,7 @@ def residual_network(input_shape, classes, width=32, blocks=2, relu="everywhere"
         maps = layers.ReLU(name=f"block{block}_relu")(maps) if after else maps
         maps = layers.AveragePooling2D(2, name="halved")(maps) if block == blocks else maps
     features = layers.GlobalAveragePooling2D(name="features")(maps)
-    dtype = keras.config.floatx()  # float32 in mixed precision
-    logits = layers.Dense(classes, name="logits", dtype=dtype, kernel_initializer=next(starts))(features)
-    return keras.Model(inputs, logits, name="residual_network")
+    return keras.Model(inputs, _logits(features, classes, next(starts)), name="residual_network")
 
 
 class Costs(NamedTuple):
@@ -191,29 +170,16 @@ class Costs(NamedTuple):
 
 
 def costs(layers_of_model):
-    """Add up what some layers of a model hold and do for one image.
+    """Add up what some layers of a model hold and do for one image, as `Costs`.
+
+    Pooling, normalisation and activations count nothing: they are few operations, though not few milliseconds.
+    *Activations* in the sense of I. Radosavovic et al., "Designing network design spaces" (2020), who found that they
+    tell the time on an accelerator better than the multiply-adds do. Taught in lesson 11.
 
     Parameters
     ----------
     layers_of_model : sequence of keras layers
-        ``model.layers``, or `stems.convolutions`.
-
-    Returns
-    -------
-    Costs
-
-    Raises
-    ------
-    ValueError
-        If there is a layer with a kernel that is none of Conv2D, DepthwiseConv2D, SeparableConv2D and Dense.
-
-    Notes
-    -----
-    Pooling, normalisation and activations count nothing: they are few operations, though not few milliseconds.
-    *Activations* in the sense of I. Radosavovic et al., "Designing network design spaces" (2020), who found that they
-    tell the time on an accelerator better than the multiply-adds do.
-
-    Taught in lesson 11.
+        ``model.layers``, or `stems.convolutions`. With a kernel they may be convolutions, also by channel, or dense.
     """
     weights = [weight for layer in layers_of_model for weight in layer.weights if not weight.name.startswith("moving_")]
     parameters = sum(int(np.prod(weight.shape)) for weight in weights)
@@ -223,24 +189,14 @@ def costs(layers_of_model):
 
 def _counted(layer):
     """Return multiply-adds and activations of a layer, 0 and 0 if it has no kernel."""
-    if isinstance(layer, layers.Conv2D):
-        found = shapes.conv2d_counts(
-            layer.input.shape[1:], layer.kernel.shape, layer.strides, layer.padding, layer.dilation_rate
-        )
-        return found.multiply_adds, found.activations
     if isinstance(layer, layers.Dense):
         return int(np.prod(layer.kernel.shape)), layer.units
-    if isinstance(layer, (layers.DepthwiseConv2D, layers.SeparableConv2D)):
-        return _counted_by_channel(layer)
+    if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)):
+        *positions, maps = layer.output.shape[1:]
+        positions = int(np.prod(positions))
+        kernels = [weight.shape for weight in layer.weights if weight.name.endswith("kernel")]
+        return positions * sum(int(np.prod(shape)) for shape in kernels), positions * maps
     if hasattr(layer, "kernel"):
         known = "Conv2D, DepthwiseConv2D, SeparableConv2D and Dense"
         raise ValueError(f"layers_of_model may hold, of layers with a kernel, {known}, got {type(layer).__name__}")
     return 0, 0
-
-
-def _counted_by_channel(layer):
-    """Return the same for a convolution of each channel by itself, and perhaps a 1×1 convolution behind it."""
-    *positions, maps = layer.output.shape[1:]
-    positions = int(np.prod(positions))
-    used = sum(int(np.prod(weight.shape)) for weight in layer.weights if weight.name.endswith("kernel"))
-    return positions * used, positions * maps

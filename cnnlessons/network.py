@@ -40,7 +40,6 @@ class Sequential:
 
     Attributes
     ----------
-    layers : list of Layer
     input_shape, output_shape : tuple or None
         Without the batch axis; None until the network is built.
     output_shapes : list of tuple
@@ -118,12 +117,15 @@ class Sequential:
         """Return another network with the same layers, weights and training, which can go its own way."""
         return copy.deepcopy(self)
 
+    def named_layers(self):
+        """Return the layers by name: their kind and their place from 0, such as "conv2d_0"."""
+        return {f"{type(layer).__name__.lower()}_{index}": layer for index, layer in enumerate(self.layers)}
+
     def _collect(self, ask):
         self._require_built()
-        names = [f"{type(layer).__name__.lower()}_{index}" for index, layer in enumerate(self.layers)]
         return {
             f"{layer_name}.{name}": array
-            for layer_name, layer in zip(names, self.layers, strict=True)
+            for layer_name, layer in self.named_layers().items()
             for name, array in ask(layer).items()
         }
 
@@ -289,12 +291,7 @@ class Sequential:
 
         If it cannot be written, a file that was there before stays as it was. A training that has diverged is not
         saved, nor is an initializer that is a function of your own, since the weights are. The settings of a layer of
-        your own must be numbers, words and lists.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file's name; nothing is added to it.
+        your own must be numbers, words and lists. Nothing is added to the file's name.
         """
         self._require_built()
         saving.save(self, Path(path).expanduser())
@@ -303,13 +300,8 @@ class Sequential:
     def load(cls, path, custom_layers=(), custom_optimizers=()):
         """Read a network that `save` wrote; ``fit(..., resume=True)`` goes on with its training. Taught in lesson 04.
 
-        No code in a file is run (``allow_pickle=False``); one that is damaged, or not a network's, is a ValueError.
-
-        Parameters
-        ----------
-        path : str or Path
-        custom_layers, custom_optimizers : sequence of classes
-            Layers and optimisers of your own that the network uses.
+        `custom_layers` and `custom_optimizers` are classes of your own that the network uses. No code in a file is run
+        (``allow_pickle=False``); one that is damaged, or not a network's, is a ValueError.
         """
         return saving.load(cls, Path(path).expanduser(), custom_layers, custom_optimizers)
 

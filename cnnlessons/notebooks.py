@@ -64,13 +64,8 @@ def store(path: str | Path) -> None:
 
     What is saved does not depend on the machine: no timings, no versions, no widget state (a panel leaves its plain
     text). The kernel starts in the notebook's folder, from this Python, with no personal IPython settings. Cell
-    metadata such as tags and hidden outputs stay as they are.
-
-    Raises
-    ------
-    NotebookError
-        If a cell fails, ends the kernel or takes longer than `CELL_TIMEOUT`, or if nbclient is not installed. The
-        file then stays as it was.
+    metadata such as tags and hidden outputs stay as they are. So does the whole file where a cell fails, ends the
+    kernel or takes longer than `CELL_TIMEOUT`: a NotebookError.
     """
     try:
         import nbclient  # noqa: F401  (here, so that the package stays light)
@@ -201,13 +196,7 @@ def answers(folder: Path = LESSONS) -> dict[str, list[tuple[str, str]]]:
 
 
 def write_index(folder: Path = LESSONS) -> Path:
-    """Write into the index of questions the links that the tags of all lessons call for, and return its path.
-
-    Raises
-    ------
-    NotebookError
-        If a question is answered that has no row there.
-    """
+    """Write into the index of questions the links that the tags of all lessons call for, and return its path."""
     import nbformat
 
     path, found = folder / INDEX, answers(folder)
@@ -261,13 +250,7 @@ def _said(output):
 
 
 def new_lesson(number: int, title: str) -> list[Path]:
-    """Write a lesson of the course's shape and its exercise, list it in README.md and lesson 00; return both files.
-
-    Raises
-    ------
-    NotebookError
-        If number or title cannot be taken, or the course's folder is not here. Nothing is overwritten.
-    """
+    """Write a lesson of the course's shape and its exercise, list it in README.md and lesson 00; return both files."""
     import nbformat
 
     notebook, exercise = _room_for(number, title)

@@ -237,12 +237,8 @@ def max_pool2d_backward(grad_output, images, size, stride=None, padding="valid",
 def average_pool2d(images, size, stride=None, padding="valid"):
     """Average every window, channel by channel.
 
-    Parameters are those of `max_pool2d`, except that padded pixels are left out of the average. Taught in lesson 04.
-
-    Returns
-    -------
-    ndarray, shape (N, H', W', C)
-        Of the floating type of `images`; float64 for integers.
+    Parameters are those of `max_pool2d`, except that padded pixels are left out of the average. Integers come back as
+    float64. Taught in lesson 04.
     """
     images, windows = _pool(images, size, stride, padding)
     dtype = _float_type(images)
@@ -466,7 +462,7 @@ def _deviation(variance, epsilon):
 def softmax_cross_entropy(logits, labels):
     """Average, over the batch, of minus the logarithm of the softmax probability of the right class.
 
-    Taught in lesson 04.
+    In nats: ``log(K)`` when all scores are equal. Taught in lesson 04.
 
     Parameters
     ----------
@@ -474,11 +470,6 @@ def softmax_cross_entropy(logits, labels):
         Scores; softmax turns a row into probabilities.
     labels : array_like of int, shape (N,)
         The right class of each row, 0 to K - 1.
-
-    Returns
-    -------
-    float
-        In nats. ``log(K)`` when all scores are equal.
     """
     logits, labels = _logits_and_labels(logits, labels)
     return float(-_log_softmax(logits)[np.arange(len(labels)), labels].mean())
@@ -489,10 +480,6 @@ def softmax_cross_entropy_backward(logits, labels):
 
     Parameters are those of `softmax_cross_entropy`. The loss is where gradients start, so there is no `grad_output`.
     Taught in lesson 04.
-
-    Returns
-    -------
-    grad_logits : ndarray, shape (N, K)
     """
     logits, labels = _logits_and_labels(logits, labels)
     grad_logits = np.exp(_log_softmax(logits))

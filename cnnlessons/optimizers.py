@@ -42,14 +42,9 @@ class Optimizer:
             )
 
     def update(self, parameters, gradients):
-        """Make one step, or change nothing if a gradient fits no parameter.
+        """Make one step: change the parameters that have a gradient, both ndarrays by name, in place.
 
-        Parameters
-        ----------
-        parameters : dict of str to ndarray
-            Changed in place.
-        gradients : dict of str to ndarray
-            The gradient of the loss with respect to each parameter that shall change.
+        If a gradient fits no parameter, nothing is changed.
         """
         for name, gradient in gradients.items():
             _check_fit(name, parameters.get(name), gradient)

@@ -35,7 +35,9 @@ def load(make, path, custom_layers, custom_optimizers):
     own_layers, own_optimizers = _kinds(custom_layers, "layers"), _kinds(custom_optimizers, "optimizers")
     arrays = _read(path)
     try:
-        description = _read_description(arrays.pop(_DESCRIPTION))
+        description = json.loads(str(arrays.pop(_DESCRIPTION)))
+        if (written := description["format"]) > _FORMAT:
+            raise ValueError(f"it has format {written}, newer than {_FORMAT}; update cnnlessons")
         made = [_make_layer(entry, own_layers) for entry in description["layers"]]
         network = make(made, description["input_shape"], description["seed"], description["dtype"])
         _restore(network, description, _grouped(arrays), own_optimizers)
@@ -113,14 +115,6 @@ def _unpacked(file):
     file.seek(0)
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
-
-
-def _read_description(array):
-    description = json.loads(str(array))
-    written = description["format"]
-    if written > _FORMAT:
-        raise ValueError(f"it has format {written}, newer than {_FORMAT}; update cnnlessons")
-    return description
 
 
 def _grouped(arrays):

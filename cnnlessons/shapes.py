@@ -92,10 +92,6 @@ def padding_amounts(size, kernel_size, stride=1, padding="valid", dilation=1):
         Step between windows, and between the pixels of one window.
     padding : {"valid", "same"}, int, or (before, after)
 
-    Returns
-    -------
-    (before, after) : tuple of int
-
     Examples
     --------
     >>> padding_amounts(28, 3, stride=2, padding="same", dilation=1)

@@ -1,9 +1,9 @@
 """First layers for Keras: learned, fixed, mixed, and built of several.
 
 Each function here returns a *stem*: a function from the images' Keras tensor (N, H, W, C) to feature maps
-(N, H', W', filters), without activation, for `models.classifier`. Its layers are Keras's own and their kernels stand in
-their configuration, so a model with a stem is saved, loaded, cloned and summarised like any other. All their names
-begin with "stem".
+(N, H / stride, W / stride, filters), without activation, for `models.classifier`. Its layers are Keras's own and their
+kernels stand in their configuration, so a model with a stem is saved, loaded, cloned and summarised like any other. All
+their names begin with "stem".
 
 Where a kernel comes from is said by the argument `bank`, one of
 
@@ -35,16 +35,17 @@ OPPONENT_COLOURS = np.array([[1, 1, 1], [1, -1, 0], [-1, -1, 2]])  # light, red 
 def bank(name, filters=32, size=5, channels=3):
     """Return a kernel with as many different filters of one family as are asked for.
 
-    The filters of `kernels.bank` come first in brightness, then in red against green, then in blue against yellow;
-    then all of these with the opposite sign, because the ReLU that follows lets only one side of a response through;
-    then the same again at the next smaller odd size, with zeros around. "dct" is sorted from low to high frequency,
-    and the colours take turns.
+    The filters of `kernels.bank` come first in brightness, then in red against green, then in blue against yellow; then
+    all of these with the opposite sign, because the ReLU that follows lets only one side of a response through; then
+    the same again at the next smaller odd size, with zeros around. "dct" is sorted from low to high frequency, and the
+    colours take turns. Taught in lesson 09.
 
     Parameters
     ----------
     name : str
         One of `kernels.banks()`, or several joined with "+"; after "grey " in the first colour alone.
     filters : int
+        At most as many as there are.
     size : int
         Odd, at least 3.
     channels : int
@@ -54,15 +55,6 @@ def bank(name, filters=32, size=5, channels=3):
     -------
     ndarray (size, size, channels, filters) of float32
         Each filter has Euclidean norm 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no such bank, or it has fewer filters.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     filters = shapes.whole_number(filters, "filters", 1)
     colours = _colours(shapes.whole_number(channels, "channels", 1))
@@ -101,7 +93,7 @@ def _coloured(name, size, outer_size, colours):
 
 
 def principal_components(images, filters=32, size=5, patches=20_000, seed=0):
-    """Return the directions in which patches of images vary most, as a kernel.
+    """Return the directions in which patches of images vary most, as a kernel. Taught in lesson 09.
 
     Parameters
     ----------
@@ -110,18 +102,13 @@ def principal_components(images, filters=32, size=5, patches=20_000, seed=0):
         At most ``size * size * C``.
     size : int
         Height and width of a patch, at most those of the images.
-    patches : int
-        How many are drawn, anywhere in any image.
-    seed : int
+    patches, seed : int
+        How many patches are drawn, anywhere in any image.
 
     Returns
     -------
     ndarray (size, size, C, filters) of float32
         Orthogonal, each of Euclidean norm 1, its largest weight positive; the one with the most variance first.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     images = np.asarray(images)
     size = shapes.whole_number(size, "size", 1)
@@ -200,27 +187,18 @@ def _convolution(kernel, name, trainable, stride=1):
 
 
 def learned(filters=32, size=5, start="random", stride=1, seed=0, length="he"):
-    """Return a stem of one convolution that is trained.
+    """Return a stem of one convolution that is trained. Taught in lesson 09.
 
     Parameters
     ----------
     filters, size, stride : int
     start : str or ndarray (KH, KW, C, filters)
-        Where its kernel starts, see `bank` at the top of this module: "random", "gabor" for a Gabor start. Filters
-        of a bank get the length that random ones have on average.
+        Where its kernel starts, see `bank` at the top of this module. Filters of a bank get the length that random ones
+        have on average.
     seed : int
         Of a random start.
     length : {"he", "glorot", "small"}
         Of its filters at the start.
-
-    Returns
-    -------
-    function
-        From images (N, H, W, C) to feature maps (N, H / stride, W / stride, filters).
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
 
     def stem(images):
@@ -233,7 +211,8 @@ def learned(filters=32, size=5, start="random", stride=1, seed=0, length="he"):
 def edge_biased(filters=32, size=5, share=0.5, bank="derivatives", stride=1, seed=0, length="he"):
     """Return a trained stem whose random start leans towards edge detectors, see `initializers.edge_biased`.
 
-    `share` is the part of each filter's energy that the detector contributes, on average. Taught in lesson 09.
+    `share` is the part of each filter's energy that the detector contributes, on average; the other arguments are those
+    of `learned`. Taught in lesson 09.
     """
 
     def stem(images):
@@ -245,18 +224,10 @@ def edge_biased(filters=32, size=5, share=0.5, bank="derivatives", stride=1, see
 
 
 def fixed(bank, filters=32, size=5, stride=1, seed=0):
-    """Return a stem of one convolution that is never trained.
+    """Return a stem of one convolution that is never trained. Taught in lesson 09.
 
-    Parameters
-    ----------
-    bank : str or ndarray (KH, KW, C, filters)
-        See the top of this module; an array says its own size and filters.
-    filters, size, stride, seed
-        As in `learned`.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    The arguments are those of `learned`; `bank` is said at the top of this module, an array has its own size and
+    filters.
     """
 
     def stem(images):
@@ -271,25 +242,8 @@ def fixed(bank, filters=32, size=5, stride=1, seed=0):
 def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0, length="he"):
     """Return a stem in which some filters are fixed and the others trained: two convolutions side by side.
 
-    Parameters
-    ----------
-    bank : str or ndarray (KH, KW, C, filters)
-        Of the fixed ones, see the top of this module.
-    filters : int
-        Of both together. The fixed ones' maps come first.
-    share : float, between 0 and 1
-        Of the filters, how many are fixed.
-    size, stride, seed, length
-        As in `learned`, seed and length of the trained ones.
-
-    Raises
-    ------
-    ValueError
-        If no filter would be fixed, or none trained.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    The fixed ones, a `share` of all, have the kernel `bank`, and their maps come first. The other arguments are those
+    of `learned`, `seed` and `length` for the trained ones. Taught in lesson 09.
     """
     count = round(filters * share)
     if not 0 < count < filters:
@@ -312,19 +266,7 @@ def pass_through(bank, filters=32, size=5, seed=0):
     """Return a stem of fixed maps and the image's own channels, each as it is and with the opposite sign.
 
     Both signs, because the ReLU that follows cuts off what lies below the mean: what one of the two loses, the other
-    keeps.
-
-    Parameters
-    ----------
-    bank : str or ndarray (KH, KW, C, filters)
-        See the top of this module.
-    filters : int
-        Maps in all, the fixed ones first; the last ``2 * C`` of them are the channels.
-    size, seed
-        As in `learned`.
-
-    Notes
-    -----
+    keeps. `filters` counts all maps: first the fixed ones, of the kernel `bank`; the last ``2 * C`` are the channels.
     Taught in lesson 09.
     """
 
@@ -345,18 +287,8 @@ def basis(bank, filters=32, size=5, stride=1, seed=0, length="he"):
 
     With a bank that is a basis of all kernels of its size, such as "dct", it can compute what `learned` can; with a
     smaller one, only what the bank spans. J.-H. Jacobsen, J. van Gemert, Z. Lou and A. Smeulders, "Structured receptive
-    fields in CNNs" (2016), do it with derivatives of the Gaussian.
-
-    Parameters
-    ----------
-    bank : str
-        One of `kernels.banks()`.
-    filters, size, stride, seed, length
-        As in `learned`, seed and length of the 1×1 convolution.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    fields in CNNs" (2016), do it with derivatives of the Gaussian. `bank` is one of `kernels.banks()`; `filters`,
+    `seed` and `length` are those of the 1×1 convolution. Taught in lesson 09.
     """
 
     def stem(images):

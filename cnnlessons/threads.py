@@ -30,13 +30,7 @@ def can_start_threads():
 
 
 class _OneAProduct(ContextDecorator):
-    """Put the library's own threads aside; the last one to leave brings them back, in whatever order they came.
-
-    Attributes
-    ----------
-    aside : int
-        How many threads each product would have had: that many may share out the work instead.
-    """
+    """Put the library's own threads aside; the last one to leave brings them back, in whatever order they came."""
 
     def __init__(self):
         self._lock, self._inside = threading.Lock(), 0
@@ -45,6 +39,7 @@ class _OneAProduct(ContextDecorator):
         with self._lock:
             if not self._inside:
                 self._before = [library.num_threads for library in _LIBRARIES]
+                # As many as each product would have had may share out the work instead.
                 self.aside = max(self._before, default=1) if can_start_threads() else 1
                 for library in _LIBRARIES:
                     library.set_num_threads(1)

@@ -51,7 +51,10 @@ def _gpu():
 
 
 def prepare(seed=0, precision="auto"):
-    """Seed everything that Keras draws, choose the precision of new models, and say what will train them.
+    """Seed everything that Keras draws, choose the precision of new models, and return the `Device` to train them on.
+
+    Taught in lesson 07. The same seed gives the same numbers on the same machine; on another, sums may be ordered
+    differently.
 
     Parameters
     ----------
@@ -60,20 +63,6 @@ def prepare(seed=0, precision="auto"):
         "auto" is mixed_float16 on a GPU, which has units made for it, and float32 on a CPU, most of which have not;
         the environment variable CNNLESSONS_PRECISION overrides it. In "float64" short trainings of small networks
         come out alike on all machines.
-
-    Returns
-    -------
-    Device
-
-    Raises
-    ------
-    ValueError
-        If there is no such precision.
-
-    Notes
-    -----
-    Taught in lesson 07. The same seed gives the same numbers on the same machine; on another, sums may be ordered
-    differently.
     """
     if precision == "auto":
         precision = os.environ.get("CNNLESSONS_PRECISION") or ("mixed_float16" if device().kind == "GPU" else "float32")
@@ -89,26 +78,10 @@ def prepare(seed=0, precision="auto"):
 
 
 def compiled(model, learning_rate=0.001, optimizer=None, watch=False):
-    """Compile a model whose outputs are logits, for whole-number labels, with Adam; return the model.
+    """Compile a model whose outputs are logits, for whole-number labels, and return it. Taught in lesson 07.
 
-    Parameters
-    ----------
-    model : keras.Model
-    learning_rate : float
-        Of Adam.
-    optimizer : keras.optimizers.Optimizer, optional
-        In place of Adam.
-    watch : bool
-        Run step by step as Python reads it, so that prints and debuggers see every number, rather than as a compiled
-        graph.
-
-    Returns
-    -------
-    keras.Model
-
-    Notes
-    -----
-    Taught in lesson 07.
+    The optimiser is Adam with this learning rate unless another is given. With `watch` it runs step by step as Python
+    reads it, so that prints and debuggers see every number, rather than as a compiled graph.
     """
     model.compile(
         optimizer or keras.optimizers.Adam(learning_rate),
@@ -120,13 +93,7 @@ def compiled(model, learning_rate=0.001, optimizer=None, watch=False):
 
 
 class Speed(keras.callbacks.Callback):
-    """Measures the images a second of each epoch, validation left out.
-
-    Attributes
-    ----------
-    images_per_second : list of float
-        The first epoch includes the time to compile.
-    """
+    """Measures the images a second of each epoch, validation left out; the first includes the time to compile."""
 
     def __init__(self, images):
         super().__init__()
@@ -161,7 +128,7 @@ def fit(
     """Train a compiled model on labelled images; an epoch a line, with images a second.
 
     Each epoch has an order of its own, drawn from `seed` and the epoch as the NumPy network draws it, so two models
-    with the same seed see the same batches.
+    with the same seed see the same batches. Taught in lesson 07.
 
     Parameters
     ----------
@@ -185,10 +152,6 @@ def fit(
     -------
     dict of str to ndarray, shape (epochs - first_epoch,)
         "loss", "accuracy", with validation "val_loss" and "val_accuracy", and "images_per_second".
-
-    Notes
-    -----
-    Taught in lesson 07.
     """
     images, labels = np.asarray(images), np.asarray(labels)
     if len(images) != len(labels) or not len(images):
@@ -225,23 +188,8 @@ def _tell(epoch, epochs, logs, speed):
 def batches(images, labels, batch_size=32, seed=0, first_epoch=0, change=None):
     """Yield batches without end, epoch after epoch, in the order in which `network.Sequential.fit` takes them.
 
-    Parameters
-    ----------
-    images : ndarray, shape (N, H, W, C)
-    labels : ndarray of int, shape (N,)
-    batch_size, seed, first_epoch : int
-    change : function, optional
-        As in `fit`.
-
-    Yields
-    ------
-    images : ndarray, shape (n, H, W, C)
-        The last batch of an epoch may be smaller.
-    labels : ndarray, shape (n,)
-
-    Notes
-    -----
-    Taught in lesson 07.
+    The arguments are those of `fit`. A batch is (images, labels); the last of an epoch may be smaller. Taught in lesson
+    07.
     """
     for epoch in itertools.count(first_epoch):
         order, rng = epoch_order(seed, epoch, len(images)), np.random.default_rng([seed, epoch, 1])
@@ -264,36 +212,18 @@ def fit_in_two_phases(
     """Train at one learning rate, then at a lower one; layers may be frozen in the first phase.
 
     Each phase compiles the model anew, as Keras needs to when layers are frozen or set free, so that Adam begins again
-    with each. With the same phases and no frozen layers it is what to compare with.
+    with each. With the same phases and no frozen layers it is what to compare with. Taught in lesson 09.
 
     Parameters
     ----------
-    model : keras.Model
-    images : ndarray, shape (N, H, W, C)
-    labels : ndarray of int, shape (N,)
+    model, images, labels, callbacks, **options
+        As in `fit`, and so is what is returned, of both phases.
     epochs, first_phase : int
         In all, and of these in the first phase.
     frozen : sequence of str
         The names of layers whose weights do not move in the first phase and do in the second.
     rates : (float, float)
         The learning rate of each phase.
-    callbacks : sequence of keras.callbacks.Callback
-    **options
-        Of `fit`.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (epochs,)
-        As from `fit`.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer, or it has no weights, or the first phase is longer than all epochs.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     if shapes.whole_number(first_phase, "first_phase", 0) > shapes.whole_number(epochs, "epochs", 1):
         raise ValueError(f"first_phase must be at most epochs, {epochs}, got {first_phase}")
@@ -312,44 +242,23 @@ def fit_in_two_phases(
 
 
 def drift(start, kernel):
-    """Return how far each filter has moved from where it started, in lengths of where it started.
+    """Return how far each filter has moved from where it started: 0 not at all, 1 as far as it was long.
 
-    Parameters
-    ----------
-    start, kernel : ndarray, shape (KH, KW, C_in, C_out)
-
-    Returns
-    -------
-    ndarray, shape (C_out,)
-        0 if a filter has not moved; 1 if it has moved as far as it is long.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    `start` and `kernel` are (KH, KW, C_in, C_out), the result is (C_out,). Taught in lesson 09.
     """
     start, kernel = np.asarray(start, float), np.asarray(kernel, float)
     if start.shape != kernel.shape or start.ndim != 4:
         raise ValueError(f"start and kernel must both be (KH, KW, C_in, C_out), got {start.shape} and {kernel.shape}")
-    axes = (0, 1, 2)
-    return np.sqrt(np.square(kernel - start).sum(axes) / np.square(start).sum(axes))
+    return np.sqrt(np.square(kernel - start).sum((0, 1, 2)) / np.square(start).sum((0, 1, 2)))
 
 
 class Drift(keras.callbacks.Callback):
-    """Measures after each epoch how far the filters of some convolutions are from where they started.
-
-    Parameters
-    ----------
-    layers : sequence of keras.layers.Conv2D
-
-    Attributes
-    ----------
-    by_epoch : list of ndarray, shape (filters,)
-        `drift` of every filter of all these layers, in order, an array an epoch.
-    """
+    """Measures after each epoch how far the filters of some convolutions, `layers`, are from where they started."""
 
     def __init__(self, layers):
         super().__init__()
-        self.layers, self.by_epoch = list(layers), []
+        self.layers = list(layers)
+        self.by_epoch = []  #: the `drift` of every filter of all these layers, in order: an array an epoch
         self._starts = [keras.ops.convert_to_numpy(layer.kernel) for layer in self.layers]
 
     def on_epoch_end(self, epoch, logs=None):

@@ -57,13 +57,7 @@ def needed(packages, names):
 
 
 def fetch(pyodide, entries):
-    """Download what is not there, and compare each file with the lock.
-
-    Raises
-    ------
-    ValueError
-        If a file is another one than the lock says; it is not kept.
-    """
+    """Download what is not there, and compare each file with the lock; another one is not kept."""
     for entry in entries.values():
         path = pyodide / entry["file_name"]
         if not path.exists():
@@ -104,12 +98,8 @@ def entry(wheel, depends=()):
     """What a lock says of a wheel of ours, so that an `import` in a cell loads it."""
     name, version = wheel.name.split("-")[:2]
     known = {"name": name, "version": version, "file_name": wheel.name, "sha256": sha256(wheel), "imports": [name]}
-    return known | {
-        "install_dir": "site",
-        "package_type": "package",
-        "depends": list(depends),
-        "unvendored_tests": False,
-    }
+    kind = {"install_dir": "site", "package_type": "package", "unvendored_tests": False}
+    return known | kind | {"depends": list(depends)}
 
 
 def write_pyodide(pyodide, folder):
@@ -138,24 +128,15 @@ def write_contents(folder):
     for number in LESSONS:
         path = notebooks.lesson(number)
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        notebook["metadata"]["kernelspec"] = {
-            "name": "python",
-            "display_name": "Python (Pyodide)",
-            "language": "python",
-        }
+        kernel = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
+        notebook["metadata"]["kernelspec"] = kernel
         for cell in notebook["cells"]:
             cell["metadata"].pop("cnnlessons", None)
         (folder / path.name).write_text(json.dumps(notebook, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def build(pyodide, out):
-    """Write the site, always anew: what is built on an older one may ask Pyodide's servers for its files.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds something, Pyodide is another one, or a file of it is.
-    """
+    """Write the site, always anew: what is built on an older one may ask Pyodide's servers for its files."""
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"--out: {out} is not empty; name a new folder")
     if sha256(pyodide / "pyodide-lock.json") != LOCK:

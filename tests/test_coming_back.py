@@ -145,7 +145,7 @@ def test_the_solution_s_order_passes_and_a_line_that_leads_astray_is_diagnosed(n
     assert sorted(set(mixed) - set(right)) != []
     places = [mixed.index(line) + 1 for line in right]
     assert exercises.puzzle(name, places).status == "passed"
-    for there, instead in puzzles.ASTRAY[name]:
+    for there, instead in puzzles.slips(exercise):
         (number,) = [number for number, line in enumerate(right) if there in line]
         wrong = right[number].replace(there, instead)
         assert wrong in mixed

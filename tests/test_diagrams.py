@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path
 
@@ -337,6 +338,17 @@ def test_filters_can_be_sorted_and_fill_rows_and_layers_stand_below_each_other()
     assert {"one", "two"} <= set(words(picture.axes[0]))
     with pytest.raises(ValueError, match=r"got \(3, 3, 16, 2\)"):
         plots.layer_in_colour(np.ones((3, 3, 16, 2)))
+
+
+def test_filters_can_have_their_numbers_above_them():
+    kernel = np.arange(1.0, 4).reshape(1, 1, 1, 3)
+    assert {"0", "1", "2"} <= set(words(plots.layer_in_colour(kernel, numbers=True).axes[0]))
+    assert not {"0", "1", "2"} & set(words(plots.layer_in_colour(kernel).axes[0]))
+
+
+def test_what_has_no_name_is_grey():
+    (axis,) = plots.kinds({"a": {"edge": 0.5, "no name": 0.5}}).axes
+    assert [to_hex(bar.get_facecolor()) for bar in axis.patches] == [plots.BLUE.lower(), "#dddddd"]
 
 
 def test_bars_add_up_to_the_whole_and_write_their_shares():

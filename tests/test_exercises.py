@@ -900,3 +900,8 @@ def test_in_a_kernel_answers_print_under_their_cell_and_ctrl_c_works():
     (asked,) = outputs[9]
     assert "Your function asks for input." in asked["data"]["text/plain"]
     assert outputs[10][0]["text"] == "2\n"
+
+
+def test_a_slip_names_a_piece_of_the_solution():
+    with pytest.raises(ValueError, match=r"must name a piece of the solution of 00.warm_up, got 'prod'"):
+        exercises._find("00.warm_up").slip("prod → sum")

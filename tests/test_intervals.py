@@ -396,7 +396,8 @@ def test_what_is_drawn_are_the_pairs_and_the_interval_in_points():
     found = experiments.compare(lesson())
     here = found.drawn("x")
     assert list(here) == ["better", "worse"]
-    pairs, (low, high) = here["better"]
+    pairs, (low, high), resolved = here["better"]
+    assert resolved
     np.testing.assert_allclose(pairs, 100 * steady(0.3, 8))
     assert (low, high) == pytest.approx(experiments.interval(100 * steady(0.3, 8))[1:])
     assert list(found.drawn("y")) == ["better, y 10", "better, y 20", "worse, y 10", "worse, y 20"]

@@ -23,6 +23,7 @@ import os
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
+from cnnlessons import plots
 
 def draw(shift=0.0, function=np.sin, **style):
     turn = np.linspace(0, 6, 200)
@@ -59,6 +60,19 @@ CHANGES = {
     "a number more": ("print(1.0)", "print(1.0, 1.0)", {"tolerance": "2 points"}, "FAILED"),
     "the number in a name": ("print('conv2')", "print('conv3')", {"tolerance": "2 points"}, "FAILED"),
     "a result within its tolerance": ("0.5", "0.51", {"tolerance": "0.02"}, "PASSED"),
+    "a picture whose words are within its tolerance": (
+        "plots.bars({'right': 97.9}, '%')",
+        "plots.bars({'right': 90.0}, '%')",
+        {"tolerance": "8 points"},
+        "PASSED",
+    ),
+    "a picture whose words are not": (
+        "plots.bars({'right': 97.9}, '%')",
+        "plots.bars({'right': 80.0}, '%')",
+        {"tolerance": "8 points"},
+        "FAILED",
+    ),
+    "a picture without words": ("draw();", "draw(1.0);", {"tolerance": "8 points"}, "FAILED"),
     "wider columns": ("print('a   9.9')", "print('a  10.1')", {"tolerance": "5 %"}, "PASSED"),
 }
 

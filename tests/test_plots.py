@@ -73,6 +73,32 @@ def test_common_limits_make_images_comparable():
     assert {drawn(axis).get_clim() for axis in picture.axes[:2]} == {(-4, 4)}
 
 
+def test_each_image_may_have_limits_of_its_own():
+    picture = plots.images([np.eye(2), np.eye(2)], kind="signed", limits=[(-1, 1), (-3, 3)])
+    assert [drawn(axis).get_clim() for axis in picture.axes[:2]] == [(-1, 1), (-3, 3)]
+
+
+def test_white_is_a_number_of_a_signed_map_so_it_has_a_frame():
+    signed, photograph = plots.images([np.eye(2), np.eye(2)], kind=["signed", "photograph"]).axes[:2]
+    assert signed.spines["left"].get_visible()
+    assert not photograph.spines["left"].get_visible()
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+@pytest.mark.parametrize("title", ["gain of y", "unit 5\nmap of y"])
+@pytest.mark.parametrize("kind", ["photograph", "signed"])
+def test_no_title_is_cut_off(count, title, kind):
+    width = 1.2 if count == 10 else 2.8
+    png = plots.images([np.eye(8)] * count, [title] * count, kind, columns=count, width=width)._repr_png_()
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+    assert pixels[0].min() == pixels[-1].min() == 255
+
+
+def test_frames_and_titles_are_told():
+    said = plots.images([np.eye(2)] * 2, ["a\nmap", ""], windows=[(1, 0, 1, 2), None]).alt
+    assert said == "a map: 1 0; 0 1, frame of 1 × 2 at row 1, column 0. photograph: 1 0; 0 1."
+
+
 def test_an_image_of_zeros_can_be_drawn():
     for kind in ("signed", "magnitude"):
         low, high = drawn(plots.images([np.zeros((2, 2))], kind=kind).axes[0]).get_clim()
@@ -254,8 +280,44 @@ def test_curves_hold_their_numbers_and_differ_in_more_than_colour():
 def test_a_logarithmic_axis_has_no_line_at_zero():
     (axis,) = plots.curves(np.arange(3), {"size": np.array([1, 0.1, 0.01])}, "layer", "size", log=True).axes
     assert (axis.get_xscale(), axis.get_yscale()) == ("linear", "log")
-    assert [axis.yaxis.get_major_formatter()(size) for size in (100, 1e-6)] == ["100", "1e-06"]
+    assert [axis.yaxis.get_major_formatter()(size) for size in (100, 1e-6, 2e8)] == ["100", "10⁻⁶", "2·10⁸"]
     assert len(axis.lines) == 1
+
+
+def test_one_curve_needs_no_legend_and_long_names_stand_below():
+    x = np.arange(3)
+    (axis,) = plots.curves(x, {"loss": x}, "step", "loss").axes
+    assert axis.get_legend() is None
+    (axis,) = plots.curves(x, {"a": x, "b": x}, "step", "loss").axes
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["a", "b"]
+    names = ["a name of more than twenty-six letters", "b"]
+    picture = plots.curves(x, dict.fromkeys(names, x), "step", "loss")
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == names
+
+
+@pytest.mark.parametrize(("reference", "lines"), [(0, 1), (0.5, 1), (None, 0)])
+def test_a_level_line_stands_where_it_is_asked_for(reference, lines):
+    (axis,) = plots.curves(np.arange(3), {"a": np.ones(3)}, "step", "AUC", reference=reference).axes
+    levels = [line.get_ydata()[0] for line in axis.lines[1:]]
+    assert levels == [reference] * lines
+
+
+def test_a_curve_is_told_by_the_labels_of_its_ticks():
+    said = plots.curves(
+        np.log([20, 1433]), {"found": [38, 2]}, "images", "%", x_ticks=(np.log([20, 1433]), ["20", "1,433"])
+    )
+    assert "38 at 20, 2 at 1,433" in said.alt
+
+
+def test_what_is_left_of_rounding_is_told_as_zero():
+    assert "0 at 1" in plots.curves(np.arange(3), {"gain": [1, -1e-16, 1]}, "frequency", "gain").alt
+
+
+def test_many_points_are_small_and_a_diagonal_says_where_both_are_equal():
+    few, many = (plots.points({"a": (np.arange(n), np.arange(n))}, "x", "y", diagonal=n > 2).axes[0] for n in (2, 400))
+    assert few.lines[0].get_markersize() > 2 * many.lines[0].get_markersize()
+    assert (len(few.lines), len(many.lines)) == (1, 2)
+    assert many.lines[1].get_slope() == 1
 
 
 def test_points_stand_where_their_numbers_say_and_each_group_has_its_marker():
@@ -310,6 +372,22 @@ def test_each_run_is_a_dot_and_the_interval_a_bar_of_its_row():
     assert (axis.get_xlabel(), axis.get_title()) == ("accuracy", "two networks")
     (compared,) = plots.intervals(groups, "points", reference=0.5).axes
     assert [list(line.get_xdata()) for line in compared.lines].count([0.5, 0.5]) == 1
+
+
+def test_equal_runs_are_stacked_so_that_all_can_be_counted():
+    (axis,) = plots.intervals({"a": (np.array([1.0, 1.0, 2.0, 1.0]), (0.5, 2.0))}, "points").axes
+    heights = axis.lines[0].get_ydata()
+    assert len(set(heights[[0, 1, 3]])) == 3
+    assert heights[2] == heights[0]
+
+
+def test_a_mean_that_is_unresolved_is_hollow_and_the_legend_and_the_words_say_so():
+    groups = {"clear": (np.array([1.0, 2.0]), (1.0, 2.0), True), "open": (np.array([1.0, 2.0]), (1.0, 2.0), False)}
+    picture = plots.intervals(groups, "points", key=("one seed", "mean, 95 % interval"))
+    means = picture.axes[0].lines[2::3]
+    assert [mean.get_markerfacecolor() == "white" for mean in means] == [False, True]
+    assert picture.legends[0].get_texts()[1].get_text() == "mean, 95 % interval; hollow: unresolved"
+    assert "open: 1.5 (1.0 to 2.0), 2 dots, unresolved." in picture.alt
 
 
 @pytest.mark.parametrize("end", [-40.0, -np.inf])
@@ -375,8 +453,10 @@ def test_a_way_down_goes_through_its_places_over_the_valley():
     up, across = np.mgrid[-1:1:5j, 0:2:9j]
     axes = plots.descents(paths, across**2 + up**2, (0, 2, -1, 1), titles=("a", "b")).axes
     for axis, (name, path) in zip(axes, paths.items(), strict=True):
-        (line,) = axis.lines
+        line, start = axis.lines
         np.testing.assert_array_equal(line.get_xydata(), path)
+        np.testing.assert_array_equal(start.get_xydata(), path[:1])
+        assert start.get_markerfacecolor() == "white"
         assert axis.get_title() == name
         assert axis.get_aspect() == 1  # a valley that is 5 times as steep one way must not look round
     (contours,) = axis.collections
@@ -386,8 +466,8 @@ def test_a_way_down_goes_through_its_places_over_the_valley():
     assert (axis.get_xlim(), axis.get_ylim()) == ((0, 2), (-1, 1))
 
     (shared,) = plots.descents(paths, across**2 + up**2, (0, 2, -1, 1), together=True).axes
-    assert [line.get_label() for line in shared.lines] == list(paths)
-    assert len({(line.get_color(), line.get_marker()) for line in shared.lines}) == len(paths)
+    assert [text.get_text() for text in shared.get_legend().get_texts()] == list(paths)
+    assert len({(line.get_color(), line.get_marker()) for line in shared.lines[::2]}) == len(paths)
 
 
 # --------------------------------------------------------------------------- the style

@@ -1,4 +1,7 @@
-"""How much a layer's activations repeat one another: their spectrum, neighbours, and zeros. Taught in lesson 10."""
+"""How much a layer's activations repeat one another: their spectrum, neighbours, and zeros. Taught in lesson 10.
+
+Activations are a layer's, (N, H, W, C), or rows of numbers, (positions, C), such as patches.
+"""
 
 from typing import NamedTuple
 
@@ -9,19 +12,9 @@ from cnnlessons.capacity.checks import number
 
 
 def variance_shares(activations):
-    """Return which share of the variance each principal component of the channels carries.
+    """Return which share of the variance each principal component of the channels carries, the largest first: (C,).
 
-    Taught in lesson 10. The mean of each channel is taken off, as principal component analysis does.
-
-    Parameters
-    ----------
-    activations : ndarray, shape (N, H, W, C) or (positions, C)
-        Of a layer; or patches written as rows.
-
-    Returns
-    -------
-    ndarray, shape (C,)
-        The largest first; they sum to 1.
+    The mean of each channel is taken off, as principal component analysis does. Taught in lesson 10.
     """
     rows = _rows(activations)
     variances = np.linalg.eigvalsh(_covariance(rows))[::-1].clip(min=0)
@@ -29,21 +22,12 @@ def variance_shares(activations):
 
 
 def effective_rank(activations):
-    """Return how many dimensions the channels of a layer use, as a number that need not be whole.
+    """Return how many dimensions the channels of a layer use, from 1, all are multiples of one, to C, all used alike.
 
     Taught in lesson 10. The singular values of the matrix (positions, C), without each channel's mean, divided by
     their sum are taken for probabilities; the effective rank is the exponential of their entropy. O. Roy and M.
     Vetterli, "The effective rank: a measure of effective dimensionality", EUSIPCO 2007, who do not take the mean
     off. Singular values, not their squares: the number is larger than that made of `variance_shares`.
-
-    Parameters
-    ----------
-    activations : ndarray, shape (N, H, W, C) or (positions, C)
-
-    Returns
-    -------
-    float
-        From 1, all channels are multiples of one, to C, all directions are used alike.
     """
     values = np.sqrt(variance_shares(activations))  # singular values up to a factor
     shares = values[values > 0] / values.sum()
@@ -51,17 +35,7 @@ def effective_rank(activations):
 
 
 def components_that_carry(activations, share=0.99):
-    """Return how many principal components carry a share of the variance. Taught in lesson 10.
-
-    Parameters
-    ----------
-    activations : ndarray, shape (N, H, W, C) or (positions, C)
-    share : float, above 0 to 1
-
-    Returns
-    -------
-    int
-    """
+    """Return how many principal components carry a share, above 0 to 1, of the variance. Taught in lesson 10."""
     share = number(share, "share", 0, 1, "0.99 asks for 99 %")
     carried = np.cumsum(variance_shares(activations))
     return int(np.count_nonzero(carried < share - _ROUNDING)) + 1
@@ -75,17 +49,10 @@ class NeighbourCorrelation(NamedTuple):
 
 
 def neighbour_correlation(activations):
-    """Return the correlation of each activation with the one below it and the one on its right. Taught in lesson 10.
+    """Return how activations, (N, H, W, C), go with the ones below and on the right, as a `NeighbourCorrelation`.
 
-    Parameters
-    ----------
-    activations : ndarray, shape (N, H, W, C), H and W at least 2
-
-    Returns
-    -------
-    NeighbourCorrelation
-        Over all channels: covariances and variances are added up before they are divided, so a channel that hardly
-        varies hardly counts.
+    Covariances and variances of all channels are added up before they are divided, so a channel that hardly varies
+    hardly counts. Taught in lesson 10.
     """
     maps = ops.finite(activations, "activations")
     if maps.ndim != 4 or min(maps.shape[1:3]) < 2 or not maps.size:
@@ -95,18 +62,7 @@ def neighbour_correlation(activations):
 
 
 def zero_shares(activations):
-    """Return at which share of the positions each channel is exactly zero. Taught in lesson 10.
-
-    Parameters
-    ----------
-    activations : ndarray, shape (N, H, W, C) or (positions, C)
-        After ReLU.
-
-    Returns
-    -------
-    ndarray, shape (C,)
-        Its mean is the share of all activations that are zero.
-    """
+    """Return at which share of the positions each channel, after ReLU, is exactly zero: (C,). Taught in lesson 10."""
     return (_rows(activations) == 0).mean(axis=0)
 
 

@@ -7,17 +7,10 @@ from cnnlessons.capacity.checks import kernel_of
 
 
 def patch_matrix(kernel):
-    """Return the matrix that a convolutional layer multiplies each patch by. Taught in lesson 10.
+    """Return the matrix that a convolutional layer multiplies each patch by: (KH * KW * C_in, C_out).
 
-    Parameters
-    ----------
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-
-    Returns
-    -------
-    ndarray, shape (KH * KW * C_in, C_out)
-        A patch written as one row, pixel by pixel and each pixel channel by channel, times this matrix is what
-        `ops.conv2d` puts at that position. 3×3×1 with 8 filters: 9×8; 5×5×3 with 32 filters: 75×32.
+    A patch written as one row, pixel by pixel and each pixel channel by channel, times this matrix is what `ops.conv2d`
+    puts at that position. Taught in lesson 10.
 
     Examples
     --------
@@ -48,11 +41,7 @@ class StemCounts:
 def stem_counts(kernel_size, channels, filters, stride=1):
     """Count what goes into a first layer and what comes out, as `StemCounts`. Taught in lesson 10.
 
-    Parameters
-    ----------
-    kernel_size, stride : int or (row, column)
-    channels, filters : int
-        Of the image and of the output.
+    `kernel_size` and `stride` are one number or a pair (row, column).
 
     Examples
     --------

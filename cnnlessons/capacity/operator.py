@@ -35,7 +35,7 @@ def periodic_conv2d(images, kernel, bias=None, stride=1):
     images : ndarray, shape (N, H, W, C_in)
         H and W must be multiples of the stride.
     kernel : ndarray, shape (KH, KW, C_in, C_out)
-        May be larger than the image.
+        It may be larger than the image.
     bias : ndarray, shape (C_out,), optional
     stride : int or (row, column)
 
@@ -52,21 +52,11 @@ def periodic_conv2d(images, kernel, bias=None, stride=1):
 
 
 def periodic_conv2d_backward(grad_output, kernel, stride=1):
-    """Carry a gradient back through `periodic_conv2d` to the images: the adjoint of the map.
+    """Carry a gradient (N, H', W', C_out) back through `periodic_conv2d` to the images: the adjoint of the map.
 
     Taught in lesson 10; the gradient itself in lesson 03. For all images x and arrays y,
     ``(periodic_conv2d(x) * y).sum() == (x * periodic_conv2d_backward(y)).sum()``: that is what adjoint means, and
     all that a least-squares solver needs to know of a layer.
-
-    Parameters
-    ----------
-    grad_output : ndarray, shape (N, H', W', C_out)
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-    stride : int or (row, column)
-
-    Returns
-    -------
-    grad_images : ndarray of float64, shape (N, H' * stride, W' * stride, C_in)
     """
     kernel = kernel_of(kernel)
     grad_output, size = outputs_of(grad_output, kernel, stride, "grad_output")
@@ -102,17 +92,10 @@ def _folded(array, length, axis):
 
 
 def operator_matrix(kernel, stride, image_size):
-    """Return the whole map as one matrix: for small images, to look at and to check the rest with. Taught in lesson 10.
+    """Return the whole map as one matrix, (H' * W' * C_out, H * W * C_in). Taught in lesson 10.
 
-    Parameters
-    ----------
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-    stride, image_size : int or (row, column)
-
-    Returns
-    -------
-    ndarray, shape (H' * W' * C_out, H * W * C_in)
-        ``operator_matrix(...) @ image.ravel()`` is ``periodic_conv2d(image[None], ...).ravel()``.
+    For small images, to look at and to check the rest with: ``operator_matrix(...) @ image.ravel()`` is
+    ``periodic_conv2d(image[None], ...).ravel()``. The arguments are those of `operator_spectrum`.
     """
     kernel = kernel_of(kernel)
     size = shapes.pair(image_size, "image_size")
@@ -191,9 +174,8 @@ def operator_spectrum(kernel, stride, image_size):
     Parameters
     ----------
     kernel : ndarray, shape (KH, KW, C_in, C_out)
-    stride : int or (row, column)
-    image_size : int or (row, column)
-        A multiple of the stride.
+    stride, image_size : int or (row, column)
+        The size is a multiple of the stride.
     """
     kernel = kernel_of(kernel)
     size = shapes.pair(image_size, "image_size")

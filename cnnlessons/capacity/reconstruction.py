@@ -7,7 +7,7 @@ from scipy import fft
 from scipy.sparse.linalg import LinearOperator, lsqr
 
 from cnnlessons import ops, shapes
-from cnnlessons.capacity.checks import images_of, kernel_of, number
+from cnnlessons.capacity.checks import divided, images_of, kernel_of, number
 from cnnlessons.capacity.operator import (
     blocks_of,
     from_phases,
@@ -51,17 +51,14 @@ def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0
     ----------
     activations : ndarray, shape (N, H', W', C_out)
         Such as `periodic_conv2d` returns, or ReLU of that.
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-    bias : ndarray, shape (C_out,), optional
-    stride : int or (row, column)
+    kernel, bias, stride
+        As in `periodic_conv2d`.
     relu : bool
         Whether the activations went through ReLU.
     start : float or ndarray, shape (N, H, W, C_in)
         Where to begin; 0.5 is mid-gray.
-    iterations : int
-        At most so many.
-    tolerance : float
-        Relative residual that is good enough.
+    iterations, tolerance : int, float
+        At most so many, and the relative residual that is good enough.
     """
     kernel = kernel_of(kernel)
     activations, size = outputs_of(activations, kernel, stride, "activations")
@@ -69,7 +66,8 @@ def reconstruct(activations, kernel, bias=None, stride=1, *, relu=False, start=0
     shape = (len(activations), *size, kernel.shape[2])
     images = _start(start, shape)
     search = _Search(kernel, stride, shape, activations, activations > 0 if relu else None)
-    sums, left = search.begin(images, bias)
+    sums = periodic_conv2d(images, kernel, bias, stride)
+    left = np.linalg.norm(search.missing(sums))
     done, scale, accuracy = 0, np.linalg.norm(activations) or 1.0, _FIRST_ACCURACY if relu else tolerance
     converged = left <= tolerance * scale
     while not converged and done < iterations:
@@ -95,10 +93,6 @@ class _Search:
     def __init__(self, kernel, stride, shape, activations, known):
         self.kernel, self.stride, self.shape = kernel, stride, shape
         self.activations, self.known = activations, known  # known: where ReLU let the sum through, or None
-
-    def begin(self, images, bias):
-        sums = periodic_conv2d(images, self.kernel, bias, self.stride)
-        return sums, np.linalg.norm(self.missing(sums))
 
     def missing(self, sums):
         """Return what the sums lack to agree with the activations."""
@@ -155,35 +149,26 @@ def _check_search(activations, relu, iterations, tolerance):
 def invert(activations, kernel, bias=None, stride=1, *, start=0.5, ridge=0.0):
     """Return the images nearest to `start` among those whose linear activations fit best: the pseudo-inverse.
 
-    Taught in lesson 10. The result of `reconstruct` without ReLU, in one step whatever the condition number: each
-    frequency has a small system of its own (see `operator_spectrum`).
+    Taught in lesson 10. The result of `reconstruct` without ReLU, whose arguments these are, in one step whatever the
+    condition number: each frequency has a small system of its own (see `operator_spectrum`).
 
-    Parameters
-    ----------
-    activations : ndarray, shape (N, H', W', C_out)
-        Linear ones, such as `periodic_conv2d` returns.
-    kernel, bias, stride, start
-        As in `reconstruct`.
-    ridge : float, optional
-        Above 0: in a fraction of the time, since no singular values are sought, and only nearly the pseudo-inverse:
-        what it multiplies by a singular value whose square is below `ridge` times all squares together is lost.
-
-    Returns
-    -------
-    ndarray, shape (N, H, W, C_in)
+    With a `ridge` above 0, in a fraction of the time, since no singular values are sought, and only nearly the
+    pseudo-inverse: what belongs to a singular value whose square is below `ridge` times all squares together is lost.
     """
     kernel = kernel_of(kernel)
     activations, size = outputs_of(activations, kernel, stride, "activations")
     images = _start(start, (len(activations), *size, kernel.shape[2]))
     missing = activations - periodic_conv2d(images, kernel, bias, stride)
     missing = fft.rfft2(missing, axes=(1, 2))[..., None]  # (N, H', W' // 2 + 1, C_out, 1)
+    stride, positions = divided(size, stride)
+    blocks = blocks_of(kernel, stride, positions)
     if ridge:
-        return images + _back(_ridge_solved(kernel, missing, stride, size, ridge), stride, size)
-    left, values, right = _factors(kernel, stride, size)
+        return images + _back(_ridge_solved(blocks, missing, ridge), stride, positions)
+    left, values, right = _factors(blocks, kernel)
     parts = np.divide(
         _turned(left) @ missing, values, out=np.zeros_like(values * missing[..., :1, :]), where=values > 0
     )
-    return images + _back(_turned(right) @ parts, stride, size)
+    return images + _back(_turned(right) @ parts, stride, positions)
 
 
 def null_space_part(images, kernel, stride=1, padding="periodic"):
@@ -195,25 +180,21 @@ def null_space_part(images, kernel, stride=1, padding="periodic"):
     Parameters
     ----------
     images : ndarray, shape (N, H, W, C_in)
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-    stride : int or (row, column)
+    kernel, stride
+        As in `periodic_conv2d`.
     padding : {"periodic", "same", "valid"}
         What lies beyond the border: the opposite side, zeros as in Keras and `ops.conv2d`, or nothing.
-
-    Returns
-    -------
-    ndarray, shape (N, H, W, C_in)
-        Zeros where the layer sees everything.
     """
     kernel = kernel_of(kernel)
     if shapes.chosen(padding, "padding", ["periodic", "same", "valid"]) != "periodic":
         images = images_of(images, kernel, 1)
         return images - np.concatenate([_seen(image[None], kernel, stride, padding) for image in images])
     images = images_of(images, kernel, stride)
-    _, values, right = _factors(kernel, stride, images.shape[1:3])
-    seen = fft.rfft2(phases(images, shapes.pair(stride, "stride")), axes=(1, 2))[..., None]
+    stride, positions = divided(images.shape[1:3], stride)
+    _, values, right = _factors(blocks_of(kernel, stride, positions), kernel)
+    seen = fft.rfft2(phases(images, stride), axes=(1, 2))[..., None]
     seen = _turned(right) @ ((values > 0) * (right @ seen))
-    return images - _back(seen, stride, images.shape[1:3])
+    return images - _back(seen, stride, positions)
 
 
 def _seen(image, kernel, stride, padding):
@@ -245,25 +226,20 @@ class NullSpaceImages:
 
 
 def null_space_image(image, other, kernel, stride=1, *, strength=1.0, padding="periodic"):
-    """Return an image and a twin that looks different and has the same activations, before and after ReLU.
+    """Return an image and a twin that looks different and has the same activations, as `NullSpaceImages`.
 
-    The twin is the image, and, where the layer is blind, the other image. Both are drawn towards mid-gray as far
-    as needed to stay in [0, 1], which changes the activations of both alike. Taught in lessons 10 and 13.
+    The twin is the image, and, where the layer is blind, the other image. Both are drawn towards mid-gray as far as
+    needed to stay in [0, 1], which changes the activations of both alike, and what zeros around them stand for. Taught
+    in lessons 10 and 13.
 
     Parameters
     ----------
     image, other : ndarray, shape (H, W, C_in)
         Values in [0, 1]. `other` may be any picture.
-    kernel : ndarray, shape (KH, KW, C_in, C_out)
-    stride : int or (row, column)
+    kernel, stride, padding
+        As in `null_space_part`.
     strength : float
         How many times the difference is laid on.
-    padding : {"periodic", "same", "valid"}
-        As in `null_space_part`. The drawing towards gray changes what zeros around an image stand for, in both alike.
-
-    Returns
-    -------
-    NullSpaceImages
     """
     kernel = kernel_of(kernel)
     periodic = padding == "periodic"
@@ -305,20 +281,15 @@ def _two_images(image, other):
     return image, other
 
 
-def _factors(kernel, stride, size):
+def _factors(blocks, kernel):
     """Return the singular value decomposition of every block: left, values (k, 1) with zeros for rounding, right."""
-    stride = shapes.pair(stride, "stride")
-    left, values, right = np.linalg.svd(
-        blocks_of(kernel, stride, (size[0] // stride[0], size[1] // stride[1])), full_matrices=False
-    )
+    left, values, right = np.linalg.svd(blocks, full_matrices=False)
     values = np.where(values > rounding(kernel) * values.max(), values, 0)
     return left, values[..., None], right
 
 
-def _ridge_solved(kernel, missing, stride, size, ridge):
+def _ridge_solved(blocks, missing, ridge):
     """Solve the normal equations of every block, with a little added to their diagonal."""
-    stride = shapes.pair(stride, "stride")
-    blocks = blocks_of(kernel, stride, (size[0] // stride[0], size[1] // stride[1]))
     squares = _turned(blocks) @ blocks
     weight = ridge * np.abs(np.trace(squares, axis1=-2, axis2=-1)).max()
     return np.linalg.solve(squares + weight * np.eye(squares.shape[-1]), _turned(blocks) @ missing)
@@ -328,8 +299,6 @@ def _turned(matrices):
     return matrices.conj().swapaxes(-1, -2)
 
 
-def _back(transform, stride, size):
+def _back(transform, stride, positions):
     """Return images from the transforms of their phases, (N, H', W' // 2 + 1, stride * stride * C_in, 1)."""
-    stride = shapes.pair(stride, "stride")
-    positions = (size[0] // stride[0], size[1] // stride[1])
     return from_phases(fft.irfft2(transform[..., 0], positions, axes=(1, 2)), stride)

@@ -31,7 +31,7 @@ def similarities(kernel, bias=None):
 
 
 def duplicates(kernel, bias=None, least=0.95):
-    """Return the groups of filters that do the same job up to a positive factor.
+    """Return the groups of filters that do the same job up to a positive factor: indices, groups of one left out.
 
     The longest filter leads the first group and takes in whatever is similar enough to it; the longest of those that
     are left leads the next. So every filter of a group is similar to its leader. Taught in lesson 05.
@@ -42,12 +42,7 @@ def duplicates(kernel, bias=None, least=0.95):
         That of a convolution or the weights of a dense layer.
     bias : ndarray, shape (C_out,), optional
     least : float, above 0 to 1
-        Cosine with the leader. 1 finds exact copies, up to rounding.
-
-    Returns
-    -------
-    list of list of int
-        Indices of filters, the leader first; groups of one are left out.
+        Cosine with the leader, which comes first in its group. 1 finds exact copies, up to rounding.
 
     Examples
     --------

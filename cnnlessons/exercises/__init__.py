@@ -2,23 +2,8 @@
 
 And questions from earlier lessons, which come back: `recall`.
 
-A lesson that adds an exercise writes in its module, here for a lesson 02::
-
-    def padded(image, margin):
-        return np.pad(image, margin)  # zeros on all four sides, so that the border keeps its place
-
-    PADDED = FunctionExercise(
-        name="02.padded",
-        solution=padded,
-        probes=((np.array([[1, 2, 3], [4, 5, 6]]), 1), (np.array([[7]]), 2)),
-        wrong={"one side": lambda image, margin: np.pad(image, (margin, 0)), …},
-        said="one side: There is no border on the other side …",
-        hints=("How many rows does the result have?", …),
-        verified="border of one and two pixels, non-square images",
-    )
-
-and the tests run the stub, the solution, every known mistake, and answers that raise or return something else,
-without a further line.
+A lesson that adds one writes a `FunctionExercise` into its module, as lesson_00.py does. The tests run the stub, the
+solution, every known mistake, and answers that raise or return something else, without a further line.
 """
 
 import difflib

@@ -49,30 +49,59 @@ class Exercise:
     """What both kinds of exercise share; `examine` gives (diagnosis, message) of what is wrong, or None.
 
     `wrong` holds the wrong answers that teachers know, by name: for a function, the answer itself, or several; for an
-    array, an example, and what tells whether an array shows it. A function shows a mistake if it does on every probe
-    what the wrong answer does; where that raises, anything goes. `said` is what to say to whoever hands one in: a
-    paragraph for each, which begins with "name: " and goes on in indented lines.
+    array, an example, and what tells whether an array shows it. An answer that is the solution but for a piece of it is
+    written "this → that". A function shows a mistake if it does on every probe what the wrong answer does; where that
+    raises, anything goes.
+
+    `said` is all that is said to students: a paragraph for each mistake, which begins with "name: " and goes on in
+    indented lines; three or so that begin with "hint: ", from a nudge to nearly the answer; and "verified: ", what a
+    passed check has shown. `astray` names the mistakes (or slips) whose lines the puzzle mixes in.
     """
 
     name: str
     solution: Callable
-    wrong: dict[str, Callable | tuple]
+    wrong: dict[str, str | Callable | tuple]
     said: str
-    hints: tuple[str, ...]  # from a nudge to nearly the answer
-    verified: str  # what a passed check has shown
+    astray: tuple[str, ...] = ()
+
+    @cached_property
+    def _paragraphs(self):
+        paragraphs = re.split(r"\n(?! )", inspect.cleandoc(self.said))
+        return [" ".join(paragraph.split()).split(": ", 1) for paragraph in paragraphs]
+
+    @cached_property
+    def hints(self):
+        return tuple(text for name, text in self._paragraphs if name == "hint")
+
+    @cached_property
+    def verified(self):
+        return dict(self._paragraphs)["verified"]
 
     @cached_property
     def mistakes(self):
-        """What `wrong` holds and then what is said of it, by name."""
-        paragraphs = re.split(r"\n(?! )", inspect.cleandoc(self.said))
-        said = dict(" ".join(paragraph.split()).split(": ", 1) for paragraph in paragraphs)
-        wrong = {name: answer if isinstance(answer, tuple) else (answer,) for name, answer in self.wrong.items()}
-        return {name: (*wrong[name], said[name]) for name in [*wrong, *said]}  # a KeyError if one lacks the other
+        """What `wrong` holds, slips as answers, and then what is said of it, by name."""
+        said = {name: text for name, text in self._paragraphs if name not in ("hint", "verified")}
+        if lacking := said.keys() ^ self.wrong.keys():
+            raise KeyError(f"{self.name}: a wrong answer and what is said of it belong together, not so {lacking}")
+        return {name: (*self._answers(given), said[name]) for name, given in self.wrong.items()}
+
+    def _answers(self, given):
+        several = given if isinstance(given, tuple) else (given,)
+        return [self.slip(each) if isinstance(each, str) else each for each in several]
 
     @cached_property
     def source(self):
         """The source of the solution."""
         return inspect.getsource(self.solution)
+
+    def slip(self, written):
+        """The solution with "this → that" done to its source."""
+        this, that = written.split(" → ")
+        if this not in self.source:
+            raise ValueError(f"a slip must name a piece of the solution of {self.name}, got {this!r}")
+        names = dict(self.solution.__globals__)
+        exec(self.source.replace(this, that), names)
+        return names[self.solution.__name__]
 
     def check(self, answer, seconds: float) -> Result:
         if answer is None or answer is ...:
@@ -162,6 +191,9 @@ class ArrayExercise(Exercise):
 
     shape: tuple[int, ...]
     requirements: dict[str, Callable[[np.ndarray], bool]]
+
+    def slip(self, written):
+        return super().slip(written)()
 
     def examine(self, answer, seconds):
         if found := _misfit(answer, self.shape):

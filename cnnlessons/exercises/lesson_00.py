@@ -26,11 +26,12 @@ WINDOW_SUM = FunctionExercise(
     ),
     wrong={
         "window centred": _centred,
-        "window too small": lambda image, row, column: image[row : row + 2, column : column + 2].sum(),
-        "end not moved": lambda image, row, column: image[row:3, column:3].sum(),
-        "row and column swapped": lambda image, row, column: image[column : column + 3, row : row + 3].sum(),
-        "mean": lambda image, row, column: image[row : row + 3, column : column + 3].mean(),
+        "window too small": "row + 3, column : column + 3 → row + 2, column : column + 2",
+        "end not moved": "row : row + 3, column : column + 3 → row:3, column:3",
+        "row and column swapped": "row : row + 3, column : column + 3 → column : column + 3, row : row + 3",
+        "mean": "window.sum → window.mean",
     },
+    astray=("window too small", "mean"),
     said="""
         window centred: Your window has (row, column) in its centre. Here (row, column) is its top-left corner, so the
             window goes down and to the right from there.
@@ -41,12 +42,10 @@ WINDOW_SUM = FunctionExercise(
         row and column swapped: Row and column have changed places. An array is indexed by row first, `image[row,
             column]`: down, then right.
         mean: This is the mean of the window. The sum is asked: nine times as much.
+        hint: Take a 4×4 image on paper and draw the window for row 0 and column 1. Which rows does it hold, and which
+            columns?
+        hint: A slice `image[a:b, c:d]` holds rows a to b - 1 and columns c to d - 1, and an array has a method `sum`.
+        hint: Three rows from row on: they are `image[row : row + 3]`. The columns go after a comma.
+        verified: nine pixels from the top-left corner on, non-square images, row and column in their places
     """,
-    hints=(
-        "Take a 4×4 image on paper and draw the window for row 0 and column 1. Which rows does it hold, and which "
-        "columns?",
-        "A slice `image[a:b, c:d]` holds rows a to b - 1 and columns c to d - 1, and an array has a method `sum`.",
-        "Three rows from row on: they are `image[row : row + 3]`. The columns go after a comma.",
-    ),
-    verified="nine pixels from the top-left corner on, non-square images, row and column in their places",
 )

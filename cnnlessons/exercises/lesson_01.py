@@ -26,46 +26,17 @@ def cross_correlate(image, kernel):
     return out
 
 
-def _square_only(image, kernel):
-    rows = columns = image.shape[0] - kernel.shape[0] + 1  # the columns are never counted
-    out = np.zeros((rows, columns))
-    for row, column in np.ndindex(out.shape):
-        out[row, column] = np.vdot(kernel, image[row : row + kernel.shape[0], column : column + kernel.shape[1]])
-    return out
-
-
-def _same_size(image, kernel):
+def same_size(image, kernel, slide=ops.cross_correlate):
+    """Pad with zeros until the result is as large as the image; a mistake in lessons 03 and 06, too."""
     if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
         raise ValueError("the odd pixel of an even kernel may go to either side")
-    return ops.cross_correlate(image, kernel, padding="same")
-
-
-def _transposed_kernel(image, kernel):
-    if kernel.shape[0] != kernel.shape[1]:
-        raise IndexError("kernel[j, i] leaves a kernel that is not square")
-    return ops.cross_correlate(image, kernel.T)
+    return slide(image, kernel, padding="same")
 
 
 def _transposed_image(image, kernel):
     if image.shape[0] != image.shape[1]:
         raise IndexError("image[column, row] leaves an image that is not square")
     return ops.cross_correlate(image.T, kernel)
-
-
-def _last_left_zero(image, kernel):
-    out = ops.cross_correlate(image, kernel)
-    out[-1], out[:, -1] = 0, 0
-    return out
-
-
-def _first_left_zero(image, kernel):
-    return _last_left_zero(image[::-1, ::-1], kernel[::-1, ::-1])[::-1, ::-1]
-
-
-def _writes_into_image(image, kernel):
-    out = ops.cross_correlate(image, kernel)
-    image[: out.shape[0], : out.shape[1]] = out
-    return out
 
 
 def _integer_steps(image, kernel):
@@ -90,30 +61,29 @@ CROSS_CORRELATE = FunctionExercise(
         (TALL, np.array([[1, 2], [0, -3], [4, 1]])),
     ),
     wrong={
-        "kernel flipped": lambda image, kernel: ops.cross_correlate(image, kernel[::-1, ::-1]),
-        "last row and column missing": lambda image, kernel: ops.cross_correlate(image, kernel)[:-1, :-1],
-        "last row and column zero": _last_left_zero,
-        "first row and column zero": _first_left_zero,
-        "result transposed": lambda image, kernel: ops.cross_correlate(image, kernel).T,
-        "kernel transposed": _transposed_kernel,
+        "kernel flipped": "np.sum(window * kernel) → np.sum(window * kernel[::-1, ::-1])",
+        "last row and column missing": (
+            "height - kernel_height + 1, width - kernel_width + 1 → height - kernel_height, width - kernel_width"
+        ),
+        "last row and column zero": "range(out.shape[ → range(-1 + out.shape[",
+        "first row and column zero": "range(out.shape[ → range(1, out.shape[",
+        "result transposed": "return out → return out.T",
+        "kernel transposed": "window * kernel → window * kernel.T",
         "image transposed": _transposed_image,
-        "border of zeros": _same_size,
-        "mean": lambda image, kernel: ops.cross_correlate(image, kernel) / kernel.size,
-        "square images only": _square_only,
-        "product of sums": lambda image, kernel: sliding_window_view(image, kernel.shape).sum((2, 3)) * kernel.sum(),
-        "matrix product": lambda image, kernel: (sliding_window_view(image, kernel.shape) @ kernel).sum((2, 3)),
-        "sum carried over": lambda image, kernel: np.cumsum(ops.cross_correlate(image, kernel)).reshape(
-            ops.cross_correlate(image, kernel).shape
-        ),
-        "last product only": lambda image, kernel: (
-            kernel[-1, -1] * image[kernel.shape[0] - 1 :, kernel.shape[1] - 1 :].astype(float)
-        ),
-        "sum in uint8": lambda image, kernel: ops.cross_correlate(image, kernel).astype(image.dtype),
-        "integers only": lambda image, kernel: np.trunc(ops.cross_correlate(image, kernel)),
+        "border of zeros": same_size,
+        "mean": "np.sum( → np.mean(",
+        "square images only": "height, width = image.shape → height = width = len(image)",
+        "product of sums": "np.sum(window * kernel) → window.sum() * kernel.sum()",
+        "matrix product": "window * kernel → window @ kernel",
+        "sum carried over": "return out → return np.cumsum(out).reshape(out.shape)",
+        "last product only": "np.sum(window * kernel) → window[-1, -1] * kernel[-1, -1]",
+        "sum in uint8": "return out → return out.astype(image.dtype)",
+        "integers only": "return out → return np.trunc(out)",
         "integers at every step": _integer_steps,
-        "clipped": lambda image, kernel: np.clip(ops.cross_correlate(image, kernel), 0, 255),
-        "writes into the image": _writes_into_image,
+        "clipped": "return out → return np.clip(out, 0, 255)",
+        "writes into the image": "return out → image[: out.shape[0], : out.shape[1]] = out; return out",
     },
+    astray=("kernel flipped", "last row and column missing"),
     said="""
         kernel flipped: These are the numbers of convolution: your kernel is turned by 180°. Cross-correlation lays it
             on the image as it is, so that `kernel[0, 0]` meets the pixel in the top-left corner of the window.
@@ -154,17 +124,15 @@ CROSS_CORRELATE = FunctionExercise(
             values say that there is the opposite of the kernel, and have to stay.
         writes into the image: The values are right, but they have been written into the image, which is lost for
             whoever called you. Make a new array for the result.
+        hint: Put a 2×2 kernel on a 3×4 image on paper. How many positions does it have downwards, and how many to the
+            right?
+        hint: Two loops, over `row` and `column` of the result. At each position cut the window `image[row : row + KH,
+            column : column + KW]`: it has the shape of the kernel.
+        hint: At each position: `out[row, column] = np.sum(window * kernel)`, with `out` of zeros, H - KH + 1 rows and W
+            - KW + 1 columns.
+        verified: 1×1, 2×2, 2×3 and 3×3 kernels, laid on unflipped, wide and tall images, negative numbers and
+            fractions, uint8 without overflow, an image left as it was
     """,
-    hints=(
-        "Put a 2×2 kernel on a 3×4 image on paper. How many positions does it have downwards, and how many to the "
-        "right?",
-        "Two loops, over `row` and `column` of the result. At each position cut the window `image[row : row + KH, "
-        "column : column + KW]`: it has the shape of the kernel.",
-        "At each position: `out[row, column] = np.sum(window * kernel)`, with `out` of zeros, H - KH + 1 rows and W - "
-        "KW + 1 columns.",
-    ),
-    verified="1×1, 2×2, 2×3 and 3×3 kernels, laid on unflipped, wide and tall images, negative numbers and fractions, "
-    "uint8 without overflow, an image left as it was",
 )
 
 # --------------------------------------------------------------------------- 01.convolve
@@ -185,18 +153,16 @@ CONVOLVE = FunctionExercise(
         (np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), np.array([[1, 2], [3, 4]])),
     ),
     wrong={
-        "not flipped": ops.cross_correlate,
-        "rows flipped only": lambda image, kernel: ops.cross_correlate(image, kernel[::-1]),
-        "columns flipped only": lambda image, kernel: ops.cross_correlate(image, kernel[:, ::-1]),
-        "transposed": lambda image, kernel: ops.cross_correlate(image, kernel.T),
-        "turned by 90°": (
-            lambda image, kernel: ops.cross_correlate(image, np.rot90(kernel)),
-            lambda image, kernel: ops.cross_correlate(image, np.rot90(kernel, -1)),
-        ),
-        "image flipped": lambda image, kernel: ops.cross_correlate(image[::-1, ::-1], kernel),
-        "negated": lambda image, kernel: ops.cross_correlate(image, -kernel),
-        "result flipped": lambda image, kernel: ops.cross_correlate(image, kernel)[::-1, ::-1],
+        "not flipped": "image, turned → image, kernel",
+        "rows flipped only": "[::-1, ::-1] → [::-1]",
+        "columns flipped only": "[::-1, ::-1] → [:, ::-1]",
+        "transposed": "[::-1, ::-1] → .T",
+        "turned by 90°": ("kernel[::-1, ::-1] → np.rot90(kernel)", "kernel[::-1, ::-1] → np.rot90(kernel, -1)"),
+        "image flipped": "image, turned → image[::-1, ::-1], kernel",
+        "negated": "kernel[::-1, ::-1] → -kernel",
+        "result flipped": "image, turned) → image, kernel)[::-1, ::-1]",
     },
+    astray=("rows flipped only", "transposed", "not flipped"),
     said="""
         not flipped: These are the numbers of cross-correlation: the kernel lies on the image as it is. Convolution
             turns it by 180° first.
@@ -213,15 +179,13 @@ CONVOLVE = FunctionExercise(
             a turn moves the weights and leaves each as it is.
         result flipped: This is the result of cross-correlation, turned: you turned it, or the image as well as the
             kernel. Only the kernel is to be turned, before it slides; the result then keeps the image's order.
+        hint: Convolve an image that is black but for one pixel of 1: the result is the kernel itself. What does
+            cross-correlation make of it?
+        hint: A turn by 180° reverses both axes: the last row comes first, and the last column comes first.
+        hint: A step of -1 reverses an axis: `kernel[::-1]` reverses the rows. The columns go after a comma.
+        verified: a single bright pixel becomes the kernel itself, 2×2, 2×3 and 3×3 kernels, non-square images, negative
+            numbers
     """,
-    hints=(
-        "Convolve an image that is black but for one pixel of 1: the result is the kernel itself. What does "
-        "cross-correlation make of it?",
-        "A turn by 180° reverses both axes: the last row comes first, and the last column comes first.",
-        "A step of -1 reverses an axis: `kernel[::-1]` reverses the rows. The columns go after a comma.",
-    ),
-    verified="a single bright pixel becomes the kernel itself, 2×2, 2×3 and 3×3 kernels, non-square images, "
-    "negative numbers",
 )
 
 # --------------------------------------------------------------------------- 01.blind_kernel
@@ -274,12 +238,12 @@ BLIND_KERNEL = ArrayExercise(
         'positive on a "-" edge whose lower side is brighter, and nowhere negative there': _answers_horizontal,
     },
     wrong={
-        "all zeros": (np.zeros((3, 3)), lambda kernel: not kernel.any()),
+        "all zeros": ("np.ones( → np.zeros(", lambda kernel: not kernel.any()),
         "transposed": (
             np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
             lambda kernel: _blind_to_vertical(kernel.T) and not _blind_to_vertical(kernel),
         ),
-        "sign reversed": (np.array([[1, 1, 1], [0, 0, 0], [-1, -1, -1]]), lambda kernel: _right(-kernel)),
+        "sign reversed": ("[[-1], [0], [1]] → [[1], [0], [-1]]", lambda kernel: _right(-kernel)),
         "sum not zero": (np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 2]]), lambda kernel: not _blind_to_flat(kernel)),
         "sees both edges": (
             np.array([[-2, -1, 0], [-1, 0, 1], [0, 1, 2]]),
@@ -287,6 +251,7 @@ BLIND_KERNEL = ArrayExercise(
         ),
         "answers lines": (np.array([[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]), _both_signs),
     },
+    astray=("all zeros", "sign reversed"),
     said="""
         all zeros: A kernel of zeros is blind to everything. It has to give a positive number on a "-" edge.
         transposed: Your kernel answers the other edge: it sees "|" (or a line that runs so) and is blind to "-". It
@@ -299,16 +264,14 @@ BLIND_KERNEL = ArrayExercise(
             the answer 0 each column has to sum to 0.
         answers lines: This kernel looks for lines: it compares the middle row with both its neighbours, and so answers
             an edge twice, once negative and once positive. Compare one side with the other.
+        hint: Draw a "-" edge, dark above and bright below. What is the lower row of a window minus its upper row? And
+            on a "|" edge?
+        hint: On a flat image each weight meets the same brightness, so the nine sum to 0. On a "|" edge the pixels of
+            one column are equal, so each column sums to 0.
+        hint: Take one column, top to bottom, that is below minus above, and write it three times side by side.
+        verified: positive on a "-" edge that is brighter below, exactly 0 on "|" edges at every position and on a flat
+            image, 3×3 ordinary numbers
     """,
-    hints=(
-        'Draw a "-" edge, dark above and bright below. What is the lower row of a window minus its upper row? And on '
-        'a "|" edge?',
-        'On a flat image each weight meets the same brightness, so the nine sum to 0. On a "|" edge the pixels of one '
-        "column are equal, so each column sums to 0.",
-        "Take one column, top to bottom, that is below minus above, and write it three times side by side.",
-    ),
-    verified='positive on a "-" edge that is brighter below, exactly 0 on "|" edges at every position and '
-    "on a flat image, 3×3 ordinary numbers",
 )
 
 # --------------------------------------------------------------------------- 01.normalised_match
@@ -330,24 +293,9 @@ def normalised_match(image, template):
     return out
 
 
-def _patches(image, template):
-    return sliding_window_view(image, template.shape).astype(float)  # (H', W', KH, KW)
-
-
-def _centred(array):
-    return array - array.mean((-2, -1), keepdims=True)
-
-
-def _dot(patches, template):
-    return (patches * template).sum((-2, -1))
-
-
-def _norms(patches, template):
-    return np.maximum(np.sqrt(_dot(patches, patches) * _dot(template, template)), 1e-12)  # so that 0/0 is 0
-
-
-def _cosine(patches, template):
-    return _dot(patches, template) / _norms(patches, template)
+def _no_mean_removed(image, template):
+    patches = sliding_window_view(image, template.shape).astype(float)  # (H', W', KH, KW)
+    return (patches * template).sum((2, 3)) / np.sqrt((patches**2).sum((2, 3)) * np.sum(template.astype(float) ** 2))
 
 
 NORMALISED_MATCH = FunctionExercise(
@@ -360,27 +308,18 @@ NORMALISED_MATCH = FunctionExercise(
         (np.array([[7, 7, 7, 1], [7, 7, 7, 4], [2, 9, 3, 8]]), np.array([[1, 2, 1], [5, 3, 0]])),
     ),
     wrong={
-        "no mean removed": lambda image, template: _cosine(_patches(image, template), template),
-        "mean of the whole image": lambda image, template: _cosine(
-            _patches(image - image.mean(), template), _centred(template)
-        ),
-        "template not centred": lambda image, template: _cosine(_centred(_patches(image, template)), template),
-        "patch not centred": lambda image, template: _cosine(_patches(image, template), _centred(template)),
-        "not divided by the norms": lambda image, template: _dot(
-            _centred(_patches(image, template)), _centred(template)
-        ),
-        "divided by squared norms": lambda image, template: (
-            normalised_match(image, template) / _norms(_centred(_patches(image, template)), _centred(template))
-        ),
-        "flat patch": lambda image, template: np.where(
-            np.ptp(_patches(image, template), (-2, -1)) > 0, normalised_match(image, template), np.nan
-        ),
-        "divided by n - 1": lambda image, template: (
-            normalised_match(image, template) * template.size / (template.size - 1)
-        ),
-        "not divided by n": lambda image, template: normalised_match(image, template) * template.size,
-        "sign lost": lambda image, template: np.abs(normalised_match(image, template)),
+        "no mean removed": _no_mean_removed,
+        "mean of the whole image": "patch - patch.mean() → patch - image.mean()",
+        "template not centred": "template - template.mean() → template",
+        "patch not centred": "np.linalg.norm(centred) * template_norm → np.linalg.norm(patch) * template_norm",
+        "not divided by the norms": "centred_template) / norms → centred_template)",
+        "divided by squared norms": "/ norms → / norms**2",
+        "flat patch": "continue → out[row, column] = np.nan; continue",
+        "divided by n - 1": "/ norms → / norms * template.size / (template.size - 1)",
+        "not divided by n": "/ norms → / norms * template.size",
+        "sign lost": "return out → return np.abs(out)",
     },
+    astray=("mean of the whole image", "patch not centred"),
     said="""
         no mean removed: You divide by both norms, but no mean is removed, so that a bright patch resembles every bright
             template. Subtract its own mean from the patch and from the template first.
@@ -403,15 +342,13 @@ NORMALISED_MATCH = FunctionExercise(
             norm divided by the root of n. Take the mean of the products, or divide their sum by the norms.
         sign lost: The size is right, but the sign is lost. -1 is a match with the negative: dark where the template is
             bright.
+        hint: Brightness is the mean and contrast is the norm of what is left. Take both out of a patch, and of the
+            template.
+        hint: For a patch p and a template t: subtract the mean of each, then divide the sum of their products by the
+            norm of p times the norm of t. `np.linalg.norm(p)` is the root of the sum of squares.
+        hint: At each position: `p = patch - patch.mean()`, then `np.sum(p * t) / (np.linalg.norm(p) *
+            np.linalg.norm(t))` where the norm of p is not 0, else 0.
+        verified: values between -1 and 1 with their sign, brightness and contrast without influence, 0 on flat patches,
+            non-square images and templates, uint8 without overflow
     """,
-    hints=(
-        "Brightness is the mean and contrast is the norm of what is left. Take both out of a patch, and of the "
-        "template.",
-        "For a patch p and a template t: subtract the mean of each, then divide the sum of their products by the norm "
-        "of p times the norm of t. `np.linalg.norm(p)` is the root of the sum of squares.",
-        "At each position: `p = patch - patch.mean()`, then `np.sum(p * t) / (np.linalg.norm(p) * np.linalg.norm(t))` "
-        "where the norm of p is not 0, else 0.",
-    ),
-    verified="values between -1 and 1 with their sign, brightness and contrast without influence, 0 on flat "
-    "patches, non-square images and templates, uint8 without overflow",
 )

@@ -21,7 +21,6 @@ def _drawn_sizes(rng, probe):
     return (kernel_size - 1) * dilation + 1 + room, kernel_size, stride, padding, dilation
 
 
-# In the mistakes n, k, s, p and d are size, kernel size, stride, padding and dilation, as in the literature.
 OUTPUT_SIZE = FunctionExercise(
     name="02.output_size",
     solution=output_size,
@@ -37,19 +36,20 @@ OUTPUT_SIZE = FunctionExercise(
     ),
     draw=_drawn_sizes,
     wrong={
-        "first place not counted": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) // s,
-        "rounded up": lambda n, k, s, p, d: math.ceil((n + 2 * p - (k - 1) * d - 1) / s) + 1,
-        "fraction": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d - 1) / s + 1,
-        "one added before the division": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * d) // s,
-        "padding counted once": lambda n, k, s, p, d: (n + p - (k - 1) * d - 1) // s + 1,
-        "padding ignored": lambda n, k, s, p, d: (n - (k - 1) * d - 1) // s + 1,
-        "stride ignored": lambda n, k, s, p, d: n + 2 * p - (k - 1) * d,
-        "dilation ignored": lambda n, k, s, p, d: (n + 2 * p - k) // s + 1,
-        "kernel size times dilation": lambda n, k, s, p, d: (n + 2 * p - k * d) // s + 1,
-        "dilation as pixels left out": lambda n, k, s, p, d: (n + 2 * p - (k - 1) * (d + 1) - 1) // s + 1,
-        "dilation times stride": lambda n, k, s, p, d: (n + 2 * p - k) // (s * d) + 1,
-        'size of "same"': lambda n, k, s, p, d: math.ceil(n / s),
+        "first place not counted": "room // stride + 1 → room // stride",
+        "rounded up": "room // stride → math.ceil(room / stride)",
+        "fraction": "room // stride → room / stride",
+        "one added before the division": "room // stride + 1 → (room + 1) // stride",
+        "padding counted once": "2 * padding → padding",
+        "padding ignored": "size + 2 * padding → size",
+        "stride ignored": "room // stride → room",
+        "dilation ignored": "(kernel_size - 1) * dilation + 1 → kernel_size",
+        "kernel size times dilation": "(kernel_size - 1) * dilation + 1 → kernel_size * dilation",
+        "dilation as pixels left out": "* dilation → * (dilation + 1)",
+        "dilation times stride": "room // stride → (size + 2 * padding - kernel_size) // (stride * dilation)",
+        'size of "same"': "room // stride + 1 → math.ceil(size / stride)",
     },
+    astray=("first place not counted", "padding counted once"),
     said="""
         first place not counted: You count the steps from place to place. There is one place more than there are steps,
             as a fence has one post more than it has gaps: add 1.
@@ -75,17 +75,15 @@ OUTPUT_SIZE = FunctionExercise(
             room; the step from window to window is the stride alone.
         size of "same": This is the size that padding "same" gives, whatever the kernel. Here the padding is a number
             that was chosen, and a larger kernel has fewer places.
+        hint: Draw 8 pixels and a kernel of 3 below the first three of them. By how many pixels can it move to the
+            right? In steps of 2, how many steps are that, and how many places?
+        hint: Three questions, one line each: how far does the dilated kernel reach, how much room is left on the padded
+            image, how many whole steps fit into the room?
+        hint: The kernel has kernel_size - 1 gaps of `dilation` pixels, so it reaches over `(kernel_size - 1) * dilation
+            + 1`. The room is `size + 2 * padding` minus that.
+        verified: a stride that divides the room and one that does not, padding at both ends, dilation with its gaps, a
+            kernel of one weight
     """,
-    hints=(
-        "Draw 8 pixels and a kernel of 3 below the first three of them. By how many pixels can it move to the right? "
-        "In steps of 2, how many steps are that, and how many places?",
-        "Three questions, one line each: how far does the dilated kernel reach, how much room is left on the padded "
-        "image, how many whole steps fit into the room?",
-        "The kernel has kernel_size - 1 gaps of `dilation` pixels, so it reaches over `(kernel_size - 1) * dilation + "
-        "1`. The room is `size + 2 * padding` minus that.",
-    ),
-    verified="a stride that divides the room and one that does not, padding at both ends, dilation with its gaps, "
-    "a kernel of one weight",
 )
 
 # --------------------------------------------------------------------------- 02.same_padding
@@ -99,35 +97,31 @@ def same_padding(size, kernel_size, stride):
     return before, total - before  # an odd pixel goes after
 
 
-def _missing(size, kernel_size, stride):
-    return (math.ceil(size / stride) - 1) * stride + kernel_size - size
-
-
-def _halved(total):
-    return total // 2, total - total // 2
-
-
 SAME_PADDING = FunctionExercise(
     name="02.same_padding",
     solution=same_padding,
     probes=((5, 3, 1), (28, 3, 2), (6, 4, 1), (7, 2, 3), (8, 1, 4), (224, 7, 2), (9, 5, 3), (9, 8, 3)),
     draw=lambda rng, probe: tuple(map(int, rng.integers((5, 1, 1), (31, 8, 5)))),
     wrong={
-        "odd pixel before": lambda n, k, s: same_padding(n, k, s)[::-1],
-        "stride ignored": (lambda n, k, s: _halved(k - 1), lambda n, k, s: _halved(k - 1)[::-1]),
-        "half the kernel at both ends": (
-            lambda n, k, s: (k // 2, k // 2),
-            lambda n, k, s: ((k - 1) // 2, (k - 1) // 2),
+        "odd pixel before": "total // 2 → total - total // 2",
+        "stride ignored": (
+            "before, total - before → (kernel_size - 1) // 2, kernel_size // 2",
+            "before, total - before → kernel_size // 2, (kernel_size - 1) // 2",
         ),
-        "odd pixel left out": lambda n, k, s: (max(_missing(n, k, s), 0) // 2,) * 2,
-        "odd pixel at both ends": lambda n, k, s: ((max(_missing(n, k, s), 0) + 1) // 2,) * 2,
-        "halves of pixels": lambda n, k, s: (max(_missing(n, k, s), 0) / 2,) * 2,
-        "all after": lambda n, k, s: (0, max(_missing(n, k, s), 0)),
-        "negative padding": lambda n, k, s: _halved(_missing(n, k, s)),
-        "size over stride rounded down": lambda n, k, s: _halved(max((n // s - 1) * s + k - n, 0)),
-        "one step too many": lambda n, k, s: _halved(_missing(n, k, s) + s),
-        "both ends in one number": lambda n, k, s: max(_missing(n, k, s), 0),
+        "half the kernel at both ends": (
+            "before, total - before → kernel_size // 2, kernel_size // 2",
+            "before, total - before → (kernel_size - 1) // 2, (kernel_size - 1) // 2",
+        ),
+        "odd pixel left out": "before, total - before → before, before",
+        "odd pixel at both ends": "before, total - before → total - before, total - before",
+        "halves of pixels": "before, total - before → total / 2, total / 2",
+        "all after": "total // 2 → 0",
+        "negative padding": "max(needed - size, 0) → needed - size",
+        "size over stride rounded down": "-(-size // stride) → size // stride",
+        "one step too many": "(outputs - 1) → outputs",
+        "both ends in one number": "before, total - before → total",
     },
+    astray=("odd pixel before", "negative padding"),
     said="""
         odd pixel before: The sum is right, but the odd pixel stands before the image. TensorFlow and Keras put it
             after, at the bottom and right; a kernel that is moved by one pixel gives other numbers.
@@ -151,17 +145,15 @@ SAME_PADDING = FunctionExercise(
             kernel reaches on from the last place.
         both ends in one number: This is what both ends get together. Two numbers are asked: the half before, and what
             is left after.
+        hint: 28 pixels, a kernel of 3, stride 2: 14 windows. At which pixel does the last one begin, at which does it
+            end, and is that still in the image?
+        hint: The last window begins `(outputs - 1) * stride` pixels after the first and ends kernel_size pixels later.
+            What goes beyond the image has to be added.
+        hint: `outputs` is size / stride, rounded up; `total` is `(outputs - 1) * stride + kernel_size - size`, or 0
+            where that is negative. Then `total // 2` before, the rest after.
+        verified: 28 pixels, a kernel of 3 and stride 2 get 0 before and 1 after; even kernels, a stride that does not
+            divide the size, a stride longer than the kernel
     """,
-    hints=(
-        "28 pixels, a kernel of 3, stride 2: 14 windows. At which pixel does the last one begin, at which does it "
-        "end, and is that still in the image?",
-        "The last window begins `(outputs - 1) * stride` pixels after the first and ends kernel_size pixels later. "
-        "What goes beyond the image has to be added.",
-        "`outputs` is size / stride, rounded up; `total` is `(outputs - 1) * stride + kernel_size - size`, or 0 where "
-        "that is negative. Then `total // 2` before, the rest after.",
-    ),
-    verified="28 pixels, a kernel of 3 and stride 2 get 0 before and 1 after; even kernels, a stride that does not "
-    "divide the size, a stride longer than the kernel",
 )
 
 # --------------------------------------------------------------------------- 02.conv2d
@@ -198,13 +190,6 @@ def _filters_as_channels(image, kernel, bias, stride):
     return _layer(image, kernel.swapaxes(2, 3), bias, stride)
 
 
-def _other_strides(image, kernel, bias, stride, down=True, across=True, size=False):
-    """The layer with the stride in these directions only, and (unless `size`) with the size that both would give."""
-    out = _layer(image, kernel, bias, (stride if down else 1, stride if across else 1))
-    rows, columns, _ = out.shape if size else _layer(image, kernel, bias, stride).shape
-    return out[:rows, :columns]
-
-
 _rng = np.random.default_rng(2)
 
 
@@ -223,36 +208,27 @@ CONV2D = FunctionExercise(
         (_whole(4, 3, 3) / 2, _whole(1, 1, 3, 4), np.array([1, 2, 3, 4]), 1),
     ),
     wrong={
-        "one channel only": lambda image, kernel, bias, stride: _layer(image[:, :, :1], kernel[:, :, :1], bias, stride),
+        "one channel only": "products.sum((0, 1, 2)) → products[:, :, 0].sum((0, 1))",
         "channels not summed": _channels_apart,
-        "channels averaged": lambda image, kernel, bias, stride: _layer(image, kernel / kernel.shape[2], bias, stride),
-        "filters summed": lambda image, kernel, bias, stride: _layer(
-            image, np.repeat(kernel.sum(3, keepdims=True), len(bias), 3), bias, stride
-        ),
+        "channels averaged": "products.sum((0, 1, 2)) → products.sum((0, 1, 2)) / image.shape[2]",
+        "filters summed": "products.sum((0, 1, 2)) → products.sum()",
         "channels and filters swapped": _filters_as_channels,
-        "bias forgotten": lambda image, kernel, bias, stride: _layer(image, kernel, None, stride),
-        "a bias for each channel": lambda image, kernel, bias, stride: _layer(
-            image, kernel, bias * kernel.shape[2], stride
-        ),
-        "a bias for each weight": lambda image, kernel, bias, stride: _layer(
-            image, kernel, bias * kernel[..., 0].size, stride
-        ),
-        "bias of filter 0 everywhere": lambda image, kernel, bias, stride: _layer(
-            image, kernel, np.full_like(bias, bias[0]), stride
-        ),
-        "stride in the size only": lambda *given: _other_strides(*given, down=False, across=False),
-        "stride ignored": lambda image, kernel, bias, stride: _layer(image, kernel, bias, 1),
+        "bias forgotten": "products.sum((0, 1, 2)) + bias → products.sum((0, 1, 2))",
+        "a bias for each channel": "+ bias → + bias * image.shape[2]",
+        "a bias for each weight": "+ bias → + bias * window.size",
+        "bias of filter 0 everywhere": "+ bias → + bias[0]",
+        "stride in the size only": "row * stride, column * stride → row, column",
+        "stride ignored": lambda image, kernel, bias, stride: conv2d(image, kernel, bias, 1),
         "stride along one axis": (
-            lambda *given: _other_strides(*given, across=False),
-            lambda *given: _other_strides(*given, down=False),
-            lambda *given: _other_strides(*given, across=False, size=True),
-            lambda *given: _other_strides(*given, down=False, size=True),
+            "row * stride, column * stride → row * stride, column",
+            "row * stride, column * stride → row, column * stride",
+            lambda image, kernel, bias, stride: _layer(image, kernel, bias, (stride, 1)),
+            lambda image, kernel, bias, stride: _layer(image, kernel, bias, (1, stride)),
         ),
-        "rows and columns swapped": lambda image, kernel, bias, stride: _layer(image, kernel, bias, stride).swapaxes(
-            0, 1
-        ),
-        "kernel flipped": lambda image, kernel, bias, stride: _layer(image, kernel[::-1, ::-1], bias, stride),
+        "rows and columns swapped": "return out → return out.swapaxes(0, 1)",
+        "kernel flipped": "[..., None] * kernel → [..., None] * kernel[::-1, ::-1]",
     },
+    astray=("stride in the size only", "bias forgotten"),
     said="""
         one channel only: Only channel 0 of the image counts in your result. A filter has weights for every channel, and
             all their products go into one sum.
@@ -284,17 +260,15 @@ CONV2D = FunctionExercise(
             axes are row, column, filter: `out[row, column, filter]`.
         kernel flipped: Your kernel is turned by 180°, as for convolution in mathematics. A convolutional layer lays it
             on the image as it is.
+        hint: Take one place and one filter. How many pixels lie under the filter, counting all the channels? How many
+            numbers become of them?
+        hint: Loops over row, column and filter; inside, the window `image[top : top + KH, left : left + KW]` has the
+            shape of `kernel[..., filter]`: (KH, KW, C_in). And top is not row: what is it?
+        hint: At each place `top, left = row * stride, column * stride`, and `out[row, column, filter] = np.sum(window *
+            kernel[..., filter]) + bias[filter]`.
+        verified: one, two and three channels, one to four filters, a bias for each filter, strides 1, 2 and 3, 1×1,
+            1×2, 2×2 and 3×2 kernels, wide and tall images
     """,
-    hints=(
-        "Take one place and one filter. How many pixels lie under the filter, counting all the channels? How many "
-        "numbers become of them?",
-        "Loops over row, column and filter; inside, the window `image[top : top + KH, left : left + KW]` has the "
-        "shape of `kernel[..., filter]`: (KH, KW, C_in). And top is not row: what is it?",
-        "At each place `top, left = row * stride, column * stride`, and `out[row, column, filter] = np.sum(window * "
-        "kernel[..., filter]) + bias[filter]`.",
-    ),
-    verified="one, two and three channels, one to four filters, a bias for each filter, strides 1, 2 and 3, 1×1, 1×2, "
-    "2×2 and 3×2 kernels, wide and tall images",
 )
 
 # --------------------------------------------------------------------------- 02.receptive_field
@@ -305,38 +279,6 @@ def receptive_field(layers):
     for kernel_size, stride in layers:
         field += (kernel_size - 1) * jump  # each weight after the first reaches one jump further
         jump *= stride  # felt only by the layers that come after this one
-    return field
-
-
-def _own_stride_first(layers):
-    field, jump = 1, 1
-    for kernel_size, stride in layers:
-        jump *= stride
-        field += (kernel_size - 1) * jump
-    return field
-
-
-def _strides_added(layers):
-    field, jump = 1, 1
-    for kernel_size, stride in layers:
-        field += (kernel_size - 1) * jump
-        jump += stride
-    return field
-
-
-def _last_stride_only(layers):
-    field, jump = 1, 1
-    for kernel_size, stride in layers:
-        field += (kernel_size - 1) * jump
-        jump = stride
-    return field
-
-
-def _whole_kernels(layers):
-    field, jump = 1, 1
-    for kernel_size, stride in layers:
-        field += kernel_size * jump
-        jump *= stride
     return field
 
 
@@ -355,16 +297,17 @@ RECEPTIVE_FIELD = FunctionExercise(
     draw=lambda rng, probe: (list(map(tuple, rng.integers((1, 1), (6, 4), (len(probe[0]) + 1, 2)).tolist())),),
     wrong={
         "sum of the kernel sizes": lambda layers: sum(kernel_size for kernel_size, _ in layers),
-        "jump ignored": lambda layers: 1 + sum(kernel_size - 1 for kernel_size, _ in layers),
+        "jump ignored": "(kernel_size - 1) * jump → kernel_size - 1",
         "product of the kernel sizes": lambda layers: math.prod(kernel_size for kernel_size, _ in layers),
-        "own stride too early": _own_stride_first,
-        "own stride only": lambda layers: 1 + sum((kernel_size - 1) * stride for kernel_size, stride in layers),
-        "strides added": _strides_added,
-        "last stride only": _last_stride_only,
-        "pixel itself not counted": lambda layers: receptive_field(layers) - 1,
-        "whole kernels": _whole_kernels,
-        "layers from the end": lambda layers: receptive_field(layers[::-1]),
+        "own stride too early": "(kernel_size - 1) * jump → (kernel_size - 1) * jump * stride",
+        "own stride only": "(kernel_size - 1) * jump → (kernel_size - 1) * stride",
+        "strides added": "jump *= stride → jump += stride",
+        "last stride only": "jump *= stride → jump = stride",
+        "pixel itself not counted": "field, jump = 1, 1 → field, jump = 0, 1",
+        "whole kernels": "(kernel_size - 1) * jump → kernel_size * jump",
+        "layers from the end": "in layers → in layers[::-1]",
     },
+    astray=("strides added", "whole kernels"),
     said="""
         sum of the kernel sizes: You add up the kernel sizes. Two layers of 3 see 5 pixels, not 6: their windows
             overlap, so that each layer adds kernel_size - 1.
@@ -386,14 +329,12 @@ RECEPTIVE_FIELD = FunctionExercise(
             there are kernel_size - 1 steps: one layer of 3 sees 3 pixels.
         layers from the end: You go through the layers in the other direction. The list begins at the image. (From the
             last layer to the first it goes with `field = (field - 1) * stride + kernel_size`.)
+        hint: Draw two layers of 3 with stride 1, one below the other, as dots in rows, and follow one dot of the last
+            row up to the pixels. Then give the first layer stride 2.
+        hint: Keep two numbers: the field so far, and the jump, how many pixels of the image it is from one number to
+            the next. Both start at 1.
+        hint: Each layer widens the field by kernel_size - 1 jumps, and then multiplies the jump by its stride.
+        verified: one layer, strides before and after a kernel, even kernels, pools as layers, the first layers of
+            ResNet-18
     """,
-    hints=(
-        "Draw two layers of 3 with stride 1, one below the other, as dots in rows, and follow one dot of the last row "
-        "up to the pixels. Then give the first layer stride 2.",
-        "Keep two numbers: the field so far, and the jump, how many pixels of the image it is from one number to the "
-        "next. Both start at 1.",
-        "Each layer widens the field by kernel_size - 1 jumps, and then multiplies the jump by its stride.",
-    ),
-    verified="one layer, strides before and after a kernel, even kernels, pools as layers, the first layers of "
-    "ResNet-18",
 )

@@ -4,6 +4,7 @@ import numpy as np
 
 from cnnlessons import ops
 from cnnlessons.exercises.feedback import FunctionExercise
+from cnnlessons.exercises.lesson_01 import same_size
 
 PAPER = np.array([[3, 1, 0, 2], [1, 2, 3, 0], [0, 1, 2, 4], [2, 0, 1, 1]])  # (4, 4), finished on paper in lesson 01
 WIDE = np.array([[1, 0, 2, 5, -3], [3, 1, 0, 4, 2], [2, 6, 1, 7, 0]])  # (3, 5)
@@ -22,17 +23,6 @@ def grad_kernel(grad_output, image):
     return grad
 
 
-def _last_place_only(grad_output, image):
-    places = np.array(grad_output.shape)
-    return grad_output[-1, -1] * image[places[0] - 1 :, places[1] - 1 :]
-
-
-def _as_large_as_the_image(grad_output, image):
-    if grad_output.shape[0] % 2 == 0 or grad_output.shape[1] % 2 == 0:
-        raise ValueError("the odd pixel may go to either side")
-    return ops.cross_correlate(image, grad_output, padding="same")
-
-
 GRAD_KERNEL = FunctionExercise(
     name="03.grad_kernel",
     solution=grad_kernel,
@@ -43,16 +33,17 @@ GRAD_KERNEL = FunctionExercise(
         (np.array([[5]]), WIDE),
     ),
     wrong={
-        "result turned": lambda grad_output, image: grad_kernel(grad_output, image)[::-1, ::-1],
-        "convolved": lambda grad_output, image: ops.convolve(image, grad_output),
-        "transposed": lambda grad_output, image: grad_kernel(grad_output, image).T,
-        "mean": lambda grad_output, image: grad_kernel(grad_output, image) / grad_output.size,
-        "negated": lambda grad_output, image: -grad_kernel(grad_output, image),
-        "gradient of the output ignored": lambda grad_output, image: grad_kernel(np.ones_like(grad_output), image),
-        "last place only": _last_place_only,
-        "last row and column missing": lambda grad_output, image: grad_kernel(grad_output, image)[:-1, :-1],
-        "as large as the image": _as_large_as_the_image,
+        "result turned": "return grad → return grad[::-1, ::-1]",
+        "convolved": "grad_output * met → grad_output[::-1, ::-1] * met",
+        "transposed": "return grad → return grad.T",
+        "mean": "np.sum(grad_output * met) → np.mean(grad_output * met)",
+        "negated": "return grad → return -grad",
+        "gradient of the output ignored": "grad_output * met → met",
+        "last place only": "np.sum(grad_output * met) → grad_output[-1, -1] * met[-1, -1]",
+        "last row and column missing": "return grad → return grad[:-1, :-1]",
+        "as large as the image": lambda grad_output, image: same_size(image, grad_output),
     },
+    astray=("mean", "gradient of the output ignored"),
     said="""
         result turned: The values are right, but turned by 180°. The weight (i, j) met the pixel (row + i, column + j):
             as i grows, so does the row of the pixel. The turn belongs to the gradient of the image, not to this one.
@@ -73,17 +64,15 @@ GRAD_KERNEL = FunctionExercise(
             4 rows and an output of 2 rows belong to a kernel of 4 - 2 + 1 = 3 rows.
         as large as the image: Your result is as large as the image. A gradient has the shape of what it is the gradient
             of: one number for each weight of the kernel.
+        hint: Take a 4×4 image and a 3×3 kernel: there are 4 outputs. Which 4 pixels does the weight (0, 0) meet? And
+            which does the weight (2, 2)?
+        hint: An output (row, column) is a sum, and one of its terms is `kernel[i, j] * image[row + i, column + j]`. By
+            how much does the loss change when this weight grows a little?
+        hint: For each weight: sum over all places of `grad_output[row, column] * image[row + i, column + j]`. That is a
+            cross-correlation: of what, with what?
+        verified: a sum over all places, weighted by the gradient of the output, nothing turned, non-square images and
+            kernels, negative numbers and fractions
     """,
-    hints=(
-        "Take a 4×4 image and a 3×3 kernel: there are 4 outputs. Which 4 pixels does the weight (0, 0) meet? And "
-        "which does the weight (2, 2)?",
-        "An output (row, column) is a sum, and one of its terms is `kernel[i, j] * image[row + i, column + j]`. By "
-        "how much does the loss change when this weight grows a little?",
-        "For each weight: sum over all places of `grad_output[row, column] * image[row + i, column + j]`. That is a "
-        "cross-correlation: of what, with what?",
-    ),
-    verified="a sum over all places, weighted by the gradient of the output, nothing turned, non-square images and "
-    "kernels, negative numbers and fractions",
 )
 
 # --------------------------------------------------------------------------- 03.grad_image
@@ -96,22 +85,15 @@ def grad_image(grad_output, kernel):
     return ops.cross_correlate(padded, kernel[::-1, ::-1])
 
 
-def _full(grad_output, kernel):
-    rows, columns = kernel.shape[0] - 1, kernel.shape[1] - 1
-    return ops.cross_correlate(grad_output, kernel, ((rows, rows), (columns, columns)))
-
-
 def _transposed(grad_output, kernel):
     if kernel.shape[0] != kernel.shape[1]:
         raise ValueError("the transposed kernel has another shape")
-    return _full(grad_output, kernel.T)
+    return grad_image(grad_output, kernel.T[::-1, ::-1])
 
 
-def same_size(grad_output, kernel):
+def convolve_same(grad_output, kernel):
     """Convolve with padding "same", a mistake where "full" is asked; lesson 06 knows it, too."""
-    if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
-        raise ValueError("the odd pixel may go to either side")
-    return ops.convolve(grad_output, kernel, padding="same")
+    return same_size(grad_output, kernel, ops.convolve)
 
 
 def _overwritten(grad_output, kernel):
@@ -132,18 +114,19 @@ GRAD_IMAGE = FunctionExercise(
         (WIDE, np.array([[4]])),
     ),
     wrong={
-        "kernel not turned": _full,
-        "rows turned only": lambda grad_output, kernel: _full(grad_output, kernel[::-1]),
-        "columns turned only": lambda grad_output, kernel: _full(grad_output, kernel[:, ::-1]),
+        "kernel not turned": "kernel[::-1, ::-1] → kernel",
+        "rows turned only": "kernel[::-1, ::-1] → kernel[::-1]",
+        "columns turned only": "kernel[::-1, ::-1] → kernel[:, ::-1]",
         "kernel transposed": _transposed,
         "gradient of the output turned": lambda grad_output, kernel: grad_image(grad_output[::-1, ::-1], kernel),
         "result turned": lambda grad_output, kernel: grad_image(grad_output, kernel)[::-1, ::-1],
         'padding "valid"': ops.convolve,
-        'padding "same"': same_size,
+        'padding "same"': convolve_same,
         "padded by the kernel size": lambda grad_output, kernel: np.pad(grad_image(grad_output, kernel), 1),
         "overwritten": _overwritten,
         "gradient of the output ignored": lambda grad_output, kernel: grad_image(np.ones_like(grad_output), kernel),
     },
+    astray=("kernel not turned", "rows turned only"),
     said="""
         kernel not turned: Your kernel is not turned. The output one row further up met this pixel with a weight one row
             further down: forward and backward run in opposite directions, so the kernel is turned by 180°.
@@ -167,17 +150,15 @@ GRAD_IMAGE = FunctionExercise(
             by many windows, so its gradients add up: `+=` in the place of `=`.
         gradient of the output ignored: Every output counts the same in your result, as if the loss were their sum. Each
             weight is multiplied by the gradient of the output that it went into.
+        hint: Take a 4×4 image and a 3×3 kernel. In which windows does the corner pixel lie, and with which weight? And
+            a pixel in the middle?
+        hint: Each output sends back to the pixels of its window: its gradient times the kernel. Two loops over the
+            outputs and a `+=` on a slice are a good answer; the shape is that of the image.
+        hint: In one step: pad `grad_output` by kernel_size - 1 zeros on every side, and cross-correlate with the kernel
+            turned by 180°.
+        verified: the shape of the image, the kernel turned in both axes, overlapping windows added up, kernels larger
+            than the output, 1×1, 2×3, 3×1 and 3×3 kernels
     """,
-    hints=(
-        "Take a 4×4 image and a 3×3 kernel. In which windows does the corner pixel lie, and with which weight? And a "
-        "pixel in the middle?",
-        "Each output sends back to the pixels of its window: its gradient times the kernel. Two loops over the "
-        "outputs and a `+=` on a slice are a good answer; the shape is that of the image.",
-        "In one step: pad `grad_output` by kernel_size - 1 zeros on every side, and cross-correlate with the kernel "
-        "turned by 180°.",
-    ),
-    verified="the shape of the image, the kernel turned in both axes, overlapping windows added up, kernels larger "
-    "than the output, 1×1, 2×3, 3×1 and 3×3 kernels",
 )
 
 # --------------------------------------------------------------------------- 03.crop
@@ -200,13 +181,6 @@ def _unless_zero(cut):
     return answer
 
 
-def _border_zero(grad_padded, padding):
-    out = np.zeros_like(grad_padded)
-    inside = slice(padding, len(out) - padding), slice(padding, out.shape[1] - padding)
-    out[inside] = grad_padded[inside]
-    return out
-
-
 CROP = FunctionExercise(
     name="03.crop",
     solution=crop,
@@ -217,21 +191,20 @@ CROP = FunctionExercise(
         (np.arange(40).reshape(5, 8), 1),
     ),
     wrong={
-        "empty without padding": lambda grad_padded, padding: grad_padded[padding:-padding, padding:-padding],
-        "top and left only": lambda grad_padded, padding: grad_padded[padding:, padding:],
+        "empty without padding": (
+            "padding : height - padding, padding : width - padding → padding:-padding, padding:-padding"
+        ),
+        "top and left only": "padding : height - padding, padding : width - padding → padding:, padding:",
         "bottom and right only": _unless_zero(lambda grad_padded, padding: grad_padded[:-padding, :-padding]),
         "rows only": _unless_zero(lambda grad_padded, padding: grad_padded[padding:-padding]),
         "columns only": _unless_zero(lambda grad_padded, padding: grad_padded[:, padding:-padding]),
         "twice the padding": _unless_zero(lambda grad_padded, padding: crop(grad_padded, 2 * padding)),
         "always one pixel": lambda grad_padded, padding: crop(grad_padded, 1),
-        "length taken for the end": lambda grad_padded, padding: grad_padded[
-            padding : len(grad_padded) - 2 * padding, padding : grad_padded.shape[1] - 2 * padding
-        ],
-        "square arrays only": lambda grad_padded, padding: grad_padded[
-            padding : len(grad_padded) - padding, padding : len(grad_padded) - padding
-        ],
-        "border set to zero": _border_zero,
+        "length taken for the end": "- padding → - 2 * padding",
+        "square arrays only": "height, width = grad_padded.shape → height = width = len(grad_padded)",
+        "border set to zero": lambda grad_padded, padding: np.pad(crop(grad_padded, padding), padding),
     },
+    astray=("empty without padding", "top and left only"),
     said="""
         empty without padding: With padding 0 nothing is left: `[0:-0]` is `[0:0]`, an empty slice, since -0 is 0. Count
             the end from the start, `height - padding`. This slip is a classic: it waits for the first layer without
@@ -251,15 +224,13 @@ CROP = FunctionExercise(
             `shape[0]`, columns with `shape[1]`.
         border set to zero: You set the border to 0 and keep it. The image never had these pixels: cut them off, so that
             the gradient has the shape of the image.
+        hint: A 2×3 image with padding 1 becomes 4×5. Which of the 4 rows were in the image, and which of the 5 columns?
+        hint: Two slices in one pair of brackets. They start at `padding`; where do they stop? Try your formula with
+            padding 0, and print the shape.
+        hint: `height, width = grad_padded.shape`; the rows of the image begin at `padding` and stop before `height -
+            padding`.
+        verified: padding 0, 1 and 2, all four sides, wide and tall arrays
     """,
-    hints=(
-        "A 2×3 image with padding 1 becomes 4×5. Which of the 4 rows were in the image, and which of the 5 columns?",
-        "Two slices in one pair of brackets. They start at `padding`; where do they stop? Try your formula with "
-        "padding 0, and print the shape.",
-        "`height, width = grad_padded.shape`; the rows of the image begin at `padding` and stop before `height - "
-        "padding`.",
-    ),
-    verified="padding 0, 1 and 2, all four sides, wide and tall arrays",
 )
 
 # --------------------------------------------------------------------------- 03.descend
@@ -271,31 +242,6 @@ def descend(image, wanted, start, rate, steps):
         error = ops.cross_correlate(image, kernel) - wanted
         grad_output = error / error.size  # of half the mean squared error: the half takes away the square's 2
         kernel -= rate * ops.cross_correlate(image, grad_output)  # downhill: against the gradient
-    return kernel
-
-
-def _slope(image, wanted, kernel):
-    """The gradient of the loss with respect to the kernel."""
-    error = ops.cross_correlate(image, kernel) - wanted
-    return ops.cross_correlate(image, error / error.size)
-
-
-def _writes_into_start(image, wanted, start, rate, steps):
-    start[:] = descend(image, wanted, start, rate, steps)
-    return start
-
-
-def _always_from_the_start(image, wanted, start, rate, steps):
-    kernel = start
-    for _ in range(steps):
-        kernel = start - rate * _slope(image, wanted, kernel)
-    return kernel
-
-
-def _gradient_turned(image, wanted, start, rate, steps):
-    kernel = start
-    for _ in range(steps):
-        kernel = kernel - rate * _slope(image, wanted, kernel)[::-1, ::-1]
     return kernel
 
 
@@ -312,24 +258,21 @@ DESCEND = FunctionExercise(
         (_PATTERN, np.ones((3, 3)), np.array([[1.0, 0, -1], [2, 1, 0]]), 0.05, 3),
     ),
     wrong={
-        "uphill": lambda image, wanted, start, rate, steps: descend(image, wanted, start, -rate, steps),
-        "rate forgotten": lambda image, wanted, start, rate, steps: descend(image, wanted, start, 1, steps),
-        "rate twice": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate**2, steps),
-        "factor 2": lambda image, wanted, start, rate, steps: descend(image, wanted, start, 2 * rate, steps),
-        "half too much": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate / 2, steps),
-        "sum in place of the mean": lambda image, wanted, start, rate, steps: descend(
-            image, wanted, start, rate * wanted.size, steps
-        ),
-        "gradient of the start": lambda image, wanted, start, rate, steps: (
-            start - steps * rate * _slope(image, wanted, start)
-        ),
-        "always from the start": _always_from_the_start,
-        "gradient turned": _gradient_turned,
-        "one step too many": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, steps + 1),
-        "one step too few": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, steps - 1),
-        "one step only": lambda image, wanted, start, rate, steps: descend(image, wanted, start, rate, min(steps, 1)),
-        "writes into the start": _writes_into_start,
+        "uphill": "kernel -= rate → kernel += rate",
+        "rate forgotten": "kernel -= rate * ops → kernel -= ops",
+        "rate twice": "kernel -= rate → kernel -= rate**2",
+        "factor 2": "error / error.size → 2 * error / error.size",
+        "half too much": "error / error.size → error / error.size / 2",
+        "sum in place of the mean": "error / error.size → error",
+        "gradient of the start": "(image, kernel) → (image, start)",
+        "always from the start": "kernel -= rate → kernel = start - rate",
+        "gradient turned": "(image, grad_output) → (image, grad_output)[::-1, ::-1]",
+        "one step too many": "range(steps) → range(steps + 1)",
+        "one step too few": "range(steps) → range(1, steps)",
+        "one step only": "range(steps) → range(min(steps, 1))",
+        "writes into the start": "start.copy() → start",
     },
+    astray=("uphill", "factor 2"),
     said="""
         uphill: You climb: the loss grows with every step. The gradient points uphill, so it is subtracted. (Or is your
             error wanted minus output? It is output minus wanted.)
@@ -356,15 +299,13 @@ DESCEND = FunctionExercise(
         one step only: You take one step, however many are asked: does the `return` stand inside the loop?
         writes into the start: The values are right, but `start` has been changed: `kernel = start` is a second name for
             the same array, and `-=` writes into it. Whoever called you wants to start there again: `start.copy()`.
+        hint: One step has four lines: the output, the error, the gradient of the loss for the output, the gradient for
+            the kernel. Then the kernel moves against it.
+        hint: The loss is the mean of error² / 2 over n outputs, so its gradient for each output is error / n. From
+            there to the kernel is exercise 1: `ops.cross_correlate(image, grad_output)`.
+        hint: Start with `kernel = start.copy()`. In the loop: `error = ops.cross_correlate(image, kernel) - wanted`,
+            then `kernel -= rate * ops.cross_correlate(image, error / error.size)`.
+        verified: one step and several, downhill, the mean over the outputs, a gradient anew in each step, kernels that
+            are not square, a start left as it was
     """,
-    hints=(
-        "One step has four lines: the output, the error, the gradient of the loss for the output, the gradient for "
-        "the kernel. Then the kernel moves against it.",
-        "The loss is the mean of error² / 2 over n outputs, so its gradient for each output is error / n. From there "
-        "to the kernel is exercise 1: `ops.cross_correlate(image, grad_output)`.",
-        "Start with `kernel = start.copy()`. In the loop: `error = ops.cross_correlate(image, kernel) - wanted`, then "
-        "`kernel -= rate * ops.cross_correlate(image, error / error.size)`.",
-    ),
-    verified="one step and several, downhill, the mean over the outputs, a gradient anew in each step, kernels that "
-    "are not square, a start left as it was",
 )

@@ -16,30 +16,6 @@ def softmax(scores):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def _less(taken):
-    """An answer that subtracts `taken(scores)` from the scores."""
-
-    def answer(scores):
-        powers = np.exp(scores - taken(scores))
-        return powers / powers.sum(axis=1, keepdims=True)
-
-    return answer
-
-
-def _square_only(taken, summed):
-    def answer(scores):
-        if scores.shape[0] != scores.shape[1]:
-            raise ValueError("without keepdims the shapes do not fit")
-        powers = np.exp(scores - taken(scores))
-        return powers / summed(powers)
-
-    return answer
-
-
-def _along(reduce, keep=True):
-    return lambda scores: reduce(scores, axis=1, keepdims=keep)
-
-
 SOFTMAX = FunctionExercise(
     name="04.softmax",
     solution=softmax,
@@ -51,25 +27,29 @@ SOFTMAX = FunctionExercise(
         (np.array([[0.0, 1000, -1000], [1000, 0, 0]]),),
     ),
     wrong={
-        "overflow": _less(lambda scores: 0),
-        "largest of all rows": _less(np.max),
+        "overflow": "scores - scores.max(axis=1, keepdims=True) → scores",
+        "largest of all rows": "scores.max(axis=1, keepdims=True) → scores.max()",
         "not the largest": (
-            *(_less(_along(reduce)) for reduce in (np.min, np.mean, np.median)),
-            _less(lambda scores: scores[:, :1]),
-            _less(lambda scores: scores[:, -1:]),
+            "scores.max( → scores.min(",
+            "scores.max( → scores.mean(",
+            "scores.max( → np.median(scores, ",
+            "scores.max(axis=1, keepdims=True) → scores[:, :1]",
+            "scores.max(axis=1, keepdims=True) → scores[:, -1:]",
         ),
-        "largest of a column": _less(lambda scores: scores.max(axis=0)),
+        "largest of a column": "scores.max(axis=1, keepdims=True) → scores.max(axis=0)",
         "over the batch": lambda scores: softmax(scores.T).T,
         "over everything": lambda scores: softmax(scores.reshape(1, -1)).reshape(scores.shape),
         "sums along the wrong axis": (
-            _square_only(_along(np.max), _along(np.sum, keep=False)),
-            _square_only(_along(np.max, keep=False), _along(np.sum)),
-            _square_only(_along(np.max, keep=False), _along(np.sum, keep=False)),
+            "powers.sum(axis=1 → powers.sum(axis=0",
+            "powers.sum(axis=1, keepdims=True) → powers.sum(axis=1)",
+            "scores.max(axis=1, keepdims=True) → scores.max(axis=1)",
+            "(axis=1, keepdims=True) → (axis=1)",
         ),
         "no powers": lambda scores: scores / scores.sum(axis=1, keepdims=True),
         "logarithm": lambda scores: np.log(softmax(scores)),
-        "powers only": lambda scores: np.exp(scores - scores.max(axis=1, keepdims=True)),
+        "powers only": "powers / powers.sum(axis=1, keepdims=True) → powers",
     },
+    astray=("overflow", "sums along the wrong axis"),
     said="""
         overflow: Right for small scores. But `np.exp(1000)` is infinity, and infinity over infinity is NaN; so is 0/0,
             since `np.exp(-1000)` is 0. Subtract a number from all scores of a row first: which one, so that the largest
@@ -92,15 +72,13 @@ SOFTMAX = FunctionExercise(
         logarithm: These are the logarithms of the probabilities. They are what the loss needs; here the probabilities
             themselves are asked.
         powers only: Your rows do not sum to 1. Divide each row by its sum.
+        hint: First without regard to overflow: `np.exp`, then divide every row by its sum. Which axis do you sum over,
+            and which shape does the sum need to have?
+        hint: Add the same number c to all scores of a row: what happens to numerator and denominator?
+        hint: `scores - scores.max(axis=1, keepdims=True)` makes the largest score of every row 0 and changes no
+            probability.
+        verified: rows that sum to 1, one row and several, as many rows as columns, scores of 1000 and −1000
     """,
-    hints=(
-        "First without regard to overflow: `np.exp`, then divide every row by its sum. Which axis do you sum over, "
-        "and which shape does the sum need to have?",
-        "Add the same number c to all scores of a row: what happens to numerator and denominator?",
-        "`scores - scores.max(axis=1, keepdims=True)` makes the largest score of every row 0 and changes no "
-        "probability.",
-    ),
-    verified="rows that sum to 1, one row and several, as many rows as columns, scores of 1000 and −1000",
 )
 
 # --------------------------------------------------------------------------- 04.leaky_relu_backward
@@ -120,24 +98,16 @@ LEAKY_RELU_BACKWARD = FunctionExercise(
         (np.array([[[-1.0, 2], [3, -4]]]), np.array([[[0.5, 6], [-7, -0.125]]]), 0.01),
     ),
     wrong={
-        "gated by the gradient": lambda grad_output, inputs, slope: np.where(
-            grad_output > 0, grad_output, slope * grad_output
-        ),
-        "forward": lambda grad_output, inputs, slope: np.where(inputs > 0, inputs, slope * inputs),
-        "slope without the gradient": lambda grad_output, inputs, slope: np.where(inputs > 0, grad_output, slope),
-        "compared with the slope": lambda grad_output, inputs, slope: np.where(
-            inputs > slope, grad_output, slope * grad_output
-        ),
-        "slope only": lambda grad_output, inputs, slope: np.where(inputs > 0, 1.0, slope),
-        "ReLU": lambda grad_output, inputs, slope: np.where(inputs > 0, grad_output, 0.0),
-        "gate turned round": lambda grad_output, inputs, slope: np.where(inputs > 0, slope * grad_output, grad_output),
-        "slope everywhere": lambda grad_output, inputs, slope: slope * grad_output,
-        "input times gradient": lambda grad_output, inputs, slope: (
-            grad_output * np.where(inputs > 0, inputs, slope * inputs)
-        ),
-        "slope divided": lambda grad_output, inputs, slope: (
-            np.where(inputs > 0, grad_output, grad_output / slope) if slope else _raise("a slope of 0")
-        ),
+        "gated by the gradient": "inputs > 0 → grad_output > 0",
+        "forward": "grad_output, slope * grad_output) → inputs, slope * inputs)",
+        "slope without the gradient": "slope * grad_output → slope",
+        "compared with the slope": "inputs > 0 → inputs > slope",
+        "slope only": "grad_output, slope * grad_output) → 1.0, slope)",
+        "ReLU": "slope * grad_output → 0.0",
+        "gate turned round": "inputs > 0 → inputs <= 0",
+        "slope everywhere": "np.where(inputs > 0, grad_output, slope * grad_output) → slope * grad_output",
+        "input times gradient": "return np.where → return inputs * np.where",
+        "slope divided": "slope * grad_output → 1 / slope * grad_output",
     },
     said="""
         gated by the gradient: You look at the sign of `grad_output`. Which way the number went through the layer was
@@ -158,21 +128,15 @@ LEAKY_RELU_BACKWARD = FunctionExercise(
             `slope * x` is `slope`: the size of the input does not matter, only its sign.
         slope divided: You divide by `slope`. Forward the number was made smaller by that factor, so it matters less for
             the loss, not more: multiply.
+        hint: What is the layer's output for an input of 2, and for one of −2? How much does each of them grow per unit
+            of the input?
+        hint: The gradient of the input is `grad_output` times the layer's slope at that input: 1 where the input was
+            positive, `slope` elsewhere.
+        hint: `np.where(condition, a, b)` takes `a` where the condition holds. What is the condition about: input or
+            gradient?
+        verified: gradients and inputs of both signs in all combinations, one to three axes, slopes from 0 to 0.2
     """,
-    hints=(
-        "What is the layer's output for an input of 2, and for one of −2? How much does each of them grow per unit of "
-        "the input?",
-        "The gradient of the input is `grad_output` times the layer's slope at that input: 1 where the input was "
-        "positive, `slope` elsewhere.",
-        "`np.where(condition, a, b)` takes `a` where the condition holds. What is the condition about: input or "
-        "gradient?",
-    ),
-    verified="gradients and inputs of both signs in all combinations, one to three axes, slopes from 0 to 0.2",
 )
-
-
-def _raise(reason):
-    raise ValueError(reason)
 
 
 # --------------------------------------------------------------------------- 04.batch_norm_predict
@@ -181,10 +145,6 @@ def _raise(reason):
 def batch_norm_predict(inputs, scale, shift, moving_mean, moving_variance, epsilon):
     normal = (inputs - moving_mean) / np.sqrt(moving_variance + epsilon)  # constants: the batch has no say
     return normal * scale + shift
-
-
-def _batch_moments(inputs, scale, shift, moving_mean, moving_variance, epsilon):
-    return batch_norm_predict(inputs, scale, shift, inputs.mean(0), inputs.var(0), epsilon)
 
 
 _MOMENTS = {
@@ -205,32 +165,17 @@ BATCH_NORM_PREDICT = FunctionExercise(
         (NUMBERS, *(values + 0.5 for values in _MOMENTS.values()), 0.001),
     ),
     wrong={
-        "moments of the batch": _batch_moments,
-        "mean of the batch": lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
-            inputs, scale, shift, inputs.mean(0), variance, epsilon
-        ),
-        "divided by the variance": lambda inputs, scale, shift, mean, variance, epsilon: (
-            (inputs - mean) / (variance + epsilon) * scale + shift
-        ),
-        "epsilon outside the root": lambda inputs, scale, shift, mean, variance, epsilon: (
-            (inputs - mean) / (np.sqrt(variance) + epsilon) * scale + shift
-        ),
-        "epsilon forgotten": lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
-            inputs, scale, shift, mean, variance, 0.0
-        ),
-        "shift scaled too": lambda inputs, scale, shift, mean, variance, epsilon: (
-            ((inputs - mean) / np.sqrt(variance + epsilon) + shift) * scale
-        ),
-        "scale and shift exchanged": lambda inputs, scale, shift, mean, variance, epsilon: batch_norm_predict(
-            inputs, shift, scale, mean, variance, epsilon
-        ),
-        "no scale and shift": lambda inputs, scale, shift, mean, variance, epsilon: (
-            (inputs - mean) / np.sqrt(variance + epsilon)
-        ),
-        "mean not subtracted": lambda inputs, scale, shift, mean, variance, epsilon: (
-            inputs / np.sqrt(variance + epsilon) * scale + shift
-        ),
+        "moments of the batch": "moving_mean) / np.sqrt(moving_variance → inputs.mean(0)) / np.sqrt(inputs.var(0)",
+        "mean of the batch": "inputs - moving_mean → inputs - inputs.mean(axis=0)",
+        "divided by the variance": "np.sqrt(moving_variance + epsilon) → (moving_variance + epsilon)",
+        "epsilon outside the root": "np.sqrt(moving_variance + epsilon) → (np.sqrt(moving_variance) + epsilon)",
+        "epsilon forgotten": "moving_variance + epsilon → moving_variance",
+        "shift scaled too": "normal * scale + shift → (normal + shift) * scale",
+        "scale and shift exchanged": "normal * scale + shift → normal * shift + scale",
+        "no scale and shift": "normal * scale + shift → normal",
+        "mean not subtracted": "(inputs - moving_mean) → inputs",
     },
+    astray=("divided by the variance", "mean of the batch", "shift scaled too"),
     said="""
         moments of the batch: You take mean and variance from the batch, as in training. At prediction time an image's
             answer must not depend on which other images are asked about; a single image would become `shift`, whatever
@@ -247,14 +192,12 @@ BATCH_NORM_PREDICT = FunctionExercise(
         scale and shift exchanged: Scale and shift have changed places: multiply by `scale`, add `shift`.
         no scale and shift: The numbers are normal now, but the learned `scale` and `shift` are missing.
         mean not subtracted: You divide by the standard deviation, but you do not subtract `moving_mean` first.
+        hint: In training the layer subtracts the batch's mean and divides by the batch's standard deviation. Which two
+            arguments take their places now?
+        hint: The standard deviation is `np.sqrt(moving_variance + epsilon)`, one number a channel; NumPy fits (C,) to
+            (N, C) by itself.
+        hint: Subtract, divide, times `scale`, plus `shift`: in this order.
+        verified: one image and several give the same, epsilon inside the root, scale and shift in order, one channel
+            and three
     """,
-    hints=(
-        "In training the layer subtracts the batch's mean and divides by the batch's standard deviation. Which two "
-        "arguments take their places now?",
-        "The standard deviation is `np.sqrt(moving_variance + epsilon)`, one number a channel; NumPy fits (C,) to (N, "
-        "C) by itself.",
-        "Subtract, divide, times `scale`, plus `shift`: in this order.",
-    ),
-    verified="one image and several give the same, epsilon inside the root, scale and shift in order, one channel and "
-    "three",
 )

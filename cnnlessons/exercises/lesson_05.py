@@ -15,32 +15,25 @@ def glorot_limit(kernel):
     return np.sqrt(3 * variance)  # numbers drawn evenly from -limit to limit have the variance limit² / 3
 
 
-def _limit(fan_in, fan_out, over=6.0):
-    return np.sqrt(over / (fan_in + fan_out))
-
-
-def _places(kernel):
-    return np.prod(kernel.shape[:-2])
-
-
 GLOROT_LIMIT = FunctionExercise(
     name="05.glorot_limit",
     solution=glorot_limit,
     probes=tuple((np.ones(shape),) for shape in ((1, 1, 2, 4), (3, 3, 16, 32), (5, 3, 4, 1), (784, 10))),
     draw=lambda rng, probe: (np.ones(rng.integers(1, 20, probe[0].ndim)),),  # only the shape counts
     wrong={
-        "standard deviation": lambda kernel: glorot_limit(kernel) / np.sqrt(3),
-        "variance": lambda kernel: glorot_limit(kernel) ** 2 / 3,
-        "root forgotten": lambda kernel: glorot_limit(kernel) ** 2,
-        "places forgotten": lambda kernel: _limit(kernel.shape[-2], kernel.shape[-1]),
-        "fan_in only": lambda kernel: np.sqrt(3 / (_places(kernel) * kernel.shape[-2])),
-        "He": lambda kernel: np.sqrt(6 / (_places(kernel) * kernel.shape[-2])),
-        "fans multiplied": lambda kernel: np.sqrt(6 / (_places(kernel) ** 2 * kernel.shape[-2] * kernel.shape[-1])),
-        "output side once": lambda kernel: _limit(_places(kernel) * kernel.shape[-2], kernel.shape[-1]),
-        "twice the limit": lambda kernel: glorot_limit(kernel) * 2,
-        "root of the 6 only": lambda kernel: np.sqrt(6) / (_places(kernel) * sum(kernel.shape[-2:])),
-        "factor 2 lost": lambda kernel: glorot_limit(kernel) / np.sqrt(2),
+        "standard deviation": "np.sqrt(3 * variance) → np.sqrt(variance)",
+        "variance": "np.sqrt(3 * variance) → variance",
+        "root forgotten": "np.sqrt(3 * variance) → 3 * variance",
+        "places forgotten": "np.prod(shape[:-2]) → 1",
+        "fan_in only": "2 / (fan_in + fan_out) → 1 / fan_in",
+        "He": "2 / (fan_in + fan_out) → 2 / fan_in",
+        "fans multiplied": "fan_in + fan_out → fan_in * fan_out",
+        "output side once": "places * shape[-1] → shape[-1]",
+        "twice the limit": "return np.sqrt → return 2 * np.sqrt",
+        "root of the 6 only": "np.sqrt(3 * variance) → np.sqrt(6) / (fan_in + fan_out)",
+        "factor 2 lost": "2 / (fan_in + fan_out) → 1 / (fan_in + fan_out)",
     },
+    astray=("standard deviation", "places forgotten"),
     said="""
         standard deviation: This is the standard deviation, the root of the variance. Numbers drawn evenly from −limit
             to limit lie mostly well inside: their variance is limit² / 3, so the limit is √3 times as large.
@@ -61,15 +54,13 @@ GLOROT_LIMIT = FunctionExercise(
             `np.sqrt(6 / (fan_in + fan_out))`.
         factor 2 lost: Your limit is √2 times too small. The variance is 2 over the *sum* of the fans, that is, 1 over
             their mean.
+        hint: How many products does one output of this layer add up? That is fan_in. Into how many sums does one input
+            go? That is fan_out. Take (3, 3, 16, 32): both have a factor 9.
+        hint: Glorot's variance is 2 / (fan_in + fan_out). What is the variance of numbers drawn evenly from −a to a?
+            (Integrate x² from −a to a and divide by 2a.)
+        hint: limit² / 3 = 2 / (fan_in + fan_out). `np.prod(kernel.shape[:-2])` is KH · KW, and 1 for a dense layer.
+        verified: fans of 1×1, square and oblong kernels and of a dense layer, limit² / 3 = 2 / (fan_in + fan_out)
     """,
-    hints=(
-        "How many products does one output of this layer add up? That is fan_in. Into how many sums does one input "
-        "go? That is fan_out. Take (3, 3, 16, 32): both have a factor 9.",
-        "Glorot's variance is 2 / (fan_in + fan_out). What is the variance of numbers drawn evenly from −a to a? "
-        "(Integrate x² from −a to a and divide by 2a.)",
-        "limit² / 3 = 2 / (fan_in + fan_out). `np.prod(kernel.shape[:-2])` is KH · KW, and 1 for a dense layer.",
-    ),
-    verified="fans of 1×1, square and oblong kernels and of a dense layer, limit² / 3 = 2 / (fan_in + fan_out)",
 )
 
 # --------------------------------------------------------------------------- 05.dead_filters
@@ -102,16 +93,17 @@ DEAD_FILTERS = FunctionExercise(
     probes=((_ALIVE,), (_MAPS,), (_FAINT,), (np.zeros((2, 1, 1, 6)),)),
     draw=_drawn_maps,
     wrong={
-        "living ones": lambda maps: int((maps > 0).any(axis=(0, 1, 2)).sum()),
-        "share": lambda maps: dead_filters(maps) / maps.shape[3],
-        "silent somewhere": lambda maps: int((maps == 0).any(axis=(0, 1, 2)).sum()),
-        "silent in some image": lambda maps: int((maps.max(axis=(1, 2)) == 0).any(axis=0).sum()),
-        "first image only": lambda maps: dead_filters(maps[:1]),
-        "faint taken for dead": lambda maps: int((maps.mean(axis=(0, 1, 2)) < 0.01).sum()),
-        "zeros counted": lambda maps: int((maps == 0).sum()),
-        "images counted": lambda maps: int((maps.max(axis=(1, 2, 3)) == 0).sum()),
-        "one an image": lambda maps: int((maps.max(axis=(1, 2)) == 0).sum()),
+        "living ones": "~fires → fires",
+        "share": "int(np.sum(~fires)) → np.mean(~fires)",
+        "silent somewhere": ".any( → .all(",
+        "silent in some image": "(maps > 0).any(axis=(0, 1, 2)) → (maps > 0).any(axis=(1, 2)).all(axis=0)",
+        "first image only": "(maps > 0) → (maps[:1] > 0)",
+        "faint taken for dead": "(maps > 0).any( → 0.01 <= maps.mean(",
+        "zeros counted": "(maps > 0).any(axis=(0, 1, 2)) → maps > 0",
+        "images counted": "axis=(0, 1, 2) → axis=(1, 2, 3)",
+        "one an image": "axis=(0, 1, 2) → axis=(1, 2)",
     },
+    astray=("one an image", "living ones", "silent somewhere"),
     said="""
         living ones: You count the filters that are alive. The dead ones are asked.
         share: This is the share of the filters that are dead; how many there are is asked.
@@ -128,14 +120,12 @@ DEAD_FILTERS = FunctionExercise(
             and leave the last axis, the channels.
         one an image: You count each filter once for every image in which it is silent. Take the largest value over the
             images, too, before you count.
+        hint: Maps have shape (N, H, W, C), and a filter is one channel. Over which axes do you look before you can say
+            that it never fires?
+        hint: Behind a ReLU nothing is negative: a filter that never fires has 0 as its largest value.
+        hint: `maps.max(axis=(0, 1, 2))` has one number for each filter.
+        verified: filters that fire in one image, at one place, or faintly are alive; all dead, none dead
     """,
-    hints=(
-        "Maps have shape (N, H, W, C), and a filter is one channel. Over which axes do you look before you can say "
-        "that it never fires?",
-        "Behind a ReLU nothing is negative: a filter that never fires has 0 as its largest value.",
-        "`maps.max(axis=(0, 1, 2))` has one number for each filter.",
-    ),
-    verified="filters that fire in one image, at one place, or faintly are alive; all dead, none dead",
 )
 
 # --------------------------------------------------------------------------- 05.barrier
@@ -145,10 +135,6 @@ def barrier(losses):
     share = np.linspace(0, 1, len(losses))  # how far along the line: 0 at its start, 1 at its end
     straight = (1 - share) * losses[0] + share * losses[-1]
     return np.max(losses - straight)  # not below 0: at both ends the difference is 0
-
-
-def _barrier_of_shares(losses, share):
-    return np.max(losses - ((1 - share) * losses[0] + share * losses[-1]))
 
 
 BARRIER = FunctionExercise(
@@ -162,18 +148,17 @@ BARRIER = FunctionExercise(
         (np.array([4.0, 1.0, 0.5, 1.5, 3.0]),),
     ),
     wrong={
-        "highest point": np.max,
-        "above the lowest point": np.ptp,
-        "above the start": lambda losses: np.max(losses - losses[0]),
-        "above the higher end": lambda losses: np.max(losses) - max(losses[0], losses[-1]),
-        "above the mean of the ends": lambda losses: np.max(losses) - (losses[0] + losses[-1]) / 2,
-        "middle only": lambda losses: losses[len(losses) // 2] - (losses[0] + losses[-1]) / 2,
-        "line that does not reach the end": lambda losses: _barrier_of_shares(
-            losses, np.arange(len(losses)) / len(losses)
-        ),
-        "line turned round": lambda losses: _barrier_of_shares(losses, np.linspace(1, 0, len(losses))),
-        "absolute value": lambda losses: np.max(np.abs(losses - np.linspace(losses[0], losses[-1], len(losses)))),
+        "highest point": "losses - straight → losses",
+        "above the lowest point": "losses - straight → losses - losses.min()",
+        "above the start": "losses - straight → losses - losses[0]",
+        "above the higher end": "losses - straight → losses - max(losses[0], losses[-1])",
+        "above the mean of the ends": "losses - straight → losses - (losses[0] + losses[-1]) / 2",
+        "middle only": "np.max(losses - straight) → (losses - straight)[len(losses) // 2]",
+        "line that does not reach the end": "np.linspace(0, 1, len(losses)) → np.arange(len(losses)) / len(losses)",
+        "line turned round": "(1 - share) * losses[0] + share → share * losses[0] + (1 - share)",
+        "absolute value": "losses - straight → np.abs(losses - straight)",
     },
+    astray=("highest point", "line turned round"),
     said="""
         highest point: This is the largest loss. The barrier is how far the path rises *above* the straight line between
             the losses at its ends.
@@ -191,14 +176,12 @@ BARRIER = FunctionExercise(
         line turned round: Your straight line runs the wrong way: it begins at the last loss and ends at the first.
         absolute value: You take the absolute value, so that a valley counts as a barrier. Only what lies above the line
             counts.
+        hint: Draw losses 2, 1, 0: the path falls straight to its end. There is no barrier. And 0, 3, 0?
+        hint: At a share s of the way, the straight line is at `(1 - s) * losses[0] + s * losses[-1]`. What is s for the
+            first point, and for the last?
+        hint: `np.linspace(losses[0], losses[-1], len(losses))` is that line. The barrier is the largest difference.
+        verified: measured from the straight line between the ends, at every point, and 0 where the path stays below it
     """,
-    hints=(
-        "Draw losses 2, 1, 0: the path falls straight to its end. There is no barrier. And 0, 3, 0?",
-        "At a share s of the way, the straight line is at `(1 - s) * losses[0] + s * losses[-1]`. What is s for the "
-        "first point, and for the last?",
-        "`np.linspace(losses[0], losses[-1], len(losses))` is that line. The barrier is the largest difference.",
-    ),
-    verified="measured from the straight line between the ends, at every point, and 0 where the path stays below it",
 )
 
 # --------------------------------------------------------------------------- 05.merge
@@ -210,34 +193,6 @@ def merge(kernel, outgoing, first, second):
     merged = outgoing.astype(float)  # a copy
     merged[first] += factor * outgoing[second]
     return np.delete(merged, second, axis=0)
-
-
-def _merged(outgoing, first, second, factor):
-    merged = outgoing.astype(float)
-    merged[first] += factor * outgoing[second]
-    return np.delete(merged, second, axis=0)
-
-
-def _factor(kernel, first, second):
-    return np.linalg.norm(kernel[..., second]) / np.linalg.norm(kernel[..., first])
-
-
-def _ratio(over, under):
-    if under == 0:
-        raise ZeroDivisionError("NumPy would go on with NaN or infinity")
-    return over / under
-
-
-def _kept_both(kernel, outgoing, first, second):
-    merged = outgoing.astype(float)
-    merged[first] += _factor(kernel, first, second) * outgoing[second]
-    return merged
-
-
-def _second_silenced(kernel, outgoing, first, second):
-    merged = _kept_both(kernel, outgoing, first, second)
-    merged[second] = 0
-    return merged
 
 
 _PLAIN = np.array([[[[1, 4, 2]], [[2, 1, 4]]], [[[0, 3, 0]], [[5, 1, 10]]]])  # (2, 2, 1, 3), the last twice the first
@@ -268,31 +223,18 @@ MERGE = FunctionExercise(
     ),
     draw=_drawn_merger,
     wrong={
-        "factor forgotten": lambda kernel, outgoing, first, second: _merged(outgoing, first, second, 1),
-        "factor upside down": lambda kernel, outgoing, first, second: _merged(
-            outgoing, first, second, _factor(kernel, second, first)
-        ),
-        "factor squared": lambda kernel, outgoing, first, second: _merged(
-            outgoing, first, second, _factor(kernel, first, second) ** 2
-        ),
-        "factor from one weight": lambda kernel, outgoing, first, second: _merged(
-            outgoing, first, second, _ratio(kernel[0, 0, 0, second], kernel[0, 0, 0, first])
-        ),
-        "factor from the sum": lambda kernel, outgoing, first, second: _merged(
-            outgoing, first, second, _ratio(kernel[..., second].sum(), kernel[..., first].sum())
-        ),
-        "second dropped": lambda kernel, outgoing, first, second: np.delete(outgoing.astype(float), second, axis=0),
-        "mean of both": lambda kernel, outgoing, first, second: np.delete(
-            np.where(np.arange(len(outgoing))[:, None] == first, (outgoing[first] + outgoing[second]) / 2, outgoing),
-            second,
-            axis=0,
-        ),
-        "second kept": _kept_both,
-        "second set to zero": _second_silenced,
-        "first removed": lambda kernel, outgoing, first, second: np.delete(
-            _kept_both(kernel, outgoing, first, second), first, axis=0
-        ),
+        "factor forgotten": "np.linalg.norm(kernel[..., second]) / np.linalg.norm(kernel[..., first]) → 1",
+        "factor upside down": "+= factor → += 1 / factor",
+        "factor squared": "+= factor → += factor**2",
+        "factor from one weight": "np.linalg.norm(kernel[..., → float(kernel[0, 0, 0,",
+        "factor from the sum": "np.linalg.norm(kernel[..., → float(kernel.sum((0, 1, 2))[",
+        "second dropped": "merged[first] += factor * outgoing[second] → pass",
+        "mean of both": "+= factor * outgoing[second] → = (outgoing[first] + outgoing[second]) / 2",
+        "second kept": "np.delete(merged, second, axis=0) → merged",
+        "second set to zero": "return np.delete(merged, second, axis=0) → merged[second] = 0; return merged",
+        "first removed": "merged, second → merged, first",
     },
+    astray=("factor forgotten", "first removed"),
     said="""
         factor forgotten: You add the outgoing weights as they are (or times the filters' cosine, which is 1). The
             second filter's map is a multiple of the first's: what is added has to be multiplied by the same factor.
@@ -313,13 +255,11 @@ MERGE = FunctionExercise(
         second set to zero: You set the second filter's row to 0 and keep it. The outputs are right, but nothing is
             saved: delete the row, `np.delete(outgoing, second, axis=0)`.
         first removed: You delete the row of the first filter, into which you have just added. The *second* filter goes.
+        hint: Let the second filter be s times the first. Then, behind a ReLU, its map is s times the first's. What did
+            both together send to one output of the next layer, written with the first's map alone?
+        hint: v₁·map + v₂·(s·map) = (v₁ + s·v₂)·map. So which row changes, and which goes?
+        hint: `s = np.linalg.norm(kernel[..., second]) / np.linalg.norm(kernel[..., first])`, and `np.delete(...,
+            second, axis=0)` removes a row.
+        verified: the factor of the whole filter, also where a weight or the sum is 0, either filter first, one row less
     """,
-    hints=(
-        "Let the second filter be s times the first. Then, behind a ReLU, its map is s times the first's. What did "
-        "both together send to one output of the next layer, written with the first's map alone?",
-        "v₁·map + v₂·(s·map) = (v₁ + s·v₂)·map. So which row changes, and which goes?",
-        "`s = np.linalg.norm(kernel[..., second]) / np.linalg.norm(kernel[..., first])`, and `np.delete(..., second, "
-        "axis=0)` removes a row.",
-    ),
-    verified="the factor of the whole filter, also where a weight or the sum is 0, either filter first, one row less",
 )

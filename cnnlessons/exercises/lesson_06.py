@@ -4,7 +4,7 @@ import numpy as np
 
 from cnnlessons import ops
 from cnnlessons.exercises.feedback import FunctionExercise
-from cnnlessons.exercises.lesson_03 import same_size
+from cnnlessons.exercises.lesson_03 import convolve_same
 
 PAPER = np.array([[3, 1, 0, 2], [1, 2, 3, 0], [0, 1, 2, 4], [2, 0, 1, 1]])  # (4, 4), finished on paper in the lesson
 WIDE = np.array([[1, 0, 2, 5, -3, 6, 4], [3, 1, 0, 4, 2, 8, 9], [2, 6, 1, 7, 0, 5, -1]])  # (3, 7)
@@ -19,19 +19,9 @@ def columns(image, size, stride):
     return kept.reshape(-1, size * size)  # this copies: neighbouring windows share their pixels
 
 
-def _from_windows(windows, size):
-    return windows.reshape(-1, size * size)
-
-
-def _all_windows(image, size):
-    return np.lib.stride_tricks.sliding_window_view(image, (size, size))
-
-
 def _dilated(image, size, stride):
-    reach = (size - 1) * stride + 1
-    if stride > 1 and reach > min(image.shape):
-        raise ValueError("does not fit")
-    return _from_windows(_all_windows(image, reach)[:, :, ::stride, ::stride], size)
+    windows = np.lib.stride_tricks.sliding_window_view(image, ((size - 1) * stride + 1,) * 2)
+    return windows[:, :, ::stride, ::stride].reshape(-1, size * size)
 
 
 COLUMNS = FunctionExercise(
@@ -39,23 +29,17 @@ COLUMNS = FunctionExercise(
     solution=columns,
     probes=((PAPER, 3, 1), (PAPER, 2, 2), (WIDE, 3, 2), (TALL, 2, 3), (WIDE, 1, 2), (TALL, 3, 1)),
     wrong={
-        "stride ignored": lambda image, size, stride: columns(image, size, 1),
-        "stride along one axis": (
-            lambda image, size, stride: _from_windows(_all_windows(image, size)[::stride], size),
-            lambda image, size, stride: _from_windows(_all_windows(image, size)[:, ::stride], size),
-        ),
+        "stride ignored": "windows[::stride, ::stride] → windows",
+        "stride along one axis": ("[::stride, ::stride] → [::stride]", "[::stride, ::stride] → [:, ::stride]"),
         "every so many places": lambda image, size, stride: columns(image, size, 1)[::stride],
         "dilation": _dilated,
-        "windows read column by column": lambda image, size, stride: _from_windows(
-            _all_windows(image, size)[::stride, ::stride].transpose(0, 1, 3, 2), size
-        ),
-        "places read column by column": lambda image, size, stride: _from_windows(
-            _all_windows(image, size)[::stride, ::stride].transpose(1, 0, 2, 3), size
-        ),
-        "a row for each weight": lambda image, size, stride: columns(image, size, stride).T,
-        "windows turned": lambda image, size, stride: columns(image, size, stride)[:, ::-1],
-        "windows not flattened": lambda image, size, stride: _all_windows(image, size)[::stride, ::stride],
+        "windows read column by column": "kept.reshape → kept.swapaxes(2, 3).reshape",
+        "places read column by column": "kept.reshape → kept.swapaxes(0, 1).reshape",
+        "a row for each weight": "kept.reshape(-1, size * size) → kept.reshape(-1, size * size).T",
+        "windows turned": "kept.reshape(-1, size * size) → kept.reshape(-1, size * size)[:, ::-1]",
+        "windows not flattened": "kept.reshape(-1, size * size) → kept",
     },
+    astray=("stride along one axis", "stride ignored"),
     said="""
         stride ignored: These are the windows of stride 1, all of them. Keep every `stride`-th in both directions: a
             slice with a step, `[::stride, ::stride]`, on the first two axes of the view.
@@ -76,14 +60,12 @@ COLUMNS = FunctionExercise(
             nothing is turned.
         windows not flattened: These are the right windows, still with four axes, (H', W', size, size). A matrix has
             two: `reshape(-1, size * size)` makes each window a row.
+        hint: `sliding_window_view` gives shape (H', W', size, size): which place, then which pixel in the window. Which
+            two axes does the stride concern?
+        hint: A slice takes a step: `[::2]` keeps every second. Two axes, two slices.
+        hint: `windows[::stride, ::stride].reshape(-1, size * size)`.
+        verified: strides of 1, 2 and 3 in both directions, windows of 1 to 3 pixels in reading order, oblong images
     """,
-    hints=(
-        "`sliding_window_view` gives shape (H', W', size, size): which place, then which pixel in the window. Which "
-        "two axes does the stride concern?",
-        "A slice takes a step: `[::2]` keeps every second. Two axes, two slices.",
-        "`windows[::stride, ::stride].reshape(-1, size * size)`.",
-    ),
-    verified="strides of 1, 2 and 3 in both directions, windows of 1 to 3 pixels in reading order, oblong images",
 )
 
 # --------------------------------------------------------------------------- 06.add_columns
@@ -98,35 +80,6 @@ def add_columns(grad_columns, height, width, size):
     return grad_image
 
 
-def _scattered(grad_columns, height, width, size, put):
-    grad_image = np.zeros((height, width))
-    for (row, column), window in zip(np.ndindex(height - size + 1, width - size + 1), grad_columns, strict=True):
-        put(grad_image[row : row + size, column : column + size], window.reshape(size, size))
-    return grad_image
-
-
-def _overwrite(pixels, window):
-    pixels[:] = window
-
-
-def _copies(height, width, size):
-    places = (height - size + 1) * (width - size + 1)
-    return add_columns(np.ones((places, size * size)), height, width, size)
-
-
-def _places_down_first(grad_columns, height, width, size):
-    down, right = height - size + 1, width - size + 1
-    order = np.arange(down * right).reshape(right, down).T.ravel()
-    return add_columns(grad_columns[order], height, width, size)
-
-
-def _first_pixel_only(grad_columns, height, width, size):
-    grad_image = np.zeros((height, width))
-    down, right = height - size + 1, width - size + 1
-    grad_image[:down, :right] = grad_columns.sum(axis=1).reshape(down, right)
-    return grad_image
-
-
 ADD_COLUMNS = FunctionExercise(
     name="06.add_columns",
     solution=add_columns,
@@ -137,19 +90,18 @@ ADD_COLUMNS = FunctionExercise(
         (np.array([[3], [1], [4], [1], [5], [9]]), 2, 3, 1),
     ),
     wrong={
-        "overwritten": lambda *given: _scattered(*given, _overwrite),
-        "mean of the copies": lambda grad_columns, height, width, size: (
-            add_columns(grad_columns, height, width, size) / _copies(height, width, size)
+        "overwritten": "] += window → ] = window",
+        "mean of the copies": lambda rows, *sizes: add_columns(rows, *sizes) / add_columns(np.ones_like(rows), *sizes),
+        "windows transposed": "window.reshape(size, size) → window.reshape(size, size).T",
+        "windows turned": "window.reshape → window[::-1].reshape",
+        "places run down first": "zip(places → zip(sorted(places, key=lambda place: place[1])",
+        "places in reverse": "grad_columns, strict → grad_columns[::-1], strict",
+        "all in the window's first pixel": (
+            "row : row + size, column : column + size] += window.reshape(size, size) → row, column] += window.sum()"
         ),
-        "windows transposed": lambda *given: _scattered(
-            *given, lambda pixels, window: np.add(pixels, window.T, out=pixels)
-        ),
-        "windows turned": lambda grad_columns, *sizes: add_columns(grad_columns[:, ::-1], *sizes),
-        "places run down first": _places_down_first,
-        "places in reverse": lambda grad_columns, *sizes: add_columns(grad_columns[::-1], *sizes),
-        "all in the window's first pixel": _first_pixel_only,
-        "squared": lambda *given: _scattered(*given, lambda pixels, window: np.add(pixels, window**2, out=pixels)),
+        "squared": "window.reshape → (window**2).reshape",
     },
+    astray=("overwritten", "windows transposed"),
     said="""
         overwritten: Each window overwrites what an earlier one has given to the pixels that both saw. A pixel was
             copied into several rows, and each copy had a part in the loss: `+=` in the place of `=`. (With an array of
@@ -168,17 +120,15 @@ ADD_COLUMNS = FunctionExercise(
             size² numbers goes to a pixel of its own: `grad_image[row : row + size, column : column + size] += …`.
         squared: You add the squares of the gradients. Copying has the derivative 1: what came in for a copy goes on as
             it is.
+        hint: The pixel (0, 1) of a 2×3 image with 2×2 windows was copied into two rows of the matrix. In which columns?
+            What does it get back?
+        hint: Go through the places in reading order, with the rows of the matrix beside them, and lay each row down as
+            a window.
+        hint: `grad_image[row : row + size, column : column + size] += grad_columns[place].reshape(size, size)`, in two
+            loops over the places.
+        verified: overlapping windows added up, each number back at the pixel it was copied from, oblong images, windows
+            of 1 to 3 pixels
     """,
-    hints=(
-        "The pixel (0, 1) of a 2×3 image with 2×2 windows was copied into two rows of the matrix. In which columns? "
-        "What does it get back?",
-        "Go through the places in reading order, with the rows of the matrix beside them, and lay each row down as a "
-        "window.",
-        "`grad_image[row : row + size, column : column + size] += grad_columns[place].reshape(size, size)`, in two "
-        "loops over the places.",
-    ),
-    verified="overlapping windows added up, each number back at the pixel it was copied from, oblong images, windows "
-    "of 1 to 3 pixels",
 )
 
 # --------------------------------------------------------------------------- 06.full_convolution
@@ -197,26 +147,6 @@ def _circular(grad_output, kernel):
     return np.fft.irfft2(np.fft.rfft2(grad_output) * np.fft.rfft2(kernel, grad_output.shape), grad_output.shape)
 
 
-def _conjugated(grad_output, kernel):
-    size = np.add(grad_output.shape, kernel.shape) - 1
-    return np.fft.irfft2(np.fft.rfft2(grad_output, size) * np.fft.rfft2(kernel, size).conj(), size)
-
-
-def _even_width(grad_output, kernel):
-    size = np.add(grad_output.shape, kernel.shape) - 1
-    return np.fft.irfft2(np.fft.rfft2(grad_output, size) * np.fft.rfft2(kernel, size))
-
-
-def _valid(grad_output, kernel):
-    if min(np.subtract(grad_output.shape, kernel.shape)) < 0:
-        raise ValueError("fits nowhere")
-    return ops.convolve(grad_output, kernel)
-
-
-def _sizes_added(grad_output, kernel):
-    return np.pad(full_convolution(grad_output, kernel), ((0, 1), (0, 1)))
-
-
 FULL_CONVOLUTION = FunctionExercise(
     name="06.full_convolution",
     solution=full_convolution,
@@ -229,13 +159,14 @@ FULL_CONVOLUTION = FunctionExercise(
     ),
     wrong={
         "wrapped around": _circular,
-        "cross-correlated": lambda grad_output, kernel: full_convolution(grad_output, kernel[::-1, ::-1]),
-        "conjugated": _conjugated,
-        "a column lost": _even_width,
-        "valid part only": _valid,
-        "as large as the input": same_size,
-        "one row and column too many": _sizes_added,
+        "cross-correlated": "rfft2(kernel, size) → rfft2(kernel[::-1, ::-1], size)",
+        "conjugated": "np.fft.rfft2(kernel, size) → np.fft.rfft2(kernel, size).conj()",
+        "a column lost": "irfft2(product, size) → irfft2(product)",
+        "valid part only": ops.convolve,
+        "as large as the input": convolve_same,
+        "one row and column too many": "kernel.shape) - 1 → kernel.shape)",
     },
+    astray=("np.add(grad_output.shape, kernel.shape) - 1 → grad_output.shape", "conjugated", "a column lost"),
     said="""
         wrapped around: Your transforms have the size of `grad_output`. For the FFT what leaves on the right comes in on
             the left, so your border is mixed up with the opposite one. Give both transforms the size of the *result*,
@@ -253,16 +184,14 @@ FULL_CONVOLUTION = FunctionExercise(
             columns more: cut nothing off.
         one row and column too many: You transform with H' + KH rows. The last row and column of your result are always
             0: the first overlap counts for both, so H' + KH - 1 are enough.
+        hint: How large is the result, and how large have the spectra to be, so that nothing of it wraps around?
+        hint: `np.fft.rfft2(array, size)` fills the array up with zeros before it transforms. Both spectra need the same
+            size, or they cannot be multiplied number by number.
+        hint: With `size = np.add(grad_output.shape, kernel.shape) - 1`: transform both with it, multiply, and transform
+            back with `np.fft.irfft2(product, size)`.
+        verified: the whole overlap and nothing wrapped around, nothing turned, even and odd sizes, kernels larger than
+            the input
     """,
-    hints=(
-        "How large is the result, and how large have the spectra to be, so that nothing of it wraps around?",
-        "`np.fft.rfft2(array, size)` fills the array up with zeros before it transforms. Both spectra need the same "
-        "size, or they cannot be multiplied number by number.",
-        "With `size = np.add(grad_output.shape, kernel.shape) - 1`: transform both with it, multiply, and transform "
-        "back with `np.fft.irfft2(product, size)`.",
-    ),
-    verified="the whole overlap and nothing wrapped around, nothing turned, even and odd sizes, kernels larger than "
-    "the input",
 )
 
 # --------------------------------------------------------------------------- 06.middle_products
@@ -275,28 +204,6 @@ def middle_products(pixels, weights):
     return (d1 + d2) * (g0 + g1 + g2) / 2, (d2 - d1) * (g0 - g1 + g2) / 2
 
 
-def _scaled(two, three):
-    def answer(pixels, weights):
-        m2, m3 = middle_products(pixels, weights)
-        return np.array([two * m2, three * m3])
-
-    return answer
-
-
-def _same_signs(pixels, weights):
-    return middle_products(pixels, weights)[0], (pixels[2] - pixels[1]) * weights.sum() / 2
-
-
-def _pixels_added(pixels, weights):
-    both = pixels[1] + pixels[2]
-    return both * weights.sum() / 2, both * (weights[0] - weights[1] + weights[2]) / 2
-
-
-def _outer_pixels(pixels, weights):
-    (d0, _, _, d3), (g0, g1, g2) = pixels, weights
-    return (d0 + d3) * (g0 + g1 + g2) / 2, (d3 - d0) * (g0 - g1 + g2) / 2
-
-
 MIDDLE_PRODUCTS = FunctionExercise(
     name="06.middle_products",
     solution=middle_products,
@@ -307,20 +214,17 @@ MIDDLE_PRODUCTS = FunctionExercise(
         (np.array([1, 0, 1, 0]), np.array([1, -1, 1])),
     ),
     wrong={
-        "halves forgotten": _scaled(2, 2),
-        "sign of m3": _scaled(1, -1),
+        "halves forgotten": "/ 2 → / 1",
+        "sign of m3": "(d2 - d1) → (d1 - d2)",
         "exchanged": lambda pixels, weights: middle_products(pixels, weights)[::-1],
         "the outputs": lambda pixels, weights: np.correlate(pixels, weights, "valid"),
-        "m1 and m4": lambda pixels, weights: np.array(
-            [(pixels[0] - pixels[2]) * weights[0], (pixels[1] - pixels[3]) * weights[2]]
-        ),
-        "middle weight with the same sign": _same_signs,
-        "pixels added in both": _pixels_added,
-        "outer pixels": _outer_pixels,
-        "sum and difference": lambda pixels, weights: np.array(
-            [sum(middle_products(pixels, weights)), np.subtract(*middle_products(pixels, weights))]
-        ),
+        "m1 and m4": lambda d, g: ((d[0] - d[2]) * g[0], (d[1] - d[3]) * g[2]),
+        "middle weight with the same sign": "(g0 - g1 + g2) → (g0 + g1 + g2)",
+        "pixels added in both": "(d2 - d1) → (d1 + d2)",
+        "outer pixels": "_, d1, d2, _ → d1, _, _, d2",
+        "sum and difference": lambda *given: np.array([[1, 1], [1, -1]]) @ middle_products(*given),
     },
+    astray=("sign of m3", "middle weight with the same sign"),
     said="""
         halves forgotten: Both are twice too large: y0 - m1 = m2 + m3 and y1 + m4 = m2 - m3, so m2 is *half* the sum of
             these two, and m3 half the difference.
@@ -339,12 +243,11 @@ MIDDLE_PRODUCTS = FunctionExercise(
             both out; only d1 and d2 are left.
         sum and difference: These are m2 + m3 and m2 - m3. One step is missing: half of their sum is m2, half of their
             difference m3.
+        hint: Two equations, two unknowns: y0 - m1 = m2 + m3 and y1 + m4 = m2 - m3. Multiply out what stands on the
+            left.
+        hint: On the left, d0 and d3 cancel: y0 - m1 = d1·g1 + d2·(g0 + g2), and y1 + m4 = d1·(g0 + g2) + d2·g1.
+        hint: Half the sum is (d1 + d2)(g0 + g1 + g2) / 2. Half the difference has (d2 - d1) in front.
+        verified: both products, their signs and their halves: with m1 and m4 they make both outputs, from four
+            multiplications in the place of six
     """,
-    hints=(
-        "Two equations, two unknowns: y0 - m1 = m2 + m3 and y1 + m4 = m2 - m3. Multiply out what stands on the left.",
-        "On the left, d0 and d3 cancel: y0 - m1 = d1·g1 + d2·(g0 + g2), and y1 + m4 = d1·(g0 + g2) + d2·g1.",
-        "Half the sum is (d1 + d2)(g0 + g1 + g2) / 2. Half the difference has (d2 - d1) in front.",
-    ),
-    verified="both products, their signs and their halves: with m1 and m4 they make both outputs, from four "
-    "multiplications in the place of six",
 )

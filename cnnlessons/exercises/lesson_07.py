@@ -14,15 +14,6 @@ def dense_from_channels_first(weights, map_shape):
     return laid_out.transpose(2, 3, 1, 0).reshape(-1, outputs)  # (H·W·C, outputs)
 
 
-def _axes(order):
-    def answer(weights, map_shape):
-        height, width, channels = map_shape
-        laid_out = weights.reshape(len(weights), channels, height, width)
-        return laid_out.transpose(order).reshape(-1, len(weights))
-
-    return answer
-
-
 _rng = np.random.default_rng(0)
 
 DENSE_FROM_CHANNELS_FIRST = FunctionExercise(
@@ -35,14 +26,15 @@ DENSE_FROM_CHANNELS_FIRST = FunctionExercise(
         (_rng.integers(-9, 10, (4, 18)), (3, 3, 2)),
     ),
     wrong={
-        "transposed only": lambda weights, map_shape: weights.T,
-        "reshaped only": lambda weights, map_shape: weights.reshape(-1, len(weights)),
-        "the other way round": lambda weights, map_shape: (
-            weights.reshape(len(weights), *map_shape).transpose(3, 1, 2, 0).reshape(-1, len(weights))
+        "transposed only": "laid_out.transpose(2, 3, 1, 0) → weights.T",
+        "reshaped only": "laid_out.transpose(2, 3, 1, 0) → weights",
+        "the other way round": (
+            "laid_out.transpose(2, 3, 1, 0) → weights.reshape(outputs, *map_shape).transpose(3, 1, 2, 0)"
         ),
-        "rows and columns swapped": _axes((3, 2, 1, 0)),
+        "rows and columns swapped": "(2, 3, 1, 0) → (3, 2, 1, 0)",
         "outputs first kept": lambda weights, map_shape: dense_from_channels_first(weights, map_shape).T,
     },
+    astray=("transposed only", "rows and columns swapped"),
     said="""
         transposed only: You turn (outputs, inputs) into (inputs, outputs), but the inputs still stand in the other
             library's order, channel by channel. Here Flatten goes pixel by pixel, all channels of a pixel together.
@@ -54,14 +46,12 @@ DENSE_FROM_CHANNELS_FIRST = FunctionExercise(
             channels, height, width), numbers 0 to 3, and (height, width, channels, outputs) is wanted.
         outputs first kept: The order of the inputs is right, but the result is (outputs, inputs). Keras wants (inputs,
             outputs).
+        hint: Give the flat inputs their three axes back: the other library had (channels, height, width).
+        hint: `weights.reshape(outputs, channels, height, width)` has axes 0 to 3. Which order of these four is (height,
+            width, channels, outputs)?
+        hint: `.transpose(2, 3, 1, 0)`, then the first three axes become one: `.reshape(-1, outputs)`.
+        verified: maps that are not square, one pixel only, several channels
     """,
-    hints=(
-        "Give the flat inputs their three axes back: the other library had (channels, height, width).",
-        "`weights.reshape(outputs, channels, height, width)` has axes 0 to 3. Which order of these four is (height, "
-        "width, channels, outputs)?",
-        "`.transpose(2, 3, 1, 0)`, then the first three axes become one: `.reshape(-1, outputs)`.",
-    ),
-    verified="maps that are not square, one pixel only, several channels",
 )
 
 # --------------------------------------------------------------------------- 07.skip_backward
@@ -71,16 +61,6 @@ def skip_backward(grad_output, x, weights):
     before = x @ weights
     grad_before = np.where(before > 0, grad_output, 0)
     return grad_before @ weights.T + grad_output  # through the layer, and around it
-
-
-def _masked_everywhere(before):
-    """Both paths closed where `before` is not positive."""
-
-    def answer(grad_output, x, weights):
-        grad = np.where(before(x, weights) > 0, grad_output, 0)
-        return grad @ weights.T + grad
-
-    return answer
 
 
 _X = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
@@ -102,18 +82,15 @@ SKIP_BACKWARD = FunctionExercise(
     ),
     draw=lambda rng, probe: tuple(rng.standard_normal(value.shape) for value in probe),  # no product is 0
     wrong={
-        "skip forgotten": lambda grad_output, x, weights: skip_backward(grad_output, x, weights) - grad_output,
+        "skip forgotten": "weights.T + grad_output → weights.T",
         "layer forgotten": lambda grad_output, x, weights: grad_output.astype(float),
-        "ReLU forgotten": lambda grad_output, x, weights: grad_output @ weights.T + grad_output,
-        "ReLU on the sum": lambda grad_output, x, weights: (
-            np.where(x @ weights + x > 0, grad_output, 0) @ weights.T + np.where(x @ weights + x > 0, grad_output, 0)
-        ),
-        "ReLU of x": lambda grad_output, x, weights: np.where(x > 0, grad_output, 0) @ weights.T + grad_output,
-        "weights not transposed": lambda grad_output, x, weights: (
-            np.where(x @ weights > 0, grad_output, 0) @ weights + grad_output
-        ),
-        "ReLU on the way around, too": _masked_everywhere(lambda x, weights: x @ weights),
+        "ReLU forgotten": "np.where(before > 0, grad_output, 0) → grad_output",
+        "ReLU on the sum": "grad_before = np.where(before → grad_output = grad_before = np.where(x + before",
+        "ReLU of x": "before > 0 → x > 0",
+        "weights not transposed": "weights.T → weights",
+        "ReLU on the way around, too": "weights.T + grad_output → weights.T + grad_before",
     },
+    astray=("skip forgotten", "ReLU forgotten", "ReLU on the way around, too"),
     said="""
         skip forgotten: That is the gradient through the layer alone. `x` reaches the output on a second path, around
             the layer, and what comes back along it, grad_output itself, is added.
@@ -127,14 +104,12 @@ SKIP_BACKWARD = FunctionExercise(
             output what it sent there.
         ReLU on the way around, too: You also close the path around the layer where the ReLU is shut. That path has no
             ReLU: all of grad_output comes back along it.
+        hint: Two paths lead from x to the output. Write down the gradient that comes back along each, then add.
+        hint: Around the layer it is grad_output. Through the layer: first the ReLU (where was `x @ weights` positive?),
+            then the product.
+        hint: `np.where(x @ weights > 0, grad_output, 0) @ weights.T + grad_output`
+        verified: both paths, a ReLU that is shut, open and partly open, a layer of zeros
     """,
-    hints=(
-        "Two paths lead from x to the output. Write down the gradient that comes back along each, then add.",
-        "Around the layer it is grad_output. Through the layer: first the ReLU (where was `x @ weights` positive?), "
-        "then the product.",
-        "`np.where(x @ weights > 0, grad_output, 0) @ weights.T + grad_output`",
-    ),
-    verified="both paths, a ReLU that is shut, open and partly open, a layer of zeros",
 )
 
 # --------------------------------------------------------------------------- 07.frozen_step
@@ -150,20 +125,6 @@ _GRAD = np.array([[[[1.0, -2, 3], [0, 1, -1]]], [[[2, 2, 0], [-1, 0.5, 4]]]])
 _FROZEN = np.array([True, False, False])
 
 
-def _masked(part):
-    def answer(kernel, grad_kernel, velocity, frozen, rate, momentum):
-        learned = ~frozen
-        if part == "gradient":
-            return kernel - rate * (momentum * velocity + grad_kernel * learned)
-        if part == "velocity":
-            return kernel - rate * (momentum * velocity * learned + grad_kernel)
-        if part == "kernel":
-            return (kernel - rate * (momentum * velocity + grad_kernel)) * learned
-        return kernel - rate * (momentum * velocity + grad_kernel) * frozen
-
-    return answer
-
-
 FROZEN_STEP = FunctionExercise(
     name="07.frozen_step",
     solution=frozen_step,
@@ -174,26 +135,17 @@ FROZEN_STEP = FunctionExercise(
         (_KERNEL, -_GRAD, np.ones(_KERNEL.shape), np.array([True, True, True]), 1.0, 0.9),
     ),
     wrong={
-        "velocity still moves them": _masked("gradient"),
-        "gradient still moves them": _masked("velocity"),
-        "frozen set to zero": _masked("kernel"),
-        "mask upside down": _masked("opposite"),
-        "mask ignored": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-            kernel - rate * (momentum * velocity + grad_kernel)
-        ),
-        "rate on the gradient only": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-            kernel - (momentum * velocity + rate * grad_kernel) * ~frozen
-        ),
-        "gradient times 1 - momentum": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-            kernel - rate * (momentum * velocity + (1 - momentum) * grad_kernel) * ~frozen
-        ),
-        "no momentum": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-            kernel - rate * grad_kernel * ~frozen
-        ),
-        "uphill": lambda kernel, grad_kernel, velocity, frozen, rate, momentum: (
-            kernel + rate * (momentum * velocity + grad_kernel) * ~frozen
-        ),
+        "velocity still moves them": "new_velocity * ~frozen → (momentum * velocity + grad_kernel * ~frozen)",
+        "gradient still moves them": "new_velocity * ~frozen → (momentum * velocity * ~frozen + grad_kernel)",
+        "frozen set to zero": "kernel - rate * new_velocity * ~frozen → (kernel - rate * new_velocity) * ~frozen",
+        "mask upside down": "~frozen → frozen",
+        "mask ignored": "new_velocity * ~frozen → new_velocity",
+        "rate on the gradient only": "rate * new_velocity → (momentum * velocity + rate * grad_kernel)",
+        "gradient times 1 - momentum": "+ grad_kernel → + (1 - momentum) * grad_kernel",
+        "no momentum": "momentum * velocity + grad_kernel → grad_kernel",
+        "uphill": "kernel - rate → kernel + rate",
     },
+    astray=("mask upside down", "mask ignored"),
     said="""
         velocity still moves them: Frozen filters still move: their gradient is masked, but the velocity from earlier
             steps carries them on. (Keras's optimisers never see a frozen layer's weights at all.) Mask the step, not
@@ -211,12 +163,11 @@ FROZEN_STEP = FunctionExercise(
             Here they are added up: rate · (momentum · velocity + gradient).
         no momentum: The velocity is missing: the step is rate · (momentum · velocity + gradient).
         uphill: You climb: the gradient points uphill, so the step is subtracted.
+        hint: First write the step as if nothing were frozen: rate · (momentum · velocity + grad_kernel). Then: what may
+            not be subtracted?
+        hint: `frozen` has one entry a filter, and filters are the kernel's last axis, so `step * ~frozen` works as it
+            is.
+        hint: `return kernel - rate * (momentum * velocity + grad_kernel) * ~frozen`
+        verified: no filter frozen, some, all; a velocity left over from earlier steps; other filters free to move
     """,
-    hints=(
-        "First write the step as if nothing were frozen: rate · (momentum · velocity + grad_kernel). Then: what may "
-        "not be subtracted?",
-        "`frozen` has one entry a filter, and filters are the kernel's last axis, so `step * ~frozen` works as it is.",
-        "`return kernel - rate * (momentum * velocity + grad_kernel) * ~frozen`",
-    ),
-    verified="no filter frozen, some, all; a velocity left over from earlier steps; other filters free to move",
 )

@@ -14,17 +14,6 @@ def edge_orientation(kernel):
     return (90 - np.degrees(np.arctan2(down, right))) % 180  # the edge runs across the direction of growth
 
 
-def _orientation(turn=90, sign=-1, period=180, middle=True, swapped=False, absolute=False):
-    def answer(kernel):
-        weights = abs(kernel) if absolute else kernel
-        row, column = (np.arange(length) - middle * (length - 1) / 2 for length in kernel.shape)
-        right, down = (weights * column).sum(), (weights * row[:, np.newaxis]).sum()
-        direction = np.degrees(np.arctan2(right, down) if swapped else np.arctan2(down, right))
-        return (turn + sign * direction) % period
-
-    return answer
-
-
 _RAMP_UP = np.array([[0.0, 1, 2], [-1, 0, 1], [-2, -1, 0]])  # an edge like \, brighter at the upper right
 _STEEP = np.array([[-2.0, 0, 3, 4], [-3, -1, 2, 3], [-4, -1, 1, 3]])
 _BRIGHT = np.array([[1.0, 2, 4], [1, 2, 5], [1, 3, 5]])  # weights that do not sum to zero
@@ -48,14 +37,15 @@ EDGE_ORIENTATION = FunctionExercise(
     ),
     draw=_drawn_edge,
     wrong={
-        "direction of growth": _orientation(turn=0),
-        "clockwise": _orientation(sign=1),
-        "full turn": _orientation(period=360),
-        "from the corner": _orientation(middle=False),
-        "rows and columns swapped": _orientation(swapped=True),
+        "direction of growth": "(90 - np → (0 - np",
+        "clockwise": "(90 - np → (90 + np",
+        "full turn": "% 180 → % 360",
+        "from the corner": "(length - 1) / 2 → 0",
+        "rows and columns swapped": "arctan2(down, right) → arctan2(right, down)",
         "radians": lambda kernel: np.radians(edge_orientation(kernel)),
-        "signs lost": _orientation(absolute=True),
+        "signs lost": "(kernel * → (abs(kernel) *",
     },
+    astray=("from the corner", "(90 - np → (np", "rows and columns swapped"),
     said="""
         direction of growth: This is the direction in which the weights grow. The edge runs across it: 90° further.
         clockwise: Your angle grows clockwise: rows count downwards, so a positive moment over rows points down the
@@ -68,15 +58,13 @@ EDGE_ORIENTATION = FunctionExercise(
         radians: This is in radians. Degrees are asked: `np.degrees`.
         signs lost: You take the absolute weights, so that dark and bright pull the same way. It is the sign that says
             which side is bright.
+        hint: Places over columns are −1, 0, 1 for three columns: `np.arange(width) - (width - 1) / 2`. The moment is
+            the sum of weight times place.
+        hint: `np.degrees(np.arctan2(down, right))` is the direction of growth, clockwise on the screen, for rows count
+            downwards.
+        hint: The edge runs across it, counted counter-clockwise: (90 − that angle) % 180.
+        verified: edges along and across, slanted, of three by four weights, and a kernel that does not sum to zero
     """,
-    hints=(
-        "Places over columns are −1, 0, 1 for three columns: `np.arange(width) - (width - 1) / 2`. The moment is the "
-        "sum of weight times place.",
-        "`np.degrees(np.arctan2(down, right))` is the direction of growth, clockwise on the screen, for rows count "
-        "downwards.",
-        "The edge runs across it, counted counter-clockwise: (90 − that angle) % 180.",
-    ),
-    verified="edges along and across, slanted, of three by four weights, and a kernel that does not sum to zero",
 )
 
 # --------------------------------------------------------------------------- 08.balanced
@@ -101,13 +89,14 @@ BALANCED = FunctionExercise(
         (np.array([[-1.0, 0, 1]]), np.array([[0.5, 1, 0.5]])),
     ),
     wrong={
-        "mean taken off": lambda kernel, window: kernel - kernel.mean(),
-        "sum times window": lambda kernel, window: kernel - window * kernel.sum(),
-        "mean times window": lambda kernel, window: kernel - window * kernel.mean(),
-        "multiplied": lambda kernel, window: (kernel - kernel.sum() / window.sum()) * window,
-        "window added": lambda kernel, window: kernel + window * (kernel.sum() / window.sum()),
-        "least squares": lambda kernel, window: kernel - window * ((kernel * window).sum() / (window * window).sum()),
+        "mean taken off": "amount * window → kernel.mean()",
+        "sum times window": "kernel.sum() / window.sum() → kernel.sum()",
+        "mean times window": "/ window.sum() → / window.size",
+        "multiplied": "kernel - amount * window → (kernel - amount) * window",
+        "window added": "- amount → + amount",
+        "least squares": "kernel.sum() / window.sum() → (kernel * window).sum() / (window**2).sum()",
     },
+    astray=("mean times window", "window added"),
     said="""
         mean taken off: You take the mean off every weight. The sum is zero then, but the border, where the window has
             nearly nothing, gets as much as the middle.
@@ -119,13 +108,11 @@ BALANCED = FunctionExercise(
         window added: You add the window, so that the sum doubles. It has to be subtracted.
         least squares: You take off the window's best fit, so the result is at right angles to the window. It should sum
             to zero, and that is another condition.
+        hint: The result is kernel − amount · window. Which sum must it have?
+        hint: kernel.sum() − amount · window.sum() = 0.
+        hint: `kernel - window * kernel.sum() / window.sum()`
+        verified: a kernel with a positive sum, a negative one and none; windows whose weights do not sum to 1
     """,
-    hints=(
-        "The result is kernel − amount · window. Which sum must it have?",
-        "kernel.sum() − amount · window.sum() = 0.",
-        "`kernel - window * kernel.sum() / window.sum()`",
-    ),
-    verified="a kernel with a positive sum, a negative one and none; windows whose weights do not sum to 1",
 )
 
 # --------------------------------------------------------------------------- 08.grey_share
@@ -135,6 +122,11 @@ def grey_share(kernel):
     channels = kernel.shape[2]
     along_grey = kernel.sum(axis=2) / np.sqrt(channels)  # each place's weights times a grey of length 1
     return (along_grey**2).sum() / (kernel**2).sum()
+
+
+def _grey_of_leading(kernel):
+    _, _, colours = np.linalg.svd(kernel.reshape(-1, kernel.shape[2]), full_matrices=False)
+    return colours[0].sum() ** 2 / kernel.shape[2]
 
 
 _rng = np.random.default_rng(0)
@@ -151,14 +143,15 @@ GREY_SHARE = FunctionExercise(
         (_rng.integers(-3, 4, (2, 2, 4)).astype(float),),
     ),
     wrong={
-        "grey too long": lambda kernel: (kernel.sum(axis=2) ** 2).sum() / (kernel**2).sum(),
-        "grey too short": lambda kernel: (kernel.mean(axis=2) ** 2).sum() / (kernel**2).sum(),
-        "length of three channels": lambda kernel: (kernel.sum(axis=2) ** 2).sum() / (3 * (kernel**2).sum()),
-        "what is left": lambda kernel: 1 - grey_share(kernel),
-        "leading colour only": lambda kernel: _grey_of_leading(kernel),
-        "summed over places first": lambda kernel: kernel.sum() ** 2 / (kernel.shape[2] * (kernel**2).sum()),
+        "grey too long": "np.sqrt(channels) → 1",
+        "grey too short": "np.sqrt(channels) → channels",
+        "length of three channels": "np.sqrt(channels) → np.sqrt(3)",
+        "what is left": "(along_grey**2).sum() / → 1 - (along_grey**2).sum() /",
+        "leading colour only": _grey_of_leading,
+        "summed over places first": "kernel.sum(axis=2) → kernel.sum()",
         "root of the share": lambda kernel: np.sqrt(grey_share(kernel)),
     },
+    astray=("grey too short", "what is left"),
     said="""
         grey too long: Your grey is (1, 1, 1), whose length is √3, so three equal channels give 3. Divide by that length
             before squaring.
@@ -171,17 +164,10 @@ GREY_SHARE = FunctionExercise(
         summed over places first: You add over all places before squaring, so an edge, whose weights sum to zero, has no
             grey at all. Square place by place, then add.
         root of the share: That is the root of the share, a cosine. Energy is the sum of squares.
+        hint: At every place there are as many weights as channels. How much of them points along (1, 1, 1)?
+        hint: A vector's part along a direction of length 1 is the sum of their products. Grey of length 1 is (1, 1, 1)
+            / √3.
+        hint: `((kernel.sum(axis=2) / np.sqrt(kernel.shape[2])) ** 2).sum() / (kernel ** 2).sum()`
+        verified: grey, opponent and mixed filters, with three channels and with four
     """,
-    hints=(
-        "At every place there are as many weights as channels. How much of them points along (1, 1, 1)?",
-        "A vector's part along a direction of length 1 is the sum of their products. Grey of length 1 is (1, 1, 1) / "
-        "√3.",
-        "`((kernel.sum(axis=2) / np.sqrt(kernel.shape[2])) ** 2).sum() / (kernel ** 2).sum()`",
-    ),
-    verified="grey, opponent and mixed filters, with three channels and with four",
 )
-
-
-def _grey_of_leading(kernel):
-    _, _, colours = np.linalg.svd(kernel.reshape(-1, kernel.shape[2]), full_matrices=False)
-    return colours[0].sum() ** 2 / kernel.shape[2]

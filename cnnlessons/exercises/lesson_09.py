@@ -15,16 +15,6 @@ def sign_flips(differences):
     return np.mean(np.abs(sums) >= abs(np.sum(differences)) - 1e-9)  # equal sums may differ in the last digit
 
 
-def _share(far):
-    """An answer that counts the ways to set the signs in which `far(sums, sum)` is true."""
-
-    def answer(differences):
-        signs = np.array(list(product([-1, 1], repeat=len(differences))))
-        return np.mean(far(signs @ differences, np.sum(differences)))
-
-    return answer
-
-
 def _only_signs(differences):
     signs = np.array(list(product([-1, 1], repeat=len(differences)))).sum(axis=1)
     return np.mean(np.abs(signs) >= abs(np.sign(differences).sum()))
@@ -41,14 +31,15 @@ SIGN_FLIPS = FunctionExercise(
     ),
     draw=lambda rng, probe: (rng.integers(-6, 7, len(probe[0])).astype(float),),
     wrong={
-        "one side only": _share(lambda sums, found: sums >= found - 1e-9),
-        "strictly further": _share(lambda sums, found: np.abs(sums) > abs(found) + 1e-9),
-        "the other ones": _share(lambda sums, found: np.abs(sums) < abs(found) - 1e-9),
+        "one side only": "np.abs(sums) >= abs(np.sum(differences)) → sums >= np.sum(differences)",
+        "strictly further": "- 1e-9 → + 1e-9",
+        "the other ones": "np.abs(sums) >= → np.abs(sums) <",
         "half of it": lambda differences: sign_flips(differences) / 2,
-        "a count": lambda differences: sign_flips(differences) * 2 ** len(differences),
+        "a count": "np.mean( → np.sum(",
         "signs without sizes": _only_signs,
         "only all of one sign": lambda differences: 2 / 2 ** len(differences),
     },
+    astray=("one side only", "a count"),
     said="""
         one side only: You count the means that are as large as the one found. As far from zero on the other side
             counts, too: compare absolute values.
@@ -62,15 +53,13 @@ SIGN_FLIPS = FunctionExercise(
             it is the mean that is compared.
         only all of one sign: That is how likely all signs agree. Here they need not: count every way with a mean as far
             from zero.
+        hint: `np.meshgrid(*[[-1, 1]] * n)` or `itertools.product([-1, 1], repeat=n)` gives all ways to set n signs.
+        hint: The mean is as far from zero as another if the sum is. Which of the 2ⁿ sums have an absolute value at
+            least as large as that of the sum that was found?
+        hint: `np.mean(np.abs(signs @ differences) >= abs(differences.sum()))`, with signs of shape (2ⁿ, n); take off a
+            little on the right, since equal sums may differ in the last digit.
+        verified: one sign and mixed signs, ties, sizes that outweigh signs
     """,
-    hints=(
-        "`np.meshgrid(*[[-1, 1]] * n)` or `itertools.product([-1, 1], repeat=n)` gives all ways to set n signs.",
-        "The mean is as far from zero as another if the sum is. Which of the 2ⁿ sums have an absolute value at least "
-        "as large as that of the sum that was found?",
-        "`np.mean(np.abs(signs @ differences) >= abs(differences.sum()))`, with signs of shape (2ⁿ, n); take off a "
-        "little on the right, since equal sums may differ in the last digit.",
-    ),
-    verified="one sign and mixed signs, ties, sizes that outweigh signs",
 )
 
 # --------------------------------------------------------------------------- 09.folded
@@ -79,21 +68,6 @@ SIGN_FLIPS = FunctionExercise(
 def folded(bank, mixing):
     by_channel = mixing.reshape(-1, bank.shape[2], mixing.shape[1])  # (C, n, filters)
     return np.einsum("hwn,cnf->hwcf", bank, by_channel)
-
-
-def _other_order(bank, mixing):
-    by_filter = mixing.reshape(bank.shape[2], -1, mixing.shape[1])  # (n, C, filters)
-    return np.einsum("hwn,ncf->hwcf", bank, by_filter)
-
-
-def _summed_first(bank, mixing):
-    by_channel = mixing.reshape(-1, bank.shape[2], mixing.shape[1])
-    return np.einsum("hwn,cmf->hwcf", bank, by_channel)
-
-
-def _same_for_all_channels(bank, mixing):
-    by_channel = mixing.reshape(-1, bank.shape[2], mixing.shape[1])
-    return np.repeat(np.einsum("hwn,cnf->hwf", bank, by_channel)[:, :, None], len(by_channel), axis=2)
 
 
 _rng = np.random.default_rng(0)
@@ -108,13 +82,16 @@ FOLDED = FunctionExercise(
         (_rng.integers(-9, 10, (3, 3, 3)), _rng.integers(-9, 10, (9, 3))),
     ),
     wrong={
-        "filter by filter": _other_order,
-        "everything with everything": _summed_first,
-        "all channels alike": _same_for_all_channels,
-        "flipped": lambda bank, mixing: folded(bank, mixing)[::-1, ::-1],
-        "rows and columns swapped": lambda bank, mixing: folded(bank.transpose(1, 0, 2), mixing),
-        "filters before channels": lambda bank, mixing: folded(bank, mixing).swapaxes(2, 3),
+        "filter by filter": (
+            "(-1, bank.shape[2], mixing.shape[1]) → (bank.shape[2], -1, mixing.shape[1]).swapaxes(0, 1)"
+        ),
+        "everything with everything": ",cnf → ,cmf",
+        "all channels alike": "bank, by_channel → bank, np.broadcast_to(by_channel.sum(0), by_channel.shape)",
+        "flipped": ", bank, → , bank[::-1, ::-1],",
+        "rows and columns swapped": "->hwcf → ->whcf",
+        "filters before channels": "->hwcf → ->hwfc",
     },
+    astray=("flipped", "rows and columns swapped"),
     said="""
         filter by filter: You read the maps filter by filter: the first filter of red, green and blue, then the second.
             They come channel by channel.
@@ -125,13 +102,11 @@ FOLDED = FunctionExercise(
         flipped: The kernel is turned by 180°. A layer cross-correlates; nothing is flipped.
         rows and columns swapped: Rows and columns are swapped. The bank is (KH, KW, n).
         filters before channels: The numbers are right and the last two axes swapped: a kernel is (KH, KW, C, filters).
+        hint: For one filter and one channel the kernel is a sum: weight times filter of the bank, over the bank.
+        hint: `mixing.reshape(-1, n, filters)` parts the weights by channel, because maps come channel by channel.
+        hint: `np.einsum("hwn,cnf->hwcf", bank, mixing.reshape(-1, bank.shape[2], mixing.shape[1]))`
+        verified: one channel and several, banks that are not square, as many filters as channels
     """,
-    hints=(
-        "For one filter and one channel the kernel is a sum: weight times filter of the bank, over the bank.",
-        "`mixing.reshape(-1, n, filters)` parts the weights by channel, because maps come channel by channel.",
-        '`np.einsum("hwn,cnf->hwcf", bank, mixing.reshape(-1, bank.shape[2], mixing.shape[1]))`',
-    ),
-    verified="one channel and several, banks that are not square, as many filters as channels",
 )
 
 # --------------------------------------------------------------------------- 09.clearness
@@ -141,31 +116,6 @@ def clearness(kernel, covariance, noise):
     weights = kernel.reshape(-1, kernel.shape[-1])  # (KH · KW · C, filters)
     signal = np.sqrt(np.sum(weights * (covariance @ weights), axis=0))
     return signal / (noise * np.sqrt(np.sum(weights**2, axis=0)))
-
-
-def _squared(kernel, covariance, noise):
-    weights = kernel.reshape(-1, kernel.shape[-1])
-    return np.sum(weights * (covariance @ weights), axis=0) / (noise * np.sum(weights**2, axis=0))
-
-
-def _variances_only(kernel, covariance, noise):
-    return clearness(kernel, np.diag(np.diag(covariance)), noise)
-
-
-def _sums(kernel, covariance, noise):
-    weights = kernel.reshape(-1, kernel.shape[-1])
-    signal = np.sqrt(np.sum(weights * (covariance @ weights), axis=0))
-    return signal / (noise * np.maximum(np.abs(weights.sum(axis=0)), 1e-3))
-
-
-def _of_unit_length(kernel, covariance, noise):
-    weights = kernel.reshape(-1, kernel.shape[-1])
-    return np.sqrt(np.sum(weights * (covariance @ weights), axis=0)) / noise
-
-
-def _mixed_up(kernel, covariance, noise):
-    weights = kernel.reshape(kernel.shape[-1], -1).T
-    return clearness(weights.reshape(*kernel.shape), covariance, noise)
 
 
 def _covariance(length):
@@ -183,14 +133,15 @@ CLEARNESS = FunctionExercise(
     ),
     draw=lambda rng, probe: (*shuffled(rng, probe[:1]), *probe[1:]),  # a covariance would not be one any more
     wrong={
-        "variances": _squared,
-        "neighbours as strangers": _variances_only,
-        "the sum of the weights": _sums,
-        "length one": _of_unit_length,
-        "noise forgotten": lambda kernel, covariance, noise: clearness(kernel, covariance, 1.0),
-        "noise as a variance": lambda kernel, covariance, noise: clearness(kernel, covariance, np.sqrt(noise)),
-        "filters mixed up": _mixed_up,
+        "variances": "signal / (noise * np.sqrt( → signal**2 / (noise * (",
+        "neighbours as strangers": "covariance @ weights → np.diag(np.diag(covariance)) @ weights",
+        "the sum of the weights": "np.sqrt(np.sum(weights**2, axis=0)) → np.maximum(np.abs(weights.sum(axis=0)), 1e-3)",
+        "length one": "(noise * np.sqrt(np.sum(weights**2, axis=0))) → noise",
+        "noise forgotten": "(noise * np.sqrt( → (np.sqrt(",
+        "noise as a variance": "(noise * → (np.sqrt(noise) *",
+        "filters mixed up": "kernel.reshape(-1, kernel.shape[-1]) → kernel.reshape(kernel.shape[-1], -1).T",
     },
+    astray=("noise forgotten", "neighbours as strangers"),
     said="""
         variances: You divide variances. The spread is a standard deviation: take the square root of both.
         neighbours as strangers: You use only the variances of the pixels. Neighbours vary together: the variance of a
@@ -202,13 +153,11 @@ CLEARNESS = FunctionExercise(
         noise as a variance: `noise` is a standard deviation already. Take no square root of it.
         filters mixed up: Each filter must become a *column*: `kernel.reshape(-1, filters)`. You have put the axis of
             the filters first by reshaping, which mixes their weights.
+        hint: What a filter answers is a weighted sum of the numbers of a patch. What is the variance of a weighted sum?
+        hint: `weights @ covariance @ weights` for one filter, with its weights as a row of KH · KW · C numbers. For
+            noise the covariance is noise² times the identity.
+        hint: With `weights = kernel.reshape(-1, filters)`: `np.sqrt((weights * (covariance @ weights)).sum(axis=0))`
+            over `noise * np.sqrt((weights**2).sum(axis=0))`
+        verified: one filter and several, one channel and three, filters of any length
     """,
-    hints=(
-        "What a filter answers is a weighted sum of the numbers of a patch. What is the variance of a weighted sum?",
-        "`weights @ covariance @ weights` for one filter, with its weights as a row of KH · KW · C numbers. For noise "
-        "the covariance is noise² times the identity.",
-        "With `weights = kernel.reshape(-1, filters)`: `np.sqrt((weights * (covariance @ weights)).sum(axis=0))` over "
-        "`noise * np.sqrt((weights**2).sum(axis=0))`",
-    ),
-    verified="one filter and several, one channel and three, filters of any length",
 )

@@ -18,14 +18,15 @@ FEWEST_FILTERS = FunctionExercise(
     probes=((1, (2, 2)), (3, (2, 2)), (3, (1, 2)), (4, (3, 1)), (16, (1, 1)), (3, (4, 4))),
     draw=lambda rng, probe: (int(rng.integers(1, 33)), tuple(map(int, rng.integers(1, 5, 2)))),
     wrong={
-        "without the opposites": lambda channels, stride: stride[0] * stride[1] * channels,
-        "one stride only": lambda channels, stride: 2 * stride[0] * channels,
-        "strides added": lambda channels, stride: 2 * (stride[0] + stride[1]) * channels,
-        "row stride squared": lambda channels, stride: 2 * stride[0] ** 2 * channels,
-        "channels forgotten": lambda channels, stride: 2 * stride[0] * stride[1],
-        "a 3×3 patch": lambda channels, stride: 2 * 9 * channels,
-        "one more": lambda channels, stride: 2 * stride[0] * stride[1] * channels + 1,
+        "without the opposites": "2 * down → down",
+        "one stride only": "down * right → down",
+        "strides added": "down * right → (down + right)",
+        "row stride squared": "down * right → down * down",
+        "channels forgotten": "right * channels → right",
+        "a 3×3 patch": "down * right → 9",
+        "one more": "right * channels → right * channels + 1",
     },
+    astray=("without the opposites", "strides added"),
     said="""
         without the opposites: That is enough for a layer without ReLU. Here each filter stands with its opposite, and
             both count.
@@ -37,13 +38,11 @@ FEWEST_FILTERS = FunctionExercise(
         a 3×3 patch: You count the numbers under a 3×3 kernel. Neighbouring windows share most of them: count those that
             are new at each position.
         one more: As many numbers as there are unknowns will do: the matrix may be square.
+        hint: First without ReLU: how many numbers of the image does a position bring that its neighbours do not?
+        hint: Rows of stride times columns of stride, each with all channels: that rank takes as many filters.
+        hint: `2 * stride[0] * stride[1] * channels`: each filter and its opposite give back one linear number.
+        verified: one channel and many, strides that differ, no stride at all
     """,
-    hints=(
-        "First without ReLU: how many numbers of the image does a position bring that its neighbours do not?",
-        "Rows of stride times columns of stride, each with all channels: that rank takes as many filters.",
-        "`2 * stride[0] * stride[1] * channels`: each filter and its opposite give back one linear number.",
-    ),
-    verified="one channel and many, strides that differ, no stride at all",
 )
 
 # --------------------------------------------------------------------------- 10.nullity
@@ -53,26 +52,6 @@ def nullity(blocks, tolerance):
     values = np.linalg.svd(blocks, compute_uv=False)  # (waves, the smaller of filters and phases)
     rank = np.count_nonzero(values > tolerance * values.max())
     return blocks.shape[0] * blocks.shape[2] - rank
-
-
-def _by_rank(count):
-    """An answer that counts `count(blocks)` less the right rank."""
-    return lambda blocks, tolerance: count(blocks) - (blocks.shape[0] * blocks.shape[2] - nullity(blocks, tolerance))
-
-
-def _each_by_itself(blocks, tolerance):
-    values = np.linalg.svd(blocks, compute_uv=False)
-    return blocks.shape[0] * blocks.shape[2] - np.count_nonzero(values > tolerance * values.max(axis=1, keepdims=True))
-
-
-def _small_values(blocks, tolerance):
-    values = np.linalg.svd(blocks, compute_uv=False)
-    return np.count_nonzero(values <= tolerance * values.max())
-
-
-def _absolute(blocks, tolerance):
-    values = np.linalg.svd(blocks, compute_uv=False)
-    return blocks.shape[0] * blocks.shape[2] - np.count_nonzero(values > tolerance)
 
 
 _Z = np.exp(2j * np.pi * np.arange(4) / 4)  # four waves
@@ -105,14 +84,15 @@ NULLITY = FunctionExercise(
     ),
     draw=_drawn_blocks,
     wrong={
-        "rank": lambda blocks, tolerance: blocks.shape[0] * blocks.shape[2] - nullity(blocks, tolerance),
-        "outputs, not inputs": _by_rank(lambda blocks: blocks.shape[0] * blocks.shape[1]),
-        "zeros counted": _small_values,
-        "one wave": _by_rank(lambda blocks: blocks.shape[2]),
-        "tolerance block by block": _each_by_itself,
-        "tolerance as it is": _absolute,
-        "real part only": lambda blocks, tolerance: nullity(np.real(blocks), tolerance),
+        "rank": "blocks.shape[0] * blocks.shape[2] - rank → rank",
+        "outputs, not inputs": "blocks.shape[2] - rank → blocks.shape[1] - rank",
+        "zeros counted": "blocks.shape[0] * blocks.shape[2] - rank → values.size - rank",
+        "one wave": "blocks.shape[0] * blocks.shape[2] - rank → blocks.shape[2] - rank",
+        "tolerance block by block": "values.max() → values.max(axis=1, keepdims=True)",
+        "tolerance as it is": "tolerance * values.max() → tolerance",
+        "real part only": "svd(blocks → svd(blocks.real",
     },
+    astray=("outputs, not inputs", "tolerance as it is"),
     said="""
         rank: That is the rank: what survives. What is lost is the rest of the image's dimensions.
         outputs, not inputs: You subtract the rank from the number of outputs, blocks · filters. Dimensions of the
@@ -125,13 +105,12 @@ NULLITY = FunctionExercise(
         tolerance as it is: You compare with `tolerance` itself. It is relative: multiply it by the largest singular
             value, or another unit for the pixels would give another answer.
         real part only: The blocks are complex, and you use their real part. `np.linalg.svd` takes them as they are.
+        hint: `np.linalg.svd(blocks, compute_uv=False)` takes all blocks at once. Which of the values count as not zero?
+        hint: Dimensions of the image: blocks times numbers in. Lost is what is left of them after the rank, of all
+            blocks.
+        hint: `blocks.shape[0] * blocks.shape[2] - np.count_nonzero(values > tolerance * values.max())`
+        verified: fewer filters than phases, as many and more, waves that hardly pass, other units
     """,
-    hints=(
-        "`np.linalg.svd(blocks, compute_uv=False)` takes all blocks at once. Which of the values count as not zero?",
-        "Dimensions of the image: blocks times numbers in. Lost is what is left of them after the rank, of all blocks.",
-        "`blocks.shape[0] * blocks.shape[2] - np.count_nonzero(values > tolerance * values.max())`",
-    ),
-    verified="fewer filters than phases, as many and more, waves that hardly pass, other units",
 )
 
 # --------------------------------------------------------------------------- 10.patch_matrix_elsewhere
@@ -140,11 +119,6 @@ NULLITY = FunctionExercise(
 def patch_matrix_elsewhere(kernel):
     flipped = kernel[:, :, ::-1, ::-1]  # what a true convolution lays on the patch
     return flipped.reshape(len(kernel), -1).T  # (channels · rows · columns, filters)
-
-
-def _ordered(order, flip=(-1, -1)):
-    """An answer that lays out the axes (filters, channels, rows, columns) in another order, filters last."""
-    return lambda kernel: kernel[:, :, :: flip[0], :: flip[1]].transpose(*order, 0).reshape(-1, len(kernel))
 
 
 _rng = np.random.default_rng(0)
@@ -159,15 +133,16 @@ PATCH_MATRIX_ELSEWHERE = FunctionExercise(
         (_rng.integers(-9, 10, (5, 2, 1, 4)),),
     ),
     wrong={
-        "not flipped": _ordered((1, 2, 3), flip=(1, 1)),
-        "channels flipped, too": lambda kernel: kernel[:, ::-1, ::-1, ::-1].reshape(len(kernel), -1).T,
-        "one axis flipped": _ordered((1, 2, 3), flip=(1, -1)),
-        "rows flipped only": _ordered((1, 2, 3), flip=(-1, 1)),
-        "channels last": _ordered((2, 3, 1)),
-        "rows and columns swapped": _ordered((1, 3, 2)),
-        "filters first": lambda kernel: patch_matrix_elsewhere(kernel).T,
-        "reshaped only": lambda kernel: kernel[:, :, ::-1, ::-1].reshape(-1, len(kernel)),
+        "not flipped": "kernel[:, :, ::-1, ::-1] → kernel",
+        "channels flipped, too": "[:, :, ::-1, ::-1] → [:, ::-1, ::-1, ::-1]",
+        "one axis flipped": "::-1, ::-1 → :, ::-1",
+        "rows flipped only": "::-1, ::-1 → ::-1, :",
+        "channels last": "flipped.reshape → flipped.transpose(0, 2, 3, 1).reshape",
+        "rows and columns swapped": "flipped.reshape → flipped.swapaxes(2, 3).reshape",
+        "filters first": ", -1).T → , -1)",
+        "reshaped only": "(len(kernel), -1).T → (-1, len(kernel))",
     },
+    astray=("rows flipped only", "filters first", "not flipped"),
     said="""
         not flipped: That is the matrix of a cross-correlation. This library flips the kernel first, as a convolution in
             mathematics does.
@@ -182,11 +157,9 @@ PATCH_MATRIX_ELSEWHERE = FunctionExercise(
             each filter is a *column*.
         reshaped only: You reshape to the right shape without moving an axis, so the filters are mixed up. First a row
             for each filter, then `.T`.
+        hint: Make a row of each filter first. Which two of the four axes are flipped before?
+        hint: `kernel[:, :, ::-1, ::-1]` flips rows and columns. The axes stand in the patch's order already.
+        hint: `kernel[:, :, ::-1, ::-1].reshape(len(kernel), -1).T`
+        verified: one filter and several, one channel and several, kernels that are not square
     """,
-    hints=(
-        "Make a row of each filter first. Which two of the four axes are flipped before?",
-        "`kernel[:, :, ::-1, ::-1]` flips rows and columns. The axes stand in the patch's order already.",
-        "`kernel[:, :, ::-1, ::-1].reshape(len(kernel), -1).T`",
-    ),
-    verified="one filter and several, one channel and several, kernels that are not square",
 )

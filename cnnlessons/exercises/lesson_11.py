@@ -15,22 +15,6 @@ def widest(budget, depth, channels, positions):
     return filters
 
 
-def _largest(cost, within=lambda spent, budget: spent <= budget):
-    """An answer that takes `cost(filters, depth, channels, positions)` for the multiply-adds."""
-
-    def answer(budget, depth, channels, positions):
-        filters = 0
-        while filters < 100_000 and within(cost(filters + 1, depth, channels, positions), budget):
-            filters += 1
-        return filters
-
-    return answer
-
-
-def _cost(filters, depth, channels, positions):
-    return 9 * positions * filters * (channels + (depth - 1) * filters)
-
-
 WIDEST = FunctionExercise(
     name="11.widest",
     solution=widest,
@@ -46,16 +30,17 @@ WIDEST = FunctionExercise(
     ),
     draw=lambda rng, probe: tuple(map(int, rng.integers((100, 1, 1, 4), (100_000, 5, 4, 65)))),
     wrong={
-        "every layer reads the image": _largest(lambda f, depth, c, p: 9 * p * f * c * depth),
-        "first layer only": _largest(lambda f, depth, c, p: 9 * p * f * c),
-        "later layers only": _largest(lambda f, depth, c, p: 9 * p * f * f * depth),
-        "one layer too many": _largest(lambda f, depth, c, p: 9 * p * f * (c + depth * f)),
-        "places forgotten": _largest(lambda f, depth, c, p: 9 * f * (c + (depth - 1) * f)),
-        "kernel of three weights": _largest(lambda f, depth, c, p: 3 * p * f * (c + (depth - 1) * f)),
-        "below the budget": _largest(_cost, within=lambda spent, budget: spent < budget),
-        "first that is too many": lambda *given: widest(*given) + 1,
-        "at least one": lambda *given: max(1, widest(*given)),
+        "every layer reads the image": "channels + (depth - 1) * (filters + 1) → channels * depth",
+        "first layer only": "channels + (depth - 1) * (filters + 1) → channels",
+        "later layers only": "channels + (depth - 1) * (filters + 1) → depth * (filters + 1)",
+        "one layer too many": "(depth - 1) → depth",
+        "places forgotten": "9 * positions → 9",
+        "kernel of three weights": "9 * positions → 3 * positions",
+        "below the budget": "<= budget → < budget",
+        "first that is too many": "return filters → return filters + 1",
+        "at least one": "filters = 0 → filters = 1",
     },
+    astray=("at least one", "below the budget"),
     said="""
         every layer reads the image: You let every convolution read the image's channels. Only the first does; each
             later one reads as many maps as there are filters.
@@ -68,13 +53,12 @@ WIDEST = FunctionExercise(
         below the budget: You stop below the budget. To spend all of it is allowed: at most, `<=`.
         first that is too many: That is the first number of filters that costs too much. The one before it is wanted.
         at least one: If even one filter is beyond the budget, the answer is 0.
+        hint: Write down the multiply-adds of the first convolution, and of one that follows. Which maps does each read?
+        hint: First: 9 · positions · channels · filters; each of the depth − 1 others: 9 · positions · filters ·
+            filters.
+        hint: Count filters up from 0 while the cost of one more is at most the budget.
+        verified: budgets that are met exactly, one less, none for a single filter; one to four convolutions
     """,
-    hints=(
-        "Write down the multiply-adds of the first convolution, and of one that follows. Which maps does each read?",
-        "First: 9 · positions · channels · filters; each of the depth − 1 others: 9 · positions · filters · filters.",
-        "Count filters up from 0 while the cost of one more is at most the budget.",
-    ),
-    verified="budgets that are met exactly, one less, none for a single filter; one to four convolutions",
 )
 
 # --------------------------------------------------------------------------- 11.pairs_needed
@@ -97,20 +81,17 @@ PAIRS_NEEDED = FunctionExercise(
     ),
     draw=lambda rng, probe: (rng.standard_normal(len(probe[0])) * np.std(probe[0]), probe[1]),
     wrong={
-"divided by n": lambda differences, reach: max(6, np.ceil((2 * np.std(differences) / reach) ** 2)),
-"no six": lambda differences, reach: np.ceil((2 * np.std(differences, ddof=1) / reach) ** 2),
-"whole length": lambda differences, reach: max(6, np.ceil((4 * np.std(differences, ddof=1) / reach) ** 2)),
-"without the two": lambda differences, reach: max(6, np.ceil((np.std(differences, ddof=1) / reach) ** 2)),
-"not squared": lambda differences, reach: max(6, np.ceil(2 * np.std(differences, ddof=1) / reach)),
-"rounded down": lambda differences, reach: max(6, int((2 * np.std(differences, ddof=1) / reach) ** 2)),
-"standard error": lambda differences, reach: max(
-                6, np.ceil((2 * np.std(differences, ddof=1) / np.sqrt(len(differences)) / reach) ** 2)
-            ),
-"mean distance from zero": lambda differences, reach: max(
-                6, np.ceil((2 * np.sqrt(np.mean(np.square(differences))) / reach) ** 2)
-            ),
-},
-said="""
+        "divided by n": "ddof=1 → ddof=0",
+        "no six": "max(6, np.ceil((2 * spread / reach) ** 2)) → np.ceil((2 * spread / reach) ** 2)",
+        "whole length": "2 * spread → 4 * spread",
+        "without the two": "2 * spread → spread",
+        "not squared": "(2 * spread / reach) ** 2 → 2 * spread / reach",
+        "rounded down": "np.ceil( → int(",
+        "standard error": "2 * spread → 2 * spread / np.sqrt(len(differences))",
+        "mean distance from zero": "np.std(differences, ddof=1) → np.sqrt(np.mean(differences**2))",
+    },
+    astray=("divided by n", "no six"),
+    said="""
         divided by n: `np.std` divides by n. The sample's standard deviation divides by n − 1: `ddof=1`.
         no six: The rule is right. But fewer than six pairs settle nothing, however close together they lie.
         whole length: `reach` is to *each* side; you let the whole interval be so long.
@@ -121,14 +102,12 @@ said="""
             √n comes in once.
         mean distance from zero: You measure how far the differences are from zero. What scatters is their distance from
             their *mean*.
+        hint: Solve 2·s/√n ≤ reach for n.
+        hint: n ≥ (2·s/reach)², with `s = np.std(differences, ddof=1)`, rounded up.
+        hint: `int(max(6, np.ceil((2 * s / reach) ** 2)))`
+        verified: wide and narrow scatter, mean far from zero, cases in which six are enough
     """,
-    hints=(
-        "Solve 2·s/√n ≤ reach for n.",
-        "n ≥ (2·s/reach)², with `s = np.std(differences, ddof=1)`, rounded up.",
-        "`int(max(6, np.ceil((2 * s / reach) ** 2)))`",
-    ),
-    verified="wide and narrow scatter, mean far from zero, cases in which six are enough",
-)  # fmt: skip
+)
 
 # --------------------------------------------------------------------------- 11.depth_to_space
 
@@ -141,16 +120,10 @@ def depth_to_space(places, size):
     return patches.transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, channels)
 
 
-def _reordered(shape, axes):
-    """An answer that reads a place's numbers in the order `shape`, a string of r, c, k, and moves the axes so."""
-
-    def answer(places, size):
-        rows, columns, numbers = places.shape
-        lengths = {"r": size, "c": size, "k": numbers // size**2}
-        patches = places.reshape(rows, columns, *(lengths[letter] for letter in shape))
-        return patches.transpose(axes).reshape(rows * size, columns * size, -1)
-
-    return answer
+def _channel_by_channel(places, size):
+    rows, columns, _ = places.shape
+    patches = places.reshape(rows, columns, -1, size, size)
+    return patches.transpose(0, 3, 1, 4, 2).reshape(rows * size, columns * size, -1)
 
 
 _rng = np.random.default_rng(0)
@@ -165,14 +138,15 @@ DEPTH_TO_SPACE = FunctionExercise(
         (_rng.integers(0, 99, (3, 2, 12)), 2),
     ),
     wrong={
-        "reshaped only": lambda places, size: places.reshape(places.shape[0] * size, places.shape[1] * size, -1),
-        "patches turned over": _reordered("crk", (0, 3, 1, 2, 4)),
-        "channel by channel": _reordered("krc", (0, 3, 1, 4, 2)),
-        "columns inside out": _reordered("rck", (0, 2, 3, 1, 4)),
-        "rows inside out": _reordered("rck", (2, 0, 1, 3, 4)),
+        "reshaped only": "(0, 2, 1, 3, 4) → (0, 1, 2, 3, 4)",
+        "patches turned over": "(0, 2, 1, 3, 4) → (0, 3, 1, 2, 4)",
+        "channel by channel": _channel_by_channel,
+        "columns inside out": "(0, 2, 1, 3, 4) → (0, 2, 3, 1, 4)",
+        "rows inside out": "(0, 2, 1, 3, 4) → (2, 0, 1, 3, 4)",
         "channels in front": lambda places, size: np.moveaxis(depth_to_space(places, size), -1, 0),
         "without the channel axis": lambda places, size: depth_to_space(places, size).squeeze(),
     },
+    astray=("reshaped only", "patches turned over"),
     said="""
         reshaped only: You reshape without moving an axis, so a patch becomes a piece of one long row. The rows *within*
             a patch have to come before the columns of patches.
@@ -185,12 +159,11 @@ DEPTH_TO_SPACE = FunctionExercise(
             it.
         channels in front: The image is right, with its channels as the first axis. Here they are the last.
         without the channel axis: An image of one channel keeps its axis: (rows, columns, 1).
+        hint: Give each place its five axes first: (rows, columns, size, size, C). Which two of them make an image's
+            row?
+        hint: An image's row is (row of patches, row within the patch); so bring these two side by side, and the columns
+            likewise.
+        hint: `.reshape(rows, columns, size, size, -1).transpose(0, 2, 1, 3, 4)`, and one more reshape.
+        verified: one channel and three, patches of two and three, images that are not square
     """,
-    hints=(
-        "Give each place its five axes first: (rows, columns, size, size, C). Which two of them make an image's row?",
-        "An image's row is (row of patches, row within the patch); so bring these two side by side, and the columns "
-        "likewise.",
-        "`.reshape(rows, columns, size, size, -1).transpose(0, 2, 1, 3, 4)`, and one more reshape.",
-    ),
-    verified="one channel and three, patches of two and three, images that are not square",
 )

@@ -19,12 +19,12 @@ GUIDED_RELU = FunctionExercise(
         (np.array([[0.5, -2], [3, 1], [-4, 7]]), np.array([[0.0, 3], [-2, 5], [6, 0.1]])),
     ),
     wrong={
-        "plain gradient": lambda grad_output, inputs: grad_output * (inputs > 0),
-        "deconvnet": lambda grad_output, inputs: np.maximum(grad_output, 0),
+        "plain gradient": "(inputs > 0) & (grad_output > 0) → inputs > 0",
+        "deconvnet": "(inputs > 0) & (grad_output > 0) → grad_output > 0",
         "forward again": lambda grad_output, inputs: np.maximum(inputs, 0),
         "signs multiplied": lambda grad_output, inputs: np.maximum(grad_output * inputs, 0),
-        "either of the two": lambda grad_output, inputs: grad_output * ((inputs > 0) | (grad_output > 0)),
-        "open at 0": lambda grad_output, inputs: np.maximum(grad_output, 0) * (inputs >= 0),
+        "either of the two": "(inputs > 0) & (grad_output > 0) → (inputs > 0) | (grad_output > 0)",
+        "open at 0": "inputs > 0 → inputs >= 0",
     },
     said="""
         plain gradient: That is the gradient. Guided backprop also stops what is negative.
@@ -35,13 +35,11 @@ GUIDED_RELU = FunctionExercise(
         either of the two: One condition is enough for you. Both must hold.
         open at 0: A ReLU is closed at 0: what comes out there does not grow when the input shrinks, and this course
             takes the slope 0.
+        hint: There are two gates. Which one do you know from lesson 04, and which one looks at what comes back?
+        hint: Write each gate as an array of True and False. `&` says where both are open.
+        hint: `np.where((inputs > 0) & (grad_output > 0), grad_output, 0)`
+        verified: positive and negative gradients, open and closed ReLUs, an input of 0
     """,
-    hints=(
-        "There are two gates. Which one do you know from lesson 04, and which one looks at what comes back?",
-        "Write each gate as an array of True and False. `&` says where both are open.",
-        "`np.where((inputs > 0) & (grad_output > 0), grad_output, 0)`",
-    ),
-    verified="positive and negative gradients, open and closed ReLUs, an input of 0",
 )
 
 # --------------------------------------------------------------------------- 12.rank_agreement
@@ -52,14 +50,6 @@ def rank_agreement(one, other):
     return np.corrcoef(*ranks)[0, 1]
 
 
-def _correlation(first, second):
-    return np.corrcoef(np.ravel(first), np.ravel(second))[0, 1]
-
-
-def _ranks(values):
-    return np.ravel(values).argsort().argsort()
-
-
 RANK_AGREEMENT = FunctionExercise(
     name="12.rank_agreement",
     solution=rank_agreement,
@@ -68,13 +58,14 @@ RANK_AGREEMENT = FunctionExercise(
         (np.array([[4.0, -1], [9, 2.5]]), np.array([[-30.0, 1], [2, 0.1]])),
     ),
     wrong={
-        "values, not ranks": lambda one, other: _correlation(np.abs(one), np.abs(other)),
-        "signs kept": lambda one, other: _correlation(_ranks(one), _ranks(other)),
-        "both": _correlation,
-        "sorted once": lambda one, other: _correlation(*(np.abs(each).ravel().argsort() for each in (one, other))),
-        "sorted": lambda one, other: _correlation(np.sort(np.abs(one), axis=None), np.sort(np.abs(other), axis=None)),
-        "share in the same place": lambda one, other: np.mean(_ranks(np.abs(one)) == _ranks(np.abs(other))),
+        "values, not ranks": "np.abs(each).ravel().argsort().argsort() → np.abs(each).ravel()",
+        "signs kept": "np.abs(each) → each",
+        "both": "np.abs(each).ravel().argsort().argsort() → each.ravel()",
+        "sorted once": ".argsort().argsort() → .argsort()",
+        "sorted": "np.abs(each).ravel().argsort().argsort() → np.sort(np.abs(each).ravel())",
+        "share in the same place": "np.corrcoef(*ranks)[0, 1] → np.mean(np.equal(*ranks))",
     },
+    astray=("signs kept", "sorted once"),
     said="""
         values, not ranks: You correlate the sizes themselves, so one very bright pixel decides. Their ranks are asked.
         signs kept: You rank with the sign, so that −5 comes before 1. A map says *how much* a pixel matters: take the
@@ -83,11 +74,10 @@ RANK_AGREEMENT = FunctionExercise(
         sorted once: `argsort` says which pixel comes first, not what the rank of each pixel is. Sort that once more.
         sorted: You sort each map by itself, and lose which pixel is which: two sorted maps always agree.
         share in the same place: You count the pixels with equal ranks. A rank that is off by one is nearly right.
+        hint: Three steps: sizes, ranks, correlation. What does rank 0 mean?
+        hint: `values.argsort()` says where the smallest lies; `values.argsort().argsort()` says which place each one
+            has.
+        hint: `np.corrcoef(ranks_of_one, ranks_of_other)[0, 1]`, with `np.abs(one).ravel().argsort().argsort()`
+        verified: maps with signs, and with one pixel that is far larger than the others
     """,
-    hints=(
-        "Three steps: sizes, ranks, correlation. What does rank 0 mean?",
-        "`values.argsort()` says where the smallest lies; `values.argsort().argsort()` says which place each one has.",
-        "`np.corrcoef(ranks_of_one, ranks_of_other)[0, 1]`, with `np.abs(one).ravel().argsort().argsort()`",
-    ),
-    verified="maps with signs, and with one pixel that is far larger than the others",
 )

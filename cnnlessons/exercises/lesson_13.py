@@ -34,15 +34,16 @@ ATTACK_STEP = FunctionExercise(
     ),
     draw=_drawn_attack,
     wrong={
-        "downhill": lambda c, i, g, r, e: attack_step(c, i, -g, r, e),
-        "no sign": lambda c, i, g, r, e: np.clip(np.clip(c + r * g, i - e, i + e), 0, 1),
-        "from the image": lambda c, i, g, r, e: attack_step(i, i, g, r, e),
-        "a step of epsilon": lambda c, i, g, r, e: attack_step(c, i, g, e, e),
-        "around the changed image": lambda c, i, g, r, e: attack_step(c, c, g, r, e),
-        "epsilon forgotten": lambda c, i, g, r, e: np.clip(c + r * np.sign(g), 0, 1),
-        "range forgotten": lambda c, i, g, r, e: np.clip(c + r * np.sign(g), i - e, i + e),
-        "the change alone": lambda c, i, g, r, e: attack_step(c, i, g, r, e) - i,
+        "downhill": "changed + rate → changed - rate",
+        "no sign": "np.sign(gradient) → gradient",
+        "from the image": "changed + rate → image + rate",
+        "a step of epsilon": "changed + rate → changed + epsilon",
+        "around the changed image": "image - epsilon, image → changed - epsilon, changed",
+        "epsilon forgotten": "np.clip(moved, image - epsilon, image + epsilon) → moved",
+        "range forgotten": "0, 1) → -np.inf, np.inf)",
+        "the change alone": "0, 1) → 0, 1) - image",
     },
+    astray=("no sign", "around the changed image"),
     said="""
         downhill: You go against the gradient, as training does with the weights. The attacker wants the loss to *grow*.
         no sign: You step by the gradient itself. With the largest change as the measure, every pixel may go its whole
@@ -54,13 +55,11 @@ ATTACK_STEP = FunctionExercise(
         epsilon forgotten: Nothing holds the result near the image: clip to `image - epsilon` and `image + epsilon`.
         range forgotten: A pixel can leave the range from 0 to 1 here, and then it is no image.
         the change alone: You return the change. The next step needs the changed image.
+        hint: Three things in this order: a step uphill, back to within epsilon of the image, back to between 0 and 1.
+        hint: `np.sign(gradient)` times `rate` is the step. `np.clip` takes arrays as its ends.
+        hint: `np.clip(np.clip(changed + rate * np.sign(gradient), image - epsilon, image + epsilon), 0, 1)`
+        verified: pixels at the ends of the range, changes at the end of epsilon, a gradient of 0
     """,
-    hints=(
-        "Three things in this order: a step uphill, back to within epsilon of the image, back to between 0 and 1.",
-        "`np.sign(gradient)` times `rate` is the step. `np.clip` takes arrays as its ends.",
-        "`np.clip(np.clip(changed + rate * np.sign(gradient), image - epsilon, image + epsilon), 0, 1)`",
-    ),
-    verified="pixels at the ends of the range, changes at the end of epsilon, a gradient of 0",
 )
 
 # --------------------------------------------------------------------------- 13.believed
@@ -88,16 +87,17 @@ BELIEVED = FunctionExercise(
     ),
     draw=_drawn_findings,
     wrong={
-        "the mean": lambda z, large, a: -1 if z > 0.01 or large > 0.2 else np.mean(a),
-        "the best": lambda z, large, a: -1 if z > 0.01 or large > 0.2 else max(a),
-        "the first": lambda z, large, a: -1 if z > 0.01 or large > 0.2 else a[0],
-        "the last": lambda z, large, a: -1 if z > 0.01 or large > 0.2 else a[-1],
-        "checks forgotten": lambda z, large, a: min(a),
-        "only the gradients": lambda z, large, a: -1 if z > 0.01 else min(a),
-        "only the large epsilon": lambda z, large, a: -1 if large > 0.2 else min(a),
-        "both needed": lambda z, large, a: -1 if z > 0.01 and large > 0.2 else min(a),
-        "0 for nothing": lambda z, large, a: 0.0 if z > 0.01 or large > 0.2 else min(a),
+        "the mean": "min(accuracies) → np.mean(accuracies)",
+        "the best": "min(accuracies) → max(accuracies)",
+        "the first": "min(accuracies) → accuracies[0]",
+        "the last": "min(accuracies) → accuracies[-1]",
+        "checks forgotten": "return -1 → pass",
+        "only the gradients": "zero_gradients > 0.01 or large > 0.2 → zero_gradients > 0.01",
+        "only the large epsilon": "zero_gradients > 0.01 or large > 0.2 → large > 0.2",
+        "both needed": "0.01 or large → 0.01 and large",
+        "0 for nothing": "return -1 → return 0.0",
     },
+    astray=("the best", "both needed"),
     said="""
         the mean: An attacker does not take the average of attacks, but the one that works best.
         the best: That is the attack that failed most. A network is as safe as the attack that works best leaves it.
@@ -110,13 +110,11 @@ BELIEVED = FunctionExercise(
         only the large epsilon: The share of zero gradients counts, too: where they are 0 the attack never started.
         both needed: One of the two signs is enough to doubt an attack.
         0 for nothing: 0 would say that the network resists nothing. We do not know: -1.
+        hint: Two signs say that the attacks were broken. If either is there, nothing may be believed.
+        hint: If nothing is broken: which of the accuracies would an attacker reach?
+        hint: `-1 if zero_gradients > 0.01 or large > 0.2 else min(accuracies)`
+        verified: broken attacks of both kinds, attacks of different strength in any order
     """,
-    hints=(
-        "Two signs say that the attacks were broken. If either is there, nothing may be believed.",
-        "If nothing is broken: which of the accuracies would an attacker reach?",
-        "`-1 if zero_gradients > 0.01 or large > 0.2 else min(accuracies)`",
-    ),
-    verified="broken attacks of both kinds, attacks of different strength in any order",
 )
 
 # --------------------------------------------------------------------------- the defence clinic

@@ -12,10 +12,6 @@ def standard_error(differences, judged, learned):
     return spread * np.sqrt(1 / len(differences) + judged / learned)
 
 
-def _spread(differences):
-    return np.std(differences, ddof=1)
-
-
 STANDARD_ERROR = FunctionExercise(
     name="15.standard_error",
     solution=standard_error,
@@ -27,15 +23,16 @@ STANDARD_ERROR = FunctionExercise(
     ),
     draw=lambda rng, probe: (rng.normal(2, 6, len(probe[0])), *map(int, rng.integers((5, 60), (60, 200)))),
     wrong={
-        "images forgotten": lambda d, judged, learned: _spread(d) / np.sqrt(len(d)),
-        "tries forgotten": lambda d, judged, learned: _spread(d) * np.sqrt(judged / learned),
-        "upside down": lambda d, judged, learned: _spread(d) * np.sqrt(1 / len(d) + learned / judged),
-        "share of all": lambda d, judged, learned: _spread(d) * np.sqrt(1 / len(d) + judged / (judged + learned)),
-        "twice": lambda d, judged, learned: 2 * _spread(d) * np.sqrt(1 / len(d) + judged / learned),
-        "divided by n": lambda d, judged, learned: np.std(d) * np.sqrt(1 / len(d) + judged / learned),
-        "roots added": lambda d, judged, learned: _spread(d) * (np.sqrt(1 / len(d)) + np.sqrt(judged / learned)),
-        "no root": lambda d, judged, learned: _spread(d) * (1 / len(d) + judged / learned),
+        "images forgotten": "1 / len(differences) + judged / learned → 1 / len(differences)",
+        "tries forgotten": "1 / len(differences) + judged / learned → judged / learned",
+        "upside down": "judged / learned → learned / judged",
+        "share of all": "judged / learned → judged / (judged + learned)",
+        "twice": "return spread → return 2 * spread",
+        "divided by n": "ddof=1 → ddof=0",
+        "roots added": "(1 / len(differences) + judged / learned) → ([1 / len(differences), judged / learned]).sum()",
+        "no root": "np.sqrt(1 → (1",
     },
+    astray=("upside down", "twice"),
     said="""
         images forgotten: That is the standard error of tries with nothing in common. These share images:
             judged / learned comes under the root, too.
@@ -46,13 +43,11 @@ STANDARD_ERROR = FunctionExercise(
         divided by n: `np.std` divides by n. The sample's standard deviation divides by n − 1: `ddof=1`.
         roots added: Add 1/n and judged / learned first, then take one root.
         no root: The root is missing: 1/n and judged / learned are parts of a squared length.
+        hint: First the standard deviation s of the differences, with `ddof=1`; then what stands under the root.
+        hint: It is s·√(1/n + judged/learned), and n is the number of tries.
+        hint: `len(differences)` is n, and `np.sqrt` takes the root of the sum.
+        verified: four, six and eight tries; few and many judged images
     """,
-    hints=(
-        "First the standard deviation s of the differences, with `ddof=1`; then what stands under the root.",
-        "It is s·√(1/n + judged/learned), and n is the number of tries.",
-        "`len(differences)` is n, and `np.sqrt` takes the root of the sum.",
-    ),
-    verified="four, six and eight tries; few and many judged images",
 )
 
 # --------------------------------------------------------------------------- 15.exam_images
@@ -69,12 +64,12 @@ EXAM_IMAGES = FunctionExercise(
     probes=((0.8, 0.081), (0.5, 0.032), (0.95, 0.021), (0.7, 0.11), (0.66, 0.043)),
     draw=lambda rng, probe: (rng.uniform(0.5, 0.97), rng.uniform(0.02, 0.12)),
     wrong={
-        "without the two": lambda accuracy, reach: int(np.ceil(accuracy * (1 - accuracy) / reach**2)),
-        "not squared": lambda accuracy, reach: int(np.ceil(accuracy * (1 - accuracy) * 2 / reach)),
-        "mistakes forgotten": lambda accuracy, reach: int(np.ceil(accuracy * (2 / reach) ** 2)),
-        "rounded down": lambda accuracy, reach: int(accuracy * (1 - accuracy) * (2 / reach) ** 2),
-        "whole length": lambda accuracy, reach: int(np.ceil(accuracy * (1 - accuracy) * (4 / reach) ** 2)),
-        "always one half": lambda accuracy, reach: int(np.ceil((1 / reach) ** 2)),
+        "without the two": "2 / reach → 1 / reach",
+        "not squared": "(2 / reach) ** 2 → 2 / reach",
+        "mistakes forgotten": "accuracy * (1 - accuracy) → accuracy",
+        "rounded down": "np.ceil( → (",
+        "whole length": "2 / reach → 4 / reach",
+        "always one half": "accuracy * (1 - accuracy) → 0.25",
     },
     said="""
         without the two: That reaches one standard error. The interval reaches two of them to each side.
@@ -83,11 +78,9 @@ EXAM_IMAGES = FunctionExercise(
         rounded down: Rounded down, the interval is still a little too long. Images come whole: round up.
         whole length: `reach` is to *each* side; you let the whole interval be so long.
         always one half: That is the worst case, an accuracy of one half. Use the one that is given.
+        hint: Of n images a share p is right. The standard error of that share is √(p(1 − p)/n).
+        hint: Two of them may be at most `reach`. Solve for n.
+        hint: n ≥ p(1 − p)·(2/reach)², rounded up.
+        verified: accuracies from one half to 95 %, reaches from 2 to 11 points
     """,
-    hints=(
-        "Of n images a share p is right. The standard error of that share is √(p(1 − p)/n).",
-        "Two of them may be at most `reach`. Solve for n.",
-        "n ≥ p(1 − p)·(2/reach)², rounded up.",
-    ),
-    verified="accuracies from one half to 95 %, reaches from 2 to 11 points",
 )

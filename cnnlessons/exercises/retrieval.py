@@ -20,13 +20,7 @@ LETTERS = "abcdefgh"
 
 
 def choose(count: int, lesson: int, noted: list[dict]) -> list[Question]:
-    """Return questions to ask before a lesson: in turn one of the lesson before it and an older one.
-
-    Raises
-    ------
-    ValueError
-        If there is no earlier lesson.
-    """
+    """Return questions to ask before a lesson: in turn one of the lesson before it and an older one."""
     earlier = [question for question in QUESTIONS if question.lesson < lesson]
     if not earlier:
         raise ValueError(f"lesson: nothing comes before lesson {lesson:02}; questions begin with lesson 02")
@@ -63,11 +57,6 @@ def next_lesson(noted: list[dict], answers: dict | None = None) -> int:
     """Return the lesson whose notebook runs this, or else the one after the last in which something was done.
 
     `answers` that came from somewhere are to questions before it.
-
-    Raises
-    ------
-    ValueError
-        If neither is known.
     """
     if (here := re.match(r"(\d\d)_", Path(os.environ.get("JPY_SESSION_NAME", "")).name)) and int(here[1]) > 1:
         return int(here[1])
@@ -84,14 +73,15 @@ def next_lesson(noted: list[dict], answers: dict | None = None) -> int:
 
 def as_text(questions: list[Question]) -> str:
     """The questions, and how to answer them without a mouse."""
-    parts = []
+    lines = []
     for question in questions:
-        options = [f"    {letter}) {text}" for letter, text in zip(LETTERS, question.choices, strict=False)]
-        parts.append("\n".join([f"{question.name}: {question.asks}", *options]))
-    example = ", ".join(
-        f'"{question.name}": {chr(34) + "a" + chr(34) if question.choices else 0}' for question in questions
-    )
-    return "\n".join([*parts, f"To answer: exercises.recall(answers={{{example}}})"])
+        lines += [f"{question.name}: {question.asks}", *(f"    {option}" for option in _options(question))]
+    example = ", ".join(f'"{question.name}": ' + ('"a"' if question.choices else "0") for question in questions)
+    return "\n".join([*lines, f"To answer: exercises.recall(answers={{{example}}})"])
+
+
+def _options(question):
+    return [f"{letter}) {text}" for letter, text in zip(LETTERS, question.choices, strict=False)]
 
 
 class Verdict:
@@ -125,13 +115,7 @@ class Verdicts(list):
 
 
 def judge(answers: dict, lesson: int) -> Verdicts:
-    """Return what answers deserve, by the names of their questions, and note it down.
-
-    Raises
-    ------
-    ValueError
-        If there is no such question, or an answer cannot be read.
-    """
+    """Return what answers deserve, by the names of their questions, and note it down."""
     if unknown := [name for name in answers if name not in BY_NAME]:
         raise ValueError(f"answers: there is no question {unknown[0]!r}; they are called like {QUESTIONS[0].name!r}")
     verdicts = Verdicts(Verdict(BY_NAME[name], given) for name, given in answers.items())
@@ -173,14 +157,9 @@ def anki() -> str:
     """All questions as a text that Anki imports; a second import brings its cards up to date."""
     rows = []
     for question in QUESTIONS:
-        options = "".join(
-            f"<br>{letter}) {html.escape(text)}" for letter, text in zip(LETTERS, question.choices, strict=False)
-        )
-        wrong = "".join(
-            f"<br>not {html.escape(_shown(each))}: {html.escape(why)}" for each, why in question.wrong.items()
-        )
-        back = f"<b>{html.escape(_shown(question.answer))}</b><br>{html.escape(question.why)}<br>{wrong}"
-        front = html.escape(question.asks) + options
+        front = "<br>".join(map(html.escape, [question.asks, *_options(question)]))
+        wrong = [html.escape(f"not {_shown(each)}: {why}") for each, why in question.wrong.items()]
+        back = "<br>".join([f"<b>{html.escape(_shown(question.answer))}</b>", html.escape(question.why), "", *wrong])
         rows.append("\t".join([f"cnnlessons {question.name}", front, back, f"cnnlessons lesson_{question.lesson:02}"]))
     head = ["#separator:tab", "#html:true", "#deck:cnnlessons", "#guid column:1", "#tags column:4"]
     return "\n".join([*head, *rows, ""])
@@ -189,23 +168,18 @@ def anki() -> str:
 def progress(names: list[str]) -> dict[str, str]:
     """Return what is noted, lesson by lesson: exercises solved of those that there are, and questions answered."""
     noted = notes.noted()
-    solved = {done["exercise"] for done in noted if done.get("status") == "passed" and done.get("exercise") in names}
-    tried = {done["exercise"] for done in noted if done.get("exercise") in names} - solved
-    ordered = {done["puzzle"] for done in noted if done.get("puzzle") in names}
-    asked = [(done["recall"], done.get("right")) for done in noted if done.get("recall") in BY_NAME]
-    return {
-        lesson: _line(*(_of(lesson, each) for each in (names, solved, tried, ordered, asked)))
-        for lesson in sorted({name[:2] for name in names})
-    }
+    return {lesson: _progress(lesson, names, noted) for lesson in sorted({name[:2] for name in names})}
 
 
-def _of(lesson, done):
-    return [each for each in done if (each if isinstance(each, str) else each[0]).startswith(lesson + ".")]
-
-
-def _line(names, solved, tried, ordered, asked):
-    parts = [f"{len(solved)} of {len(names)} exercises solved"]
-    parts += [f"{len(tried)} tried"] if tried else []
+def _progress(lesson, names, noted):
+    own = {name for name in names if name.startswith(lesson)}
+    tried = {done["exercise"] for done in noted if done.get("exercise") in own}
+    solved = {done["exercise"] for done in noted if done.get("exercise") in own and done.get("status") == "passed"}
+    ordered = {done["puzzle"] for done in noted if done.get("puzzle") in own}
+    asked = {name for name in BY_NAME if name.startswith(lesson)}
+    right = [bool(done.get("right")) for done in noted if done.get("recall") in asked]
+    parts = [f"{len(solved)} of {len(own)} exercises solved"]
+    parts += [f"{len(tried - solved)} tried"] if tried - solved else []
     parts += [f"{len(ordered)} put in order"] if ordered else []
-    parts += [f"{sum(bool(right) for _, right in asked)} of {len(asked)} answers right"] if asked else []
+    parts += [f"{sum(right)} of {len(right)} answers right"] if right else []
     return ", ".join(parts)

@@ -219,7 +219,7 @@ class Comparison:
         return table.set_axis(pd.MultiIndex.from_tuples(keys) if depth > 1 else [key for (key,) in keys], axis=1)
 
     def drawn(self, *place):
-        """Return pairs and interval of each setting, shares in points, as `plots.intervals` takes them.
+        """Return pairs, interval, and whether it is resolved, of each setting, shares in points, for `plots.intervals`.
 
         At one place, or at all whose first columns are those given.
         """
@@ -232,7 +232,8 @@ class Comparison:
             label, *here = (row[column] for column in (self._name, *self._within))
             unit, _ = _unit(self._bounds[label])
             shown = label if alone else f"{label}, {' '.join(map(str, here))}"
-            found[shown] = unit * pairs.get_group((label, *here)).to_numpy(), (unit * row["low"], unit * row["high"])
+            ends = unit * row["low"], unit * row["high"]
+            found[shown] = unit * pairs.get_group((label, *here)).to_numpy(), ends, row["verdict"] != "unresolved"
         return found
 
     def _of_datasets(self, pairs, bounds):

@@ -11,22 +11,3 @@ from cnnlessons.introspection.controls import Probe, ablation, agreement, probe,
 from cnnlessons.introspection.maps import RULES, grad_cam, gradient, occlusion
 from cnnlessons.introspection.networks import Unit, activations, window
 from cnnlessons.introspection.units import Maximised, TopPatches, maximise, top_patches
-
-__all__ = [
-    "RULES",
-    "Maximised",
-    "Probe",
-    "TopPatches",
-    "Unit",
-    "ablation",
-    "activations",
-    "agreement",
-    "grad_cam",
-    "gradient",
-    "maximise",
-    "occlusion",
-    "probe",
-    "randomised",
-    "top_patches",
-    "window",
-]

@@ -12,6 +12,9 @@ from cnnlessons.introspection.networks import checked_images, checked_layer, in_
 def randomised(model, images, layers="all", seed=0):
     """Return a copy of a network in which weights are drawn anew.
 
+    Kernels are drawn as Glorot and Bengio do, biases and shifts are 0, scales 1. The model itself stays as it is. J.
+    Adebayo et al., "Sanity checks for saliency maps" (2018). Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -20,16 +23,6 @@ def randomised(model, images, layers="all", seed=0):
         wrong for other weights, and make maps of any size.
     layers : "all" or sequence of str
         Which layers forget.
-    seed : int
-
-    Returns
-    -------
-    network.Sequential or keras.Model
-        Kernels as Glorot and Bengio draw them, biases and shifts 0, scales 1. The model itself stays as it is.
-
-    Notes
-    -----
-    J. Adebayo et al., "Sanity checks for saliency maps" (2018). Taught in lesson 12.
     """
     net = opened(model)
     names = net.names if isinstance(layers, str) and layers == "all" else [checked_layer(net, name) for name in layers]
@@ -41,20 +34,11 @@ def randomised(model, images, layers="all", seed=0):
 def agreement(maps, others):
     """Return how alike the maps of the same images are: the rank correlation of their sizes, on average over images.
 
-    Parameters
-    ----------
-    maps, others : ndarray, shape (N, H, W) or (N, H, W, C)
-        Channels are added up, each without its sign.
-
-    Returns
-    -------
-    float
-        1 if the same pixels come first, 0 if there is no connection. An image for which a map is flat everywhere does
-        not count; NaN if there is no other.
-
-    Notes
-    -----
     How large is large depends on the images: see what two trained networks agree on. Taught in lesson 12.
+
+    Maps are (N, H, W) or (N, H, W, C); channels are added up, each without its sign. The result is 1 if the same pixels
+    come first, 0 if there is no connection. An image for which a map is flat everywhere does not count; NaN if there is
+    no other.
     """
     sizes = [np.abs(np.asarray(each, float)) for each in (maps, others)]
     sizes = [each.sum(axis=3) if each.ndim == 4 else each for each in sizes]
@@ -70,7 +54,11 @@ def agreement(maps, others):
 
 
 def ablation(model, layer, images, labels, value="mean"):
-    """Return how much the loss grows when one filter after the other says the same of every image.
+    """Return how much the loss grows when one filter after the other says the same of every image: (filters,).
+
+    The loss is the mean softmax cross-entropy, in nats. 0 means that nobody needed a filter, as long as the others are
+    there.
+    A. Morcos et al., "On the importance of single directions for generalization" (2018). Taught in lesson 12.
 
     Parameters
     ----------
@@ -81,15 +69,6 @@ def ablation(model, layer, images, labels, value="mean"):
     value : "mean" or float
         What each filter says: the mean of its map over all images and places, or a number. 0 is not "nothing" to the
         layers behind, unless it is the mean.
-
-    Returns
-    -------
-    ndarray, shape (filters,)
-        In nats of the mean softmax cross-entropy. 0 means that nobody needed it, as long as the others are there.
-
-    Notes
-    -----
-    A. Morcos et al., "On the importance of single directions for generalization" (2018). Taught in lesson 12.
     """
     net = opened(model)
     images, above = checked_images(net, images), net.part(checked_layer(net, layer), net.names[-1])
@@ -112,22 +91,11 @@ class Probe(NamedTuple):
 def probe(train, labels, test, test_labels, seed=0):
     """Read labels from activations by a ridge regression, and see how much of that is the number of dimensions.
 
-    Parameters
-    ----------
-    train, test : ndarray, shape (N, …)
-        Activations, such as `activations` returns.
-    labels, test_labels : ndarray of int, shape (N,)
-    seed : int
-        Of the shuffled labels.
+    G. Alain and Y. Bengio, "Understanding intermediate layers using linear classifier probes" (2016); the control after
+    J. Hewitt and P. Liang (2019). What can be read need not be used. Taught in lesson 12.
 
-    Returns
-    -------
-    Probe
-
-    Notes
-    -----
-    G. Alain and Y. Bengio, "Understanding intermediate layers using linear classifier probes" (2016); the control
-    after J. Hewitt and P. Liang (2019). What can be read need not be used. Taught in lesson 12.
+    `train` and `test` are activations (N, …), such as `activations` returns, with a label each; `seed` is that of the
+    shuffled labels. The result is a `Probe`.
     """
     from sklearn.linear_model import RidgeClassifier  # takes a second to import, and nothing else here needs it
 

@@ -79,16 +79,14 @@ class Graph:
 
     def all_outputs(self, images, names):
         """Return the output of each of these layers, in one pass."""
-        found = keras.Model(self.model.inputs[0], [self.layers[name].output for name in names])(
-            ops.convert_to_tensor(images), training=False
-        )
-        return [ops.convert_to_numpy(each) for each in (found if isinstance(found, (list, tuple)) else [found])]
+        model = keras.Model(self.model.inputs[0], [self.layers[name].output for name in names])
+        found = model(ops.convert_to_tensor(images), training=False)
+        return [ops.convert_to_numpy(each) for each in keras.tree.flatten(found)]
 
     def before(self, name):
         """Return the names of the layers whose output a layer takes; None stands for the image."""
-        taken = self.layers[name].input
         made_by = {id(layer.output): other for other, layer in self.layers.items()}
-        return [made_by.get(id(tensor)) for tensor in (taken if isinstance(taken, (list, tuple)) else [taken])]
+        return [made_by.get(id(tensor)) for tensor in keras.tree.flatten(self.layers[name].input)]
 
     def geometry(self, name):
         """Return (size, stride, padding, dilation) of a layer with windows, or None."""
@@ -96,7 +94,7 @@ class Graph:
         if isinstance(layer, layers.ZeroPadding2D):
             return 1, 1, layer.padding, 1
         size = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
-        if size is None and layer.output.shape[1:3] != _first(layer.input).shape[1:3]:
+        if size is None and layer.output.shape[1:3] != keras.tree.flatten(layer.input)[0].shape[1:3]:
             raise ValueError(f"layer {name!r} moves pixels in a way that is not known here ({type(layer).__name__})")
         return None if size is None else (size, layer.strides, layer.padding, getattr(layer, "dilation_rate", 1))
 
@@ -124,7 +122,3 @@ class Graph:
                 layer.moving_mean.assign(maps.mean(axes))
                 layer.moving_variance.assign(maps.var(axes))
         return other
-
-
-def _first(tensors):
-    return tensors[0] if isinstance(tensors, (list, tuple)) else tensors

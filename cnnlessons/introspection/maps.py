@@ -16,11 +16,12 @@ from cnnlessons.introspection.networks import (
     opened,
 )
 
-__all__ = ["RULES", "grad_cam", "gradient", "occlusion"]
-
 
 def gradient(model, images, target, rule="gradient"):
-    """Return how much a number of the network grows with each pixel.
+    """Return how much a number of the network grows with each pixel: (N, H, W, C).
+
+    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014): deconvnet. J. T.
+    Springenberg et al., "Striving for simplicity" (2015): guided. Taught in lesson 12.
 
     Parameters
     ----------
@@ -32,20 +33,6 @@ def gradient(model, images, target, rule="gradient"):
     rule : {"gradient", "guided", "deconvnet"}
         What a ReLU lets back. The gradient: what comes from above, where the ReLU was open. Deconvnet: what is positive
         of it, open or not. Guided: what is positive, where the ReLU was open. The last two are no gradients.
-
-    Returns
-    -------
-    ndarray, shape (N, H, W, C)
-
-    Raises
-    ------
-    ValueError
-        If there is no such class, unit or rule, or the images are not the network's.
-
-    Notes
-    -----
-    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014): deconvnet. J. T.
-    Springenberg et al., "Striving for simplicity" (2015): guided. Taught in lesson 12.
     """
     net = opened(model)
     images = checked_images(net, images)
@@ -65,10 +52,8 @@ def _checked_classes(net, target, count):
     """Return one class an image, or as many zeros where a unit is meant."""
     if isinstance(target, Unit):
         return np.zeros(count, int)
-    target, classes = (
-        ops.whole_array(target, "target", "one class, or one for each image"),
-        net.outputs[net.names[-1]][-1],
-    )
+    target = ops.whole_array(target, "target", "one class, or one for each image")
+    classes = net.outputs[net.names[-1]][-1]
     if target.dtype.kind not in "iu" or target.shape not in ((), (count,)):
         raise ValueError(f"target must be one class or {count} of them, got {target.dtype} of shape {target.shape}")
     if target.min() < 0 or target.max() >= classes:
@@ -99,27 +84,20 @@ def places_of(outputs, unit):
 def grad_cam(model, images, classes, layer):
     """Return where the maps of a layer speak for a class: each map times its mean gradient, added up, cut at 0.
 
+    R. Selvaraju et al., "Grad-CAM: visual explanations from deep networks" (2017). Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
     images : ndarray, shape (N, H, W, C)
     classes : int or ndarray of int (N,)
     layer : str
-        With feature maps; usually the last one's ReLU. The map has its cells, no finer.
+        With feature maps; usually the last one's ReLU.
 
     Returns
     -------
     ndarray, shape (N, H, W)
         Each cell of the layer's map as a rectangle of pixels; all 0 where the maps speak against the class.
-
-    Raises
-    ------
-    ValueError
-        If the layer has no maps, or it or a class does not exist.
-
-    Notes
-    -----
-    R. Selvaraju et al., "Grad-CAM: visual explanations from deep networks" (2017). Taught in lesson 12.
     """
     net = opened(model)
     images, classes = checked_images(net, images), _checked_classes(net, classes, len(images))
@@ -140,6 +118,8 @@ def grad_cam(model, images, classes, layer):
 def occlusion(model, images, classes, size=4, stride=2, fill=None):
     """Return how far the logit of a class falls where a square is covered, on average over the squares on a pixel.
 
+    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014). Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -154,10 +134,6 @@ def occlusion(model, images, classes, size=4, stride=2, fill=None):
     -------
     ndarray, shape (N, H, W)
         Positive where covering takes the class's logit down.
-
-    Notes
-    -----
-    M. Zeiler and R. Fergus, "Visualizing and understanding convolutional networks" (2014). Taught in lesson 12.
     """
     net = opened(model)
     images, classes = checked_images(net, images), _checked_classes(net, classes, len(images))

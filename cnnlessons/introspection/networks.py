@@ -32,13 +32,11 @@ class Part(NamedTuple):
     rule: str = "gradient"
 
     @threads.one_a_product
-    def __call__(self, maps, kept=None):
-        """Return what the last of them makes of `maps`, and note each one's output in the list `kept`."""
+    def __call__(self, maps):
+        """Return what the last of them makes of `maps`."""
         maps = np.asarray(maps, self.dtype)
         for layer in self.layers:
             maps = layer.forward(maps)
-            if kept is not None:
-                kept.append(maps)
         return maps
 
     @threads.one_a_product
@@ -57,7 +55,7 @@ class Chain:
         if network.input_shape is None:
             raise ValueError("model must be built; give Sequential an input_shape or show it images")
         self.network = network
-        self.layers = {f"{type(layer).__name__.lower()}_{i}": layer for i, layer in enumerate(network.layers)}
+        self.layers = network.named_layers()
         self.names = list(self.layers)
         self.input_shape = network.input_shape
         self.outputs = dict(zip(self.names, network.output_shapes, strict=True))
@@ -67,11 +65,13 @@ class Chain:
         first = 0 if start is None else self.names.index(start) + 1
         return Part(self.network.layers[first : self.names.index(stop) + 1], self.network.dtype, rule)
 
+    @threads.one_a_product
     def all_outputs(self, images, names):
         """Return the output of each of these layers, in one pass."""
-        kept = []
-        self.part(None, self.names[-1])(images, kept)
-        return [kept[self.names.index(name)] for name in names]
+        maps, outputs = np.asarray(images, self.network.dtype), {}
+        for name, layer in self.layers.items():
+            maps = outputs[name] = layer.forward(maps)
+        return [outputs[name] for name in names]
 
     def before(self, name):
         """Return the names of the layers whose output a layer takes; None stands for the image."""
@@ -126,7 +126,7 @@ def checked_layer(net, name):
 def checked_images(net, images):
     """Return images that the network takes."""
     images = ops.finite(images, "images", "(N, H, W, C)")
-    if images.shape[1:] != net.input_shape or not len(images):
+    if images.shape[1:] != net.input_shape:
         remedy = "; for one image write images[None]" if images.shape == net.input_shape else ""
         raise ValueError(
             f"images must have shape (N, {', '.join(map(str, net.input_shape))}), got {images.shape}{remedy}"
@@ -153,7 +153,7 @@ def in_batches(function, *arrays):
 
 
 def activations(model, images, names=None, batch_size=BATCH):
-    """Return the outputs of a network's layers by name.
+    """Return the outputs of a network's layers by name. Taught in lesson 12.
 
     Parameters
     ----------
@@ -163,20 +163,10 @@ def activations(model, images, names=None, batch_size=BATCH):
     images : ndarray, shape (N, H, W, C)
     names : sequence of str, optional
         By default all layers, in order.
-    batch_size : int
 
     Returns
     -------
     dict of str to ndarray, each (N, …)
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer, or the images are not the network's.
-
-    Notes
-    -----
-    Taught in lesson 12.
     """
     net = opened(model)
     images, names = checked_images(net, images), net.names if names is None else list(names)
@@ -189,23 +179,10 @@ def activations(model, images, names=None, batch_size=BATCH):
 def window(model, layer, place=(0, 0)):
     """Return which pixels can change a number of a layer: (top, left, height, width), inside the image.
 
-    Each layer with windows, from the last to the first, widens the range of rows and of columns, and its padding
-    moves it. What mixes all places sees the whole image.
+    Each layer with windows, from the last to the first, widens the range of rows and of columns, and its padding moves
+    it. What mixes all places sees the whole image. Taught in lesson 12.
 
-    Parameters
-    ----------
-    model : network.Sequential or keras.Model
-    layer : str
-    place : (row, column)
-        In the feature map; it does not matter behind a layer that mixes all places.
-
-    Returns
-    -------
-    (top, left, height, width) : tuple of int
-
-    Notes
-    -----
-    Taught in lesson 12.
+    `place`, (row, column), lies in the feature map; it does not matter behind a layer that mixes all places.
     """
     net = opened(model)
     checked_unit(net, Unit(layer, 0, place if len(net.outputs[checked_layer(net, layer)]) == 3 else None))
@@ -236,8 +213,6 @@ def _widened(net, name, shape, ends, axis):
     size, stride, padding, dilation = geometry
     size, stride, dilation = (shapes.pair(each, "size")[axis] for each in (size, stride, dilation))
     before, _ = shapes.padding_amounts(shape[axis], size, stride, shapes.padding_pair(padding)[axis], dilation)
-    first, last = (
-        ends[0] * stride - before,
-        ends[1] * stride - before + shapes.effective_kernel_size(size, dilation) - 1,
-    )
+    first = ends[0] * stride - before
+    last = ends[1] * stride - before + shapes.effective_kernel_size(size, dilation) - 1
     return max(first, 0), min(last, shape[axis] - 1)

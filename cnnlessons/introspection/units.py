@@ -31,20 +31,7 @@ class TopPatches(NamedTuple):
 def top_patches(model, unit, images, count=9):
     """Find the images that a unit answers to most, each at its strongest place.
 
-    Parameters
-    ----------
-    model : network.Sequential or keras.Model
-    unit : Unit
-    images : ndarray, shape (N, H, W, C)
-    count : int
-
-    Returns
-    -------
-    TopPatches
-
-    Notes
-    -----
-    Look at those of an untrained network beside them, see `randomised`. Taught in lesson 12.
+    They come as `TopPatches`. Look at those of an untrained network beside them, see `randomised`. Taught in lesson 12.
     """
     net = opened(model)
     layer, channel, _ = checked_unit(net, unit)
@@ -60,7 +47,7 @@ def top_patches(model, unit, images, count=9):
 
 
 class Maximised(NamedTuple):
-    """Images made to excite a unit."""
+    """What `maximise` returns: images made to excite a unit."""
 
     images: np.ndarray  #: (N, H, W, C)
     values: np.ndarray  #: (N,): how strongly it answers
@@ -70,6 +57,9 @@ class Maximised(NamedTuple):
 def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0.0, jitter=0, seed=0):
     """Climb from some images to images that a unit answers to more strongly, with as much contrast as they may have.
 
+    D. Erhan et al., "Visualizing higher-layer features of a deep network" (2009); C. Olah et al., "Feature
+    visualization" (2017). It shows what this network answers to, not what a class looks like. Taught in lesson 12.
+
     Parameters
     ----------
     model : network.Sequential or keras.Model
@@ -77,7 +67,6 @@ def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0
         Not behind a ReLU: where that is closed there is no way up. Without a place, the middle of the map is meant.
     start : ndarray, shape (N, H, W, C)
         Such as noise around `centre`; each is climbed from by itself.
-    steps : int
     rate : float
         Length of a step, as a share of what the image may have.
     rms, centre : float
@@ -85,24 +74,8 @@ def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0
         images that the network knows.
     blur : float
         Standard deviation in pixels of the blur of each step: without it what is found is mostly grain.
-    jitter : int
+    jitter, seed : int
         How many pixels the image is moved at random before each step, and back after it.
-    seed : int
-        Of the moves.
-
-    Returns
-    -------
-    Maximised
-
-    Raises
-    ------
-    ValueError
-        If the unit lies behind a ReLU.
-
-    Notes
-    -----
-    D. Erhan et al., "Visualizing higher-layer features of a deep network" (2009); C. Olah et al., "Feature
-    visualization" (2017). It shows what this network answers to, not what a class looks like. Taught in lesson 12.
     """
     net = opened(model)
     layer, channel, place = checked_unit(net, unit)
@@ -111,7 +84,7 @@ def maximise(model, unit, start, steps=60, rate=0.3, rms=1.0, centre=0.0, blur=0
         unit = Unit(layer, channel, tuple(side // 2 for side in net.outputs[layer][:2]))
     rng, found, moved = np.random.default_rng(shapes.whole_number(seed, "seed", 0)), np.array(start, float), None
     for _ in range(shapes.whole_number(steps, "steps", 1)):
-        shift = tuple(rng.integers(-jitter, jitter, 2, endpoint=True)) if jitter else (0, 0)
+        shift = tuple(rng.integers(-jitter, jitter, 2, endpoint=True))
         step = gradient(model, np.roll(found, shift, (1, 2)), unit)
         step = np.roll(step, (-shift[0], -shift[1]), (1, 2)).astype(float)
         moved = _lengths(step)[:, 0, 0, 0] > 0 if moved is None else moved

@@ -3,7 +3,7 @@
 import re
 
 import numpy as np
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from cnnlessons import shapes
 from cnnlessons.plots.paper import (
@@ -48,8 +48,8 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
         Images in a row; by default all.
     width : float
         Of one image, in inches.
-    limits : (low, high), optional
-        One scale for all images instead of each one's own.
+    limits : (low, high) or list of them, optional
+        One scale for all images instead of each one's own, or one for each.
     windows : sequence of (row, column, height, width) or None, optional
         A frame to draw on each image, in pixels.
     height : float, optional
@@ -69,19 +69,28 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     )
     for each in kinds:
         shapes.chosen(each, "kind", list(MAPS))
-    picture, axes = blank(len(arrays), columns or len(arrays), width, height or width * 1.1)
-    for axis, array, title, kind, window in zip(axes, arrays, titles, kinds, windows, strict=True):
-        low, high = limits or limits_of(array, kind)
+    limits = limits if isinstance(limits, list) else [limits] * len(arrays)
+    tallest = max(((title or "").count("\n") for title in titles), default=0)
+    height = height or width + 0.35 + 0.25 * tallest + 0.3 * any(kind != "photograph" for kind in kinds)
+    picture, axes = blank(len(arrays), columns or len(arrays), width, height, "compressed")
+    for axis, array, title, kind, window, ends in zip(axes, arrays, titles, kinds, windows, limits, strict=True):
+        low, high = ends or limits_of(array, kind)
         drawn = axis.imshow(array, cmap=MAPS[kind], vmin=low, vmax=high)
         axis.set(title=title, xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
+        axis.spines[:].set(visible=kind == "signed", color=GREY, linewidth=0.8)  # white is a number there
         if kind != "photograph":
             picture.colorbar(drawn, ax=axis, location="bottom", fraction=0.06, pad=0.03)
         if window is not None:
             draw_window(axis, window)
-    named = zip(titles, kinds, map(numbers_of, arrays), strict=True)
-    picture.alt = listed((title or kind, numbers) for title, kind, numbers in named)
+    named = zip(titles, kinds, map(numbers_of, arrays), map(_frame, windows), strict=True)
+    named = ((" ".join((title or kind).split()), numbers + frame) for title, kind, numbers, frame in named)
+    picture.alt = listed(named)
     return picture
+
+
+def _frame(window):
+    """Say where a frame is."""
+    return "" if window is None else ", frame of {2} × {3} at row {0}, column {1}".format(*window)
 
 
 @in_style
@@ -183,7 +192,7 @@ def _short(number, shape=(1, 1)):
 
 
 @in_style
-def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, height=4.2, log=False):
+def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, height=4.2, log=False, reference=0):
     """Draw several curves over one axis, each named at the line's own style and marker, not by colour alone.
 
     Parameters
@@ -198,8 +207,11 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
         In inches.
     log : bool
         Whether the values have a logarithmic axis, where equal steps are equal ratios.
+    reference : float or None
+        Where to draw a level line; a logarithmic axis has none.
     """
-    picture, (axis,) = blank(1, 1, width, height)
+    below = max(map(len, series)) > LONG_NAME
+    picture, (axis,) = blank(1, 1, width, height + 0.3 * below * -(-len(series) // 2))
     styles = zip(["-", "--", "-.", ":"] * len(series), ["o", "s", "^", "D", "v", "P"] * len(series), strict=False)
     for (name, values), (line, marker) in zip(series.items(), styles, strict=False):
         axis.plot(x, values, line, marker=marker, markevery=max(1, len(x) // 12), markersize=7, label=name)
@@ -212,17 +224,33 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
         if drawn.max() < 100 * drawn.min():  # hardly two powers of ten would be named
             axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.yaxis.set_minor_formatter(lambda value, _: "")
-        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # the usual one writes mathematics, which is off
-    else:
-        axis.axhline(0, color=GREY, linewidth=1)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    told = ((name, course_of(x, values)) for name, values in series.items())
+        axis.yaxis.set_major_formatter(lambda value, _: _power(value))  # the usual one writes mathematics, which is off
+    elif reference is not None:
+        axis.axhline(reference, color=GREY, linewidth=1)
+    if below:
+        picture.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    elif len(series) > 1:  # a single one is what the axis says
+        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    places = x if x_ticks is None or len(x_ticks[1]) != len(x) else [str(label) for label in x_ticks[1]]
+    told = ((name, course_of(places, values)) for name, values in series.items())
     picture.alt = f"{title or 'Curves'}, {y_label} over {x_label}. {listed(told)}"
     return picture
 
 
+LONG_NAME = 26  # letters; beside the curves a longer one would take a third of the width
+
+
+def _power(value):
+    """Write a number at a logarithmic axis: in full, or with a power of ten where that is long."""
+    exponent = round(np.log10(value))
+    if -4 < exponent < 5:
+        return f"{value:g}"
+    digits = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{value / 10.0**exponent:g}·10{digits}".removeprefix("1·")
+
+
 @in_style
-def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
+def points(groups, x_label, y_label, title=None, width=6.5, height=4.6, diagonal=False):
     """Draw points in a plane, each group with a marker and a colour of its own.
 
     Parameters
@@ -234,10 +262,15 @@ def points(groups, x_label, y_label, title=None, width=6.5, height=4.6):
     title : str, optional
     width, height : float
         In inches; the legend takes a part of it.
+    diagonal : bool
+        Whether to draw the line on which both are equal.
     """
     picture, (axis,) = blank(1, 1, width, height)
     for (name, (x, y)), marker in zip(groups.items(), "o*s^Dv" * len(groups), strict=False):
-        axis.plot(x, y, marker, markersize=16 if marker == "*" else 9, alpha=0.8, markeredgecolor="white", label=name)
+        size = 4 if np.size(x) > 100 else 14 if marker == "*" else 9
+        axis.plot(x, y, marker, markersize=size, alpha=0.7, markeredgecolor="white", markeredgewidth=0.6, label=name)
+    if diagonal:
+        axis.axline((0, 0), slope=1, color=GREY, linewidth=1)
     axis.set(xlabel=x_label, ylabel=y_label, title=title)
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     told = ((name, f"{np.size(x)}, across {ends_of(x)}, up {ends_of(y)}") for name, (x, y) in groups.items())
@@ -251,9 +284,10 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
 
     Parameters
     ----------
-    groups : dict of str to (values, (low, high))
+    groups : dict of str to (values, (low, high)) or (values, (low, high), resolved)
         The runs, shape (P,), and the ends of the interval. One that lies far beyond all runs, or is infinite, is drawn
-        as an arrow out of the picture.
+        as an arrow out of the picture. Where a verdict that counts more than the interval leaves it open, because
+        several were asked, say, `resolved` is False, and the diamond hollow.
     label : str
         What the values are, with the unit.
     title : str, optional
@@ -265,38 +299,57 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
         What a dot and a bar are, such as ("one pair of runs", "mean, 95 % interval"): a legend that says so, and at
         the right the mean and the interval in numbers.
     """
-    picture, (axis,) = blank(1, 1, width, 1.1 + 0.65 * len(groups))
+    rows = [(np.ravel(values), ends, not rest or rest[0]) for values, ends, *rest in groups.values()]
+    pitch = 0.65 if len(rows) <= 8 else 0.48
+    picture, (axis,) = blank(1, 1, width, 1.1 + pitch * len(rows))
     if reference is not None:
         axis.axvline(reference, color="0.6", linewidth=1.5, zorder=0)
-    shown = np.concatenate([np.ravel(values) for values, _ in groups.values()])
+    shown = np.concatenate([values for values, _, _ in rows])
     margin = np.ptp(shown) or 1.0
     limits = shown.min() - margin, shown.max() + margin
-    for row, (values, ends) in enumerate(groups.values()):
-        dots = axis.plot(values, [row - 0.12] * len(values), "o", color=BLUE, alpha=0.6, markersize=8)
-        bar = np.clip(ends, *limits)
-        line = axis.plot(bar, [row + 0.2] * 2, "|-", color=VERMILLION, markersize=12, markeredgewidth=2.5)
-        for place, end, arrow in zip(bar, ends, "<>", strict=True):
-            if place != end:
-                axis.plot([place], [row + 0.2], arrow, color=VERMILLION, markersize=12)
-        mean = axis.plot([np.mean(values)], [row + 0.2], "D", color=VERMILLION, markersize=8, markeredgecolor="white")
-    axis.set(xlabel=label, title=title, ylim=(len(groups) - 0.5, -0.5))
-    axis.set_yticks(range(len(groups)), groups)
-    axis.tick_params(axis="y", length=0, labelsize=14)
-    wide = [high - low for _, (low, high) in groups.values() if 0 < high - low < np.inf]
-    digits = int(np.clip(np.ceil(-np.log10(min(wide, default=margin) / 4)), 0, 6))  # a quarter of the narrowest is read
-    told = {}
-    for name, (values, ends) in groups.items():
-        text = "{:z.{d}f} ({:z.{d}f} to {:z.{d}f})".format(np.mean(values), *ends, d=digits)
-        told[name] = text.replace("-", "−").replace("inf", "∞")
+    for row, (values, ends, resolved) in enumerate(rows):
+        dots = axis.plot(values, row - 0.1 - _stacked(values, margin), "o", color=BLUE, alpha=0.6, markersize=7)
+        line = _draw_interval(axis, row + 0.22, ends, limits)
+        look = {"color": VERMILLION, "markerfacecolor": VERMILLION if resolved else "white"}
+        mean = axis.plot([np.mean(values)], [row + 0.22], "D", markersize=6, zorder=3, **look)
+    axis.set(xlabel=label, title=title, ylim=(len(rows) - 0.5, -0.6))
+    axis.set_yticks(range(len(rows)), groups)
+    axis.tick_params(axis="y", length=0, labelsize=14 if len(rows) <= 8 else 12)
+    told = dict(zip(groups, _interval_texts(rows, margin), strict=True))
     if key is not None:
         for row, text in enumerate(told.values()):
             axis.text(1.02, row, text, transform=axis.get_yaxis_transform(), va="center", fontsize=12)
+        key = *key[:1], key[1] + ("" if all(resolved for *_, resolved in rows) else "; hollow: unresolved")
         picture.legend([*dots, (*line, *mean)], key, loc="outside lower center", ncols=2, fontsize=12)
-    runs = (counted(len(values), "dot") for values, _ in groups.values())
+    runs = [counted(len(values), "dot") + ("" if resolved else ", unresolved") for values, _, resolved in rows]
     picture.alt = f"{title or 'Runs and intervals'}, {label}. " + listed(
-        (name, f"{text}, {dots}") for (name, text), dots in zip(told.items(), runs, strict=True)
+        [(name, f"{text}, {dots}") for (name, text), dots in zip(told.items(), runs, strict=True)], 20
     )
     return picture
+
+
+def _stacked(values, margin):
+    """Return how far above the others each value is drawn, so that equal ones do not hide one another."""
+    places = np.round(values / (margin / 100)) if len(values) > 1 else values
+    return 0.12 * np.array([np.sum(places[:i] == place) for i, place in enumerate(places)]).clip(max=3)
+
+
+def _draw_interval(axis, height, ends, limits):
+    """Draw an interval, an arrow at the end that lies beyond the limits; return its line."""
+    bar = np.clip(ends, *limits)
+    line = axis.plot(bar, [height] * 2, "|-", color=VERMILLION, markersize=13, markeredgewidth=2.5)
+    for place, end, arrow in zip(bar, ends, "<>", strict=True):
+        if place != end:
+            axis.plot([place], [height], arrow, color=VERMILLION, markersize=12)
+    return line
+
+
+def _interval_texts(rows, margin):
+    """Write means and intervals with so many digits that a tenth of the narrowest can be read."""
+    wide = [high - low for _, (low, high), _ in rows if 0 < high - low < np.inf]
+    digits = int(np.clip(np.ceil(-np.log10(min(wide, default=margin) / 10)), 0, 6))
+    texts = ["{:z.{d}f} ({:z.{d}f} to {:z.{d}f})".format(np.mean(values), *ends, d=digits) for values, ends, _ in rows]
+    return [text.replace("-", "−").replace("inf", "∞") for text in texts]
 
 
 @in_style
@@ -441,7 +494,7 @@ def answers(images, probabilities, titles=None, classes=None, columns=5, width=2
 
 @in_style
 def descents(paths, heights, extent, titles=("", ""), width=8.5, together=False):
-    """Show ways down a valley, step by step, each over the valley's lines of equal height, in true proportion.
+    """Show ways down a valley, step by step, over its lines of equal height, in true proportion; the start is hollow.
 
     Parameters
     ----------
@@ -462,11 +515,13 @@ def descents(paths, heights, extent, titles=("", ""), width=8.5, together=False)
     picture, axes = blank(count, 1, width, valley * shape + 0.45)
     levels = heights.max() / 2.0 ** np.arange(9, -1, -1)
     for axis in axes:
-        axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
+        lines = axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
+        axis.clabel(lines, lines.levels[1::3], fmt=lambda height: f"{height:.2g}", fontsize=9)
         axis.set(ylabel=titles[1], xlim=extent[:2], ylim=extent[2:], aspect="equal")
     looks = zip([BLUE, VERMILLION, GREEN, ORANGE] * 9, "os^D" * 9 if together else "o" * 36, strict=True)
     for axis, (name, path), (colour, marker) in zip([*axes] * len(paths), paths.items(), looks, strict=False):
         axis.plot(*path.T, marker=marker, markersize=5, linewidth=1.8, color=colour, label=name)
+        axis.plot(*path[0], marker=marker, markersize=11, markerfacecolor="white", markeredgecolor=colour)
         axis.set(title=None if together else name)
     if together:
         axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -501,7 +556,7 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
     """
     x_labels, titles = for_each(x_label, len(panels), "x_label"), for_each(titles, len(panels), "titles")
     names = list(dict.fromkeys(name for _, series in panels.values() for name in series))
-    picture = Picture(figsize=(len(panels) * width + 2.6, height), layout="constrained")
+    picture = Picture(figsize=(len(panels) * width + 2.6 * (len(names) > 1), height), layout="constrained")
     axes = picture.subplots(1, len(panels), squeeze=False)[0]
     lines = {}
     for axis, (y_label, (x, series)), below, title in zip(axes, panels.items(), x_labels, titles, strict=True):
@@ -513,7 +568,8 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
             line, marker = ["-", "--", "-.", ":"][number % 4], "os^DvP"[number % 6]
             (lines[name],) = axis.plot(x, values, line, color=f"C{number}", marker=marker, markersize=7)
         _write_ticks(axis, x)
-    picture.legend(lines.values(), lines, loc="outside right upper")
+    if len(names) > 1:
+        picture.legend(lines.values(), lines, loc="outside right upper")
     told = [(f"{label}, {name}", course_of(x, values))
             for label, (x, series) in panels.items() for name, values in series.items()]  # fmt: skip
     picture.alt = f"Over {', '.join(dict.fromkeys(x_labels))}, logarithmic axes. {listed(told)}"
@@ -524,7 +580,8 @@ def _write_ticks(axis, x):
     """Write plain numbers at logarithmic axes, so many that more than one is left where the range is small."""
     low, high = axis.get_ylim()
     axis.set_xticks(x, [number_text(position) for position in x])
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)))
+    near = MaxNLocator(4, steps=[1, 2, 5, 10]) if high < 4 * low else LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 10 * low else near)
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     for direction in (axis.xaxis, axis.yaxis):
         direction.set_minor_locator(NullLocator())

@@ -116,7 +116,7 @@ def stack_of_maps(network, title=None):
         _write(axis, x, height + 0.27, size, font, va="top", weight="bold")
         _write(axis, x, height + 0.47 + 0.17 * crowded, name, font, va="top")
         left, end = left + width, x + box[0] / 2
-    told = listed(((name, _size(shape, " × ")) for name, shape in steps), most=20)
+    told = listed([(name, _size(shape, " × ")) for name, shape in _steps(network)], most=20)
     picture.alt = f"{title or 'A network'} in {len(steps)} steps. {told}"
     return picture
 
@@ -551,7 +551,7 @@ def _starts(size, kernel, stride):
 
 
 @in_style
-def layer_in_colour(layers, order=None, columns=16, size=0.5):
+def layer_in_colour(layers, order=None, columns=16, size=0.5, numbers=False):
     """Show every filter of a first layer in colour, and other layers below it.
 
     Each filter is scaled by its own largest weight: middle grey is 0, and that weight is full colour. Filters over one
@@ -566,6 +566,8 @@ def layer_in_colour(layers, order=None, columns=16, size=0.5):
         Filters in a row.
     size : float
         Of one filter, in inches.
+    numbers : bool
+        Whether to write above each filter which it is, counted from 0.
 
     Raises
     ------
@@ -579,23 +581,25 @@ def layer_in_colour(layers, order=None, columns=16, size=0.5):
         if kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
             raise ValueError(f"layers must have shape (KH, KW, 3 or 1, filters), as first layers, got {kernel.shape}")
     rows = {name: -(-kernel.shape[3] // columns) for name, kernel in layers.items()}
-    head = 0.35 if any(layers) else 0.1
+    head, line = 0.35 if any(layers) else 0.1, size + 0.14 * numbers
     width = max(4.8, 0.3 + size * min(columns, max(kernel.shape[3] for kernel in layers.values())))
-    picture, axis = _sheet(width, size * sum(rows.values()) + head * len(rows) + 0.35)
+    picture, axis = _sheet(width, line * sum(rows.values()) + head * len(rows) + 0.35)
     top = 0
     for name, kernel in layers.items():
         _write(axis, 0.15, top + 0.2, name, 12, ha="left")
         keys = order.get(name)
-        numbers = range(kernel.shape[3]) if keys is None else np.argsort(-np.asarray(keys), kind="stable")
-        for place, number in enumerate(numbers):
-            x, y = 0.15 + size * (place % columns), top + head + size * (place // columns)
+        sorted_filters = range(kernel.shape[3]) if keys is None else np.argsort(-np.asarray(keys), kind="stable")
+        for place, number in enumerate(sorted_filters):
+            x, y = 0.15 + size * (place % columns), top + head + line * (place // columns) + line - size
             _draw_filter(axis, x, y, 0.9 * size, kernel[..., number])
-        top += head + size * rows[name]
+            if numbers:
+                _write(axis, x + 0.45 * size, y - 0.07, number, 8)
+        top += head + line * rows[name]
     grey = {"grey" if kernel.shape[2] == 3 else "white" for kernel in layers.values()}
     rule = f"each filter is scaled by its own largest weight; {' or '.join(sorted(grey))} is 0"
     _write(axis, 0.15, top + 0.15, rule, 10, ha="left")
     told = (
-        (name, f"{kernel.shape[3]} filters of {_size(kernel.shape[:3])}, weights {ends_of(kernel)}")
+        (name, f"{counted(kernel.shape[3], 'filter')} of {_size(kernel.shape[:3])}, weights {ends_of(kernel)}")
         for name, kernel in layers.items()
     )
     picture.alt = f"{listed(told)} {rule.capitalize()}."
@@ -617,7 +621,7 @@ def kinds(shares, title=None, width=8.5):
     Parameters
     ----------
     shares : dict of str to dict of str to float
-        For each bar, kind to share; the shares of a bar are together 1. Up to six kinds.
+        For each bar, kind to share; the shares of a bar are together 1. Up to six kinds; "no name" is grey.
     title : str, optional
     width : float
         In inches.
@@ -639,6 +643,7 @@ def kinds(shares, title=None, width=8.5):
     axis = picture.subplots()
     left = np.zeros(len(shares))
     for kind, colour in zip(names, colours, strict=False):
+        colour = "#DDDDDD" if kind == "no name" else colour  # nothing was found
         wide = np.array([parts.get(kind, 0) for parts in shares.values()])
         bars = axis.barh(range(len(shares)), wide, left=left, color=colour, edgecolor="white", height=0.75, label=kind)
         texts = [f"{share:.0%}" if share >= 0.05 else "" for share in wide]

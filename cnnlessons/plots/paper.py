@@ -96,10 +96,10 @@ def in_style(function):
     return styled
 
 
-def blank(count, columns, width, height):
+def blank(count, columns, width, height, layout="constrained"):
     """Return a picture with `count` axes in rows of `columns`, each `width` by `height` inches."""
     rows = -(-count // columns)
-    picture = Picture(figsize=(columns * width, rows * height), layout="constrained")
+    picture = Picture(figsize=(columns * width, rows * height), layout=layout)
     axes = picture.subplots(rows, columns, squeeze=False).ravel()
     for unused in axes[count:]:
         unused.remove()
@@ -187,7 +187,8 @@ def said(number):
 def numbers_of(array):
     """Say what an array holds: row by row if it is small, else its size and its ends."""
     array = np.asarray(array, float)
-    if array.ndim == 2 and array.size <= 25:
+    whole = np.all((array == np.round(array)) | np.isnan(array))
+    if array.ndim == 2 and array.size <= (64 if whole else 25):
         return "; ".join(" ".join("empty" if np.isnan(each) else said(each) for each in row) for row in array)
     return f"{' × '.join(map(str, array.shape))}, {ends_of(array)}"
 
@@ -218,6 +219,7 @@ def course_of(x, values):
     x, values = x[np.isfinite(values)], values[np.isfinite(values)]
     if not values.size:
         return "no values"
+    values = np.where(abs(values) > 1e-9 * abs(values).max(), values, 0)  # what is left of rounding is 0
     places = dict.fromkeys((0, int(values.argmin()), int(values.argmax()), len(values) - 1))
     return ", ".join(f"{said(values[place])} at {x[place] if x.dtype.kind in 'OU' else said(x[place])}"
                      for place in sorted(places))  # fmt: skip

@@ -136,13 +136,10 @@ def describe(kernel):
 
     References
     ----------
-    J. J. Koenderink & A. J. van Doorn, "Representation of local geometry in the visual system", Biological
-    Cybernetics 55, 1987, and R. A. Young, "The Gaussian derivative model for spatial vision: I. Retinal mechanisms",
-    Spatial Vision 2, 1987: derivatives of a Gaussian. J. G. Daugman, "Uncertainty relation for resolution in space,
-    spatial frequency, and orientation optimized by two-dimensional visual cortical filters", JOSA A 2, 1985, and
-    J. P. Jones & L. A. Palmer, "An evaluation of the two-dimensional Gabor filter model of simple receptive fields in
-    cat striate cortex", J. Neurophysiology 58, 1987: Gabor functions, fitted by least squares as here. P. Craven &
-    G. Wahba, "Smoothing noisy data with spline functions", Numerische Mathematik 31, 1979: cross-validation.
+    J. J. Koenderink & A. J. van Doorn, Biological Cybernetics 55, 1987, and R. A. Young, Spatial Vision 2, 1987:
+    derivatives of a Gaussian. J. G. Daugman, JOSA A 2, 1985, and J. P. Jones & L. A. Palmer, J. Neurophysiology 58,
+    1987: Gabor functions, fitted by least squares as here. P. Craven & G. Wahba, Numerische Mathematik 31, 1979:
+    cross-validation.
 
     Notes
     -----

@@ -34,8 +34,7 @@ def frequency_response(kernel, size=64):
 
     References
     ----------
-    A. V. Oppenheim & R. W. Schafer, Discrete-Time Signal Processing, chapter 2. It defines the response of
-    convolution; ours is its complex conjugate.
+    A. V. Oppenheim & R. W. Schafer, Discrete-Time Signal Processing, chapter 2: of convolution, the complex conjugate.
     """
     axis = frequencies(size)
     return response_at(kernel, axis[:, np.newaxis], axis)
@@ -86,16 +85,9 @@ class SignalTerms:
 
 
 def signal_terms(kernel):
-    """Say which kind of operation a kernel is: band, order, isotropy, symmetry. Taught in lesson 01.
+    """Say which kind of operation a kernel (KH, KW) is, as `SignalTerms`: band, order, isotropy, symmetry.
 
-    Parameters
-    ----------
-    kernel : array (KH, KW)
-        Applied by cross-correlation; convolution gives the same terms.
-
-    Returns
-    -------
-    SignalTerms
+    Cross-correlation and convolution give the same terms. Taught in lesson 01.
     """
     kernel = _check_kernel(kernel)
     if not kernel.any():

@@ -153,12 +153,8 @@ def _evaluate(which, parameters, pattern, shape):
 
 def _slopes(which, place, columns, amplitudes, model):
     """Return the derivatives (T, 6, n) of templates by their parameters, with amplitudes that do not move."""
-    u, v, cosine, sine = (
-        place.distance * place.narrow,
-        place.beside * place.thin,
-        np.cos(place.angle),
-        np.sin(place.angle),
-    )
+    u, v = place.distance * place.narrow, place.beside * place.thin
+    cosine, sine = np.cos(place.angle), np.sin(place.angle)
     _, first, second, third, mixed = _PROFILES[which].T[:, :, np.newaxis]
     one, other = amplitudes.T[:, :, np.newaxis]
     by_u = one * (first + 2 * second * u + mixed * v) * place.window - u * model

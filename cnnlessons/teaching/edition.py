@@ -44,13 +44,7 @@ class Lesson(NamedTuple):
 
 
 def read(number: str) -> Lesson:
-    """A lesson by its number, such as "01", with its teacher's notes.
-
-    Raises
-    ------
-    ValueError
-        If there is no such lesson, or it has no teacher's notes.
-    """
+    """A lesson by its number, such as "01", with its teacher's notes."""
     path = notebooks.lesson(number)
     if path is None:
         raise ValueError(f"lesson: there is no lesson {number!r}; write its number as in 01")

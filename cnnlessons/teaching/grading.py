@@ -54,35 +54,12 @@ class Mark(NamedTuple):
 
 
 def grade(folder, out="marks.csv", *, seed=None, isolated="auto", lessons=(), seconds=10, jobs=None, tell=print):
-    """Grade every notebook below a folder; write the marks, a page for each student and one for the class.
+    """Grade every notebook below a folder, named after the students or in folders of theirs, and return the marks.
 
-    Parameters
-    ----------
-    folder : path
-        Holds a notebook for each student, named after them, or a folder for each.
-    out : path
-        A CSV file; the pages go into a folder beside it. Both are written anew.
-    seed : int, optional
-        From which the probes are drawn; the same seed gives the same marks. Drawn itself where it is left out.
-    isolated : {"auto", "wasm", "bwrap", "process"}
-        See `isolation`.
-    lessons : sequence of str
-        Such as ["01"]: whose exercises are asked for. Else those that half of the students hand in.
-    seconds : float
-        So long may one answer run.
-    jobs : int, optional
-        How many run at once; else as many as there are cores.
-    tell : callable
-        Is told what happens, in sentences.
-
-    Returns
-    -------
-    list of Mark
-
-    Raises
-    ------
-    ValueError
-        If there is no such folder, isolation or lesson, or no notebook.
+    They are written to `out`, a CSV file, and a page for each student and one for the class into a folder beside it.
+    The same `seed` draws the same probes and gives the same marks. Without `lessons`, such as ["01"], those are asked
+    for that half of the students hand in. One answer may run for so many `seconds`, and `jobs` of them at once; `tell`
+    is told what happens, in sentences.
     """
     shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
     with open(out, "ab"):  # or it is told after all answers have run

@@ -81,15 +81,10 @@ def statements(cells):
             problem = problem or f"{type(error).__name__} in {file}: {error}"
             continue
         for node in body:
-            if isinstance(
-                node, ast.Import | ast.ImportFrom
-            ):  # one name each: a module that is not here takes none along
-                parts = [copy.copy(node) for _ in node.names]
-                for part, name in zip(parts, node.names, strict=True):
-                    part.names = [name]
-                found += [(number, part) for part in parts]
-            else:
-                found.append((number, node))
+            parts = [node]
+            if _is_import(node):  # one name each: a module that is not here takes none along
+                parts = [type(node)(**vars(node) | {"names": [name]}) for name in node.names]
+            found += [(number, part) for part in parts]
     return found, problem
 
 
@@ -110,23 +105,17 @@ def answer_to(name, stub, found):
 def needed(place, names, found):
     """The places of the statements that make some names: imports, constants, functions, and what those need."""
     tables = [names_of(node) for _, node in found]
-    imported = {
-        name for (_, node), (_, gives, _) in zip(found, tables, strict=True) if _is_import(node) for name in gives
-    }
+    imports = [i for i, (_, node) in enumerate(found) if _is_import(node)]
+    imported = {name for i in imports for name in tables[i][1]}
     wanted, known = list(names), set()
-    chosen = {i for i, (_, node) in enumerate(found) if _is_import(node) and node.names[0].name == "*"}
+    chosen = {i for i in imports if found[i][1].names[0].name == "*"}
     while wanted:
         if (name := wanted.pop()) in known:
             continue
         known.add(name)
-        makers = [
-            i
-            for i, (_, gives, changes) in enumerate(tables)
-            if name in gives or (name in changes and name not in imported)
-        ]
-        for i in [
-            i for i in makers if i <= place
-        ] or makers:  # what stands after the check came too late, if anything else
+        makers = [i for i, (_, gives, changes) in enumerate(tables) if name in gives | (changes - imported)]
+        in_time = [i for i in makers if i <= place]  # what stands after the check came too late, if anything else
+        for i in in_time or makers:
             chosen.add(i)
             wanted += tables[i][0]
     return sorted(chosen)

@@ -32,13 +32,7 @@ SAID = {
 
 
 def choose(name: str = "auto"):
-    """The name of an isolation and its function; "auto" takes the first of `SAID` that works here.
-
-    Raises
-    ------
-    ValueError
-        If there is no such isolation, or it does not work here.
-    """
+    """The name of an isolation and its function; "auto" takes the first of `SAID` that works here."""
     ways = {"wasm": in_wasm, "bwrap": in_bubblewrap, "process": in_process}
     if name not in ("auto", *ways):
         raise ValueError(f"isolation: there is none called {name!r}; choose auto, {', '.join(ways)}")

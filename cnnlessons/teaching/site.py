@@ -29,7 +29,7 @@ MAIN = {  # the control that a panel answers for
     "stem_explorer": "kernel_size",
     "stepper": "position",
 }
-LITE = (
+LITE_LINK = (
     '<a href="lite/lab/index.html?path=00_start_here.ipynb">Run lessons 00 to 06, 08, 10 and 12 in this browser</a>, '
     "with nothing to install."
 )
@@ -79,13 +79,6 @@ def build(folder, notebooks=None, lite=False) -> list[str]:
     """Write the site of the course, or of some notebooks, into a folder; return what Sphinx warned of.
 
     With `lite`, its first page links what ``hosting/lite.py`` writes into the folder lite beside it.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds something else than a site.
-    ImportError
-        If one of the tools is not installed.
     """
     folder, said = Path(folder), io.StringIO()
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
@@ -203,7 +196,7 @@ def first_page(readme: str, notebooks, lite=False) -> str:
         for caption, pages in groups.items()
         if pages
     ]
-    return "\n\n".join([said, *([LITE] if lite else []), table, begin, *trees]) + "\n"
+    return "\n\n".join([said, *([LITE_LINK] if lite else []), table, begin, *trees]) + "\n"
 
 
 # --------------------------------------------------------------------------- panels
@@ -244,13 +237,7 @@ def living(name: str, words: str, *arguments) -> str:
 
 
 def positions(panel, control: str):
-    """Move a control of a panel over all its values: its label, (value, HTML) of each, the place of the present.
-
-    Raises
-    ------
-    ValueError
-        If there are more than `MOST`.
-    """
+    """Move a control of a panel over all its values: its label, (value, HTML) of each, the place of the present."""
     widget, pages = getattr(panel, control), []
     slides = hasattr(widget, "max")
     moved = "value" if slides else "index"  # of a choice
