@@ -100,7 +100,9 @@ def test_the_names_of_a_setting_are_the_arguments_of_its_function(name, folder):
     rows, _ = rows_of(name)
     rows.to_csv(tuning.file(name), index=False)
     known = experiments.experiment(name)
-    arguments = set(inspect.signature(known.function).parameters) - {"seed"}
+    functions = known.function, classification.InThirds
+    arguments = {name for function in functions for name in inspect.signature(function).parameters}
+    arguments = {argument for argument in arguments if argument not in ("seed", "run")}
     assert all(set(setting) == arguments for setting in known.settings + known.tried())
 
 

@@ -1,8 +1,8 @@
 """The experiments of the course by name: their settings, where their rows are kept, and runs made again."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +29,21 @@ class Experiment:
         return self.listed() if callable(self.listed) else self.listed
 
 
+def _tuned(name, function, contestants):
+    """Return an experiment in which each contestant has a rate of its own; eight seeds resolve what is asked."""
+    listed, tried = partial(tuning.planned, name, contestants), partial(tuning.tried, contestants, name)
+    return Experiment(function, listed, lambda setting: range(8), tried)
+
+
 EXPERIMENTS = {
     "stems": Experiment(handcrafted.train_stem, handcrafted.SETTINGS),
     "bakeoff": Experiment(bakeoff.train_contestant, bakeoff.SETTINGS),
-    "long": Experiment(bakeoff.train_long, bakeoff.long_settings, bakeoff.long_seeds, bakeoff.long_tried),
+    "long": _tuned("long", bakeoff.train_long, bakeoff.LONG),
     "first_layers": Experiment(
         first_layers.train_first_layer, first_layers.settings, first_layers.seeds, first_layers.tried
     ),
-    "blocks": Experiment(blocks.train_blocks, blocks.settings, blocks.seeds, blocks.tried),
-    "robust": Experiment(robust.train_robust, robust.SETTINGS, robust.seeds),
+    "blocks": _tuned("blocks", blocks.train_blocks, blocks.CONTESTANTS),
+    "robust": Experiment(robust.train_robust, robust.SETTINGS, lambda setting: range(6)),
     "cue": Experiment(cue.train_cue, cue.SETTINGS),
 }
 
@@ -181,7 +187,7 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
 
 def _function_for(names):
     for known in EXPERIMENTS.values():
-        arguments = next(iter(known.settings), inspect.signature(known.function).parameters)
-        if {*arguments, "seed"} == {*names, "seed"}:
+        setting = (known.settings or known.tried())[0]
+        if setting.keys() - {"seed"} == {*names} - {"seed"}:
             return known.function
     raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")

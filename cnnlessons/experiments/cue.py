@@ -1,7 +1,6 @@
 """The experiment "cue": is a mark that gave the class away, and no longer does, unlearned? Taught in lesson 14."""
 
 from functools import lru_cache
-from itertools import islice
 
 import numpy as np
 
@@ -39,39 +38,17 @@ def train_cue(
 
     The mark is the checkerboard of `datasets.marked`, at a place of its own in every image of every epoch.
 
-    Parameters
-    ----------
-    setting, group : str
-        What the row is called, and for what it was made; they change nothing.
-    before : {"cue", "clean", "nothing"}
-        The first phase: with the mark of the right class in every image; without any; or without learning, but the
-        averages of batch normalisation are measured.
-    dose : float, 0 to 1
-        Share of the images of the second phase that bear the mark of a class drawn at random.
-    trained : {"all", "above", "last"}
-        In the second phase: everything; all but the stem's kernel; the last layer alone.
-    renewed : bool
-        Whether everything but the stem's kernel is drawn anew between the phases.
-    decay : float
-        AdamW's weight decay in the second phase, on kernels alone.
-    first_epochs, epochs : int
-        Of the first phase and of the second, each with an AdamW of its own: the first half, rounded up, at
-        `learning_rate` and the rest at a fifth of it.
-    dataset, per_class, test_per_class, image_size, seed, filters, size, width, batch_size
-        As in `train_robust`.
+    `before` says what the first phase is: "cue", with the mark of the right class in every image; "clean", without any;
+    "nothing", without learning, but the averages of batch normalisation are measured. In the second phase a share
+    `dose` of the images bears the mark of a class drawn at random, and `trained` says what learns: "all", "above" (all
+    but the stem's kernel) or "last" (the last layer alone). `renewed`: all but the stem's kernel is drawn anew between
+    the phases. `decay` is AdamW's weight decay in the second phase, on kernels alone. Each phase, of `first_epochs` and
+    of `epochs`, has an AdamW of its own, its first half, rounded up, at `learning_rate` and the rest at a fifth of it.
 
-    Returns
-    -------
-    dict
-        "accuracy", "noisy_accuracy" and "train_accuracy" on images without a mark; "follows", the share of the test
-        images, each with the marks of the nine other classes in turn, that get the class of the mark; "withstands",
-        the share that keep their own; "share" of the stem's energy that lies in the mark's pattern; the same three
-        after the first phase, "accuracy_before", "follows_before" and "share_before", and after each epoch of the
-        second, "accuracy_by_epoch" and so on; "data".
-
-    Notes
-    -----
-    Taught in lesson 14.
+    Accuracies are on images without a mark. "follows" is the share of the test images, each with the marks of the nine
+    other classes in turn, that get the class of the mark; "withstands" the share that keep their own; "share" is how
+    much of the stem's energy lies in the mark's pattern. "accuracy_before", "follows_before" and "share_before" are of
+    the end of the first phase, "accuracy_by_epoch" and so on of each epoch of the second.
     """
     place = (dataset, per_class, test_per_class, image_size, filters, size, width, batch_size, learning_rate, seed)
     weights, found = _first_phase(before, first_epochs, *place)
@@ -122,24 +99,14 @@ def _train(model, data, epochs, rate, decay, change, options):
     states = []
     for epoch in range(epochs):
         optimizer.learning_rate = rate if 2 * epoch < epochs else rate / 5
-        for images, labels in islice(batches, -(-len(data.train_images) // options["batch_size"])):
-            model.train_on_batch(change(images, labels), labels)
+        classification.train_batches(model, batches, -(-len(data.train_images) // options["batch_size"]), change)
         states.append(_state(model, data))
     return states
 
 
 def _model(data, filters, size, width, seed):
-    """Return a classifier that standardises the images itself."""
-    import keras
-
-    from cnnlessons import models, stems
-
-    mean, scale = float(data.train_images.mean()), float(data.train_images.std())
-    made = stems.learned(filters, size, seed=seed, length="glorot")
-    return models.classifier(
-        lambda images: made(keras.layers.Rescaling(1 / scale, -mean / scale)(images)),
-        *(data.train_images.shape[1:], len(data.class_names), width, seed),
-    )
+    made = classification.stem("learned", filters=filters, size=size, length="glorot", seed=seed)
+    return classification.standardising(made, data, width, seed)
 
 
 def _drawn(rng):
