@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnlessons import shapes
 from cnnlessons.experiments import bakeoff, blocks, cue, first_layers, handcrafted, robust, tuning
-from cnnlessons.experiments.rows import FAILED, key, read_csv, read_texts, value
+from cnnlessons.experiments.rows import FAILED, key, parsed, read_csv, value
 from cnnlessons.experiments.running import finished
 
 SEEDS = 10
@@ -132,34 +132,11 @@ def evidence(name):
 
 
 def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
-    """Run some rows of a store again, drawn at random, and compare the accuracy.
+    """Run `count` rows of a store again, drawn at random by `seed`, and compare the accuracy.
 
-    Parameters
-    ----------
-    store : str or path
-        As in `read`.
-    count : int
-        How many.
-    jobs, scheduler
-        As in `run`.
-    seed : int, optional
-        Of the choice.
-    function : callable, optional
-        As in `run`; by default that of the course's experiment whose settings have these names.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each: the setting, "seed", "recorded", "again", "error" (empty unless the run failed), "difference".
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, it holds no finished run or no accuracy, or the function is not known.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    The other arguments are those of `read` and `run`; the function is that of the course's experiment whose settings
+    have these names. The table has a row for each: the setting, "seed", "recorded", "again", "error" (empty unless the
+    run failed) and "difference". Taught in lesson 09.
     """
     path = _rows_of(store)
     content = path.read_bytes()
@@ -171,16 +148,17 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     count = min(shapes.whole_number(count, "count", 1), len(rows))
     if not count:
         raise ValueError(f"store must hold at least one finished run; {path.name} holds none")
-    names = [*rows.columns[: rows.columns.get_loc("seed")], "seed"]
     chosen = rows.loc[np.sort(np.random.default_rng(seed).choice(rows.index, count, replace=False))]
-    texts = read_texts(content).loc[chosen.index, names]
-    runs = [{name: value(text) for name, text in row.items()} for row in texts.to_dict("records")]
+    columns, texts, _ = parsed(content, path.name)
+    names = columns[: columns.index("seed") + 1]
+    runs = [{name: value(texts[place][name]) for name in names} for place in chosen.index]
     function = _function_for(names[:-1]) if function is None else function
     again = {key({name: row[name] for name in names}): row for row in finished(function, runs, jobs, scheduler)}
+    again = [again[key(run)] for run in runs]
     compared = chosen[names].assign(
         recorded=chosen["accuracy"],
-        again=[again[key(run)].get("accuracy", np.nan) for run in runs],
-        error=[again[key(run)][FAILED] for run in runs],
+        again=[row.get("accuracy", np.nan) for row in again],
+        error=[row[FAILED] for row in again],
     )
     return compared.assign(difference=compared["again"] - compared["recorded"])
 
@@ -188,6 +166,6 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
 def _function_for(names):
     for known in EXPERIMENTS.values():
         setting = (known.settings or known.tried())[0]
-        if setting.keys() - {"seed"} == {*names} - {"seed"}:
+        if setting.keys() == {*names}:
             return known.function
     raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")
