@@ -20,7 +20,7 @@ def begin(seed):
     training.prepare(seed, precision="float32")
 
 
-# --------------------------------------------------------------------------- runs on standardised images
+# --------------------------------------------------------------------------- runs
 
 
 @dataclass(kw_only=True)
@@ -40,9 +40,12 @@ class Run:
 
     def __post_init__(self):
         begin(self.seed)
+        self._load()
+        self.shape = self.data.train_images.shape[1:], len(self.data.class_names)
+
+    def _load(self):
         images = self.dataset, self.per_class, self.test_per_class, self.validation, self.seed
         self.data, self.scale, self.checksum = standardised(*images)
-        self.shape = self.data.train_images.shape[1:], len(self.data.class_names)
 
     def _train(self, model, first_phase, rates, **options):
         from cnnlessons import training
@@ -95,6 +98,40 @@ class InThirds(Run):
         slower = keras.callbacks.LearningRateScheduler(lambda epoch: rate if epoch < 2 * third else rate / 5)
         options |= {"change": changes(self.flips, train_noise / self.scale), "callbacks": [slower, *callbacks]}
         return self._train(model, third, (rate, rate), **options)
+
+
+@dataclass(kw_only=True)
+class Raw(Run):
+    """A run on images from 0 to 1, which are changed batch by batch; its model standardises them itself."""
+
+    image_size: int | None  #: of "photo_patches"
+    learning_rate: float = 0.003
+
+    def _load(self):
+        images = self.dataset, self.per_class, self.test_per_class, self.seed, self.image_size
+        self.data, self.checksum = loaded(*images)
+
+    def model(self, made, width, seed):
+        """Return a classifier with a stem."""
+        import keras
+
+        from cnnlessons import models
+
+        mean, scale = float(self.data.train_images.mean()), float(self.data.train_images.std())
+        standardised = keras.layers.Rescaling(1 / scale, -mean / scale)
+        return models.classifier(lambda images: made(standardised(images)), *self.shape, width, seed)
+
+    def batches(self, first_epoch=0):
+        from cnnlessons import training
+
+        images, labels = self.data.train_images, self.data.train_labels
+        return training.batches(images, labels, self.batch_size, self.seed, first_epoch)
+
+    def train_epochs(self, model, batches, epochs, change):
+        """Train for some epochs on what `change`, a function of images and labels, makes of the next batches."""
+        steps = -(-len(self.data.train_images) // self.batch_size)
+        for images, labels in islice(batches, epochs * steps):
+            model.train_on_batch(change(images, labels), labels)
 
 
 def changes(flips, noise):
@@ -196,25 +233,6 @@ def stem(name, bank=None, **options):
 
     options["start" if name == "learned" else "bank"] = bank
     return getattr(stems, name)(**{option: value for option, value in options.items() if value is not None})
-
-
-def standardising(made, data, width, seed):
-    """Return a classifier with a stem that standardises the images itself."""
-    import keras
-
-    from cnnlessons import models
-
-    mean, scale = float(data.train_images.mean()), float(data.train_images.std())
-    return models.classifier(
-        lambda images: made(keras.layers.Rescaling(1 / scale, -mean / scale)(images)),
-        *(data.train_images.shape[1:], len(data.class_names), width, seed),
-    )
-
-
-def train_batches(model, batches, count, change):
-    """Train on what `change`, a function of images and labels, makes of the next batches."""
-    for images, labels in islice(batches, count):
-        model.train_on_batch(change(images, labels) if change else images, labels)
 
 
 def trained_parameters(model):

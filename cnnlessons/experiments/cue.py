@@ -12,28 +12,7 @@ CLASSES = 10
 MARK = {"side": 5, "count": 20}
 
 
-def train_cue(
-    *,
-    setting,
-    group,
-    before,
-    dose,
-    trained,
-    renewed,
-    decay,
-    dataset,
-    per_class,
-    test_per_class,
-    image_size,
-    first_epochs,
-    epochs,
-    seed,
-    filters=32,
-    size=5,
-    width=16,
-    batch_size=25,
-    learning_rate=0.003,
-):
+def train_cue(*, setting, group, before, dose, trained, renewed, decay, first_epochs, epochs, **place):
     """Train on images that a mark gives away, then on images in which it does not: a run of the experiment "cue".
 
     The mark is the checkerboard of `datasets.marked`, at a place of its own in every image of every epoch.
@@ -50,43 +29,48 @@ def train_cue(
     much of the stem's energy lies in the mark's pattern. "accuracy_before", "follows_before" and "share_before" are of
     the end of the first phase, "accuracy_by_epoch" and so on of each epoch of the second.
     """
-    place = (dataset, per_class, test_per_class, image_size, filters, size, width, batch_size, learning_rate, seed)
-    weights, found = _first_phase(before, first_epochs, *place)
-    data, model, checksum = _begun(*place)
+    weights, found = _first_phase(before, first_epochs, **place)
+    run, untrained = _begun(epochs, **place)
+    model = untrained(run.seed)
     if renewed:
-        weights = [*weights[:1], *_model(data, filters, size, width, seed + 1000).get_weights()[1:]]
+        weights = [*weights[:1], *untrained(run.seed + 1000).get_weights()[1:]]
     model.set_weights(weights)
     for layer in model.layers:
         layer.trainable = trained == "all" or layer.name == "logits" or (trained == "above" and layer.name != "stem")
-    rng = np.random.default_rng([seed, 4])
-    options = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epochs}
-    states = _train(model, data, epochs, learning_rate, decay, lambda images, _: _dosed(images, dose, rng), options)
-    return _measured(model, data, seed) | _told([found, *states]) | {"data": checksum}
+    rng = np.random.default_rng([run.seed, 4])
+
+    def dosed(images, labels):
+        return _dosed(images, dose, rng)
+
+    states = _train(run, model, run.learning_rate, decay, dosed, first_epochs)
+    return _measured(model, run.data, run.seed) | _told([found, *states]) | {"data": run.checksum}
 
 
-def _begun(dataset, per_class, test_per_class, image_size, filters, size, width, batch_size, learning_rate, seed):
-    """Return the images, a model as it starts and the images' checksum."""
-    classification.begin(seed)
-    data, checksum = classification.loaded(dataset, per_class, test_per_class, seed, image_size)
-    return data, _model(data, filters, size, width, seed), checksum
+def _begun(epochs, filters=32, size=5, width=16, batch_size=25, **place):
+    """Return a phase as a run, and a function from a seed to its untrained model."""
+    run = classification.Raw(epochs=epochs, batch_size=batch_size, **place)
+
+    def untrained(seed):
+        stem = classification.stem("learned", filters=filters, size=size, length="glorot", seed=seed)
+        return run.model(stem, width, seed)
+
+    return run, untrained
 
 
 @lru_cache(maxsize=3)
-def _first_phase(before, epochs, *place):
+def _first_phase(before, epochs, **place):
     """Return the weights, and what `_state` says of them: the same for many settings, so they are kept."""
-    *_, batch_size, rate, seed = place
-    data, model, _ = _begun(*place)
-    rng = np.random.default_rng([seed, 3])
+    run, untrained = _begun(epochs, **place)
+    model, rng = untrained(run.seed), np.random.default_rng([run.seed, 3])
 
     def told(images, labels):
         return datasets.marked(images, labels, _drawn(rng), **MARK)[0] if before == "cue" else images
 
-    options = {"batch_size": batch_size, "seed": seed}
-    states = _train(model, data, epochs, 0.0 if before == "nothing" else rate, 0.0, told, options)
+    states = _train(run, model, 0.0 if before == "nothing" else run.learning_rate, 0.0, told)
     return model.get_weights(), states[-1]
 
 
-def _train(model, data, epochs, rate, decay, change, options):
+def _train(run, model, rate, decay, change, first_epoch=0):
     """Train on what `change` makes of each batch, and return what `_state` says after each epoch."""
     import keras
 
@@ -95,18 +79,12 @@ def _train(model, data, epochs, rate, decay, change, options):
     optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     training.compiled(model, optimizer=optimizer)
-    batches = training.batches(data.train_images, data.train_labels, **options)
-    states = []
-    for epoch in range(epochs):
-        optimizer.learning_rate = rate if 2 * epoch < epochs else rate / 5
-        classification.train_batches(model, batches, -(-len(data.train_images) // options["batch_size"]), change)
-        states.append(_state(model, data))
+    batches, states = run.batches(first_epoch), []
+    for epoch in range(run.epochs):
+        optimizer.learning_rate = rate if 2 * epoch < run.epochs else rate / 5
+        run.train_epochs(model, batches, 1, change)
+        states.append(_state(model, run.data))
     return states
-
-
-def _model(data, filters, size, width, seed):
-    made = classification.stem("learned", filters=filters, size=size, length="glorot", seed=seed)
-    return classification.standardising(made, data, width, seed)
 
 
 def _drawn(rng):

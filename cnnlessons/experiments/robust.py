@@ -10,26 +10,17 @@ SIZES = {"attacked": 1, "attacked_twice": 2}  # times epsilon
 
 def train_robust(
     *,
-    setting,
-    group,
     stem,
     bank,
     trained_on,
     trained_steps,
     epsilon,
-    dataset,
-    per_class,
-    test_per_class,
-    image_size,
-    epochs,
-    seed,
     filters=32,
     size=5,
     width=16,
-    batch_size=32,
-    learning_rate=0.003,
     attack_steps=40,
     restarts=2,
+    **run,
 ):
     """Train a classifier with one stem, perhaps against an attack, and attack it: a run of the experiment "robust".
 
@@ -37,20 +28,18 @@ def train_robust(
     `bank` are as in `train_first_layer`; "colour gabor" are the Gabor filters in the two colours without light. With an
     epsilon `trained_on` above 0 the images of each batch are made harder by `adversarial.harder`, in `trained_steps`
     steps (1 is FGSM). `epsilon` is that of the attacks that are measured, one for each loss, with `attack_steps` and
-    `restarts`; any of them may fool the network. `image_size` is that of "photo_patches"; of "digits" all test images
-    are used. The rest is as in `classification.InHalves`.
+    `restarts`; any of them may fool the network. Of "digits" all test images are used. The rest is that of
+    `classification.Raw`.
 
     "noisy_accuracy" is with random signs of size epsilon; "one_step" is left by FGSM; "attacked" and "attacked_twice"
     by the attacks with epsilon and with twice as much; "zero_gradients" is that of `adversarial.Checks`.
     """
-    classification.begin(seed)
-    data, checksum = classification.loaded(dataset, per_class, test_per_class, seed, image_size)
-    kernel = _kernel(bank, filters, size, data.train_images.shape[3])
-    made = classification.stem(stem, kernel, filters=filters, size=size, seed=seed)
-    model = classification.standardising(made, data, width, seed)
-    change = adversarial.harder(model, trained_on, trained_steps, seed) if trained_on else None
-    _train(model, data, epochs, learning_rate, batch_size, seed, change)
-    return _attacked(model, data, epsilon, attack_steps, restarts, seed) | {"data": checksum}
+    run = classification.Raw(**run)
+    kernel = _kernel(bank, filters, size, run.data.train_images.shape[3])
+    made = classification.stem(stem, kernel, filters=filters, size=size, seed=run.seed)
+    model = run.model(made, width, run.seed)
+    _train(run, model, adversarial.harder(model, trained_on, trained_steps, run.seed) if trained_on else _unchanged)
+    return _attacked(model, run.data, epsilon, attack_steps, restarts, run.seed) | {"data": run.checksum}
 
 
 def _kernel(bank, filters, size, channels):
@@ -63,14 +52,17 @@ def _kernel(bank, filters, size, channels):
     return every[..., np.abs(every.sum(axis=2)).max(axis=(0, 1)) < 1e-6][..., :filters]
 
 
-def _train(model, data, epochs, rate, batch_size, seed, change):
+def _unchanged(images, labels):
+    return images
+
+
+def _train(run, model, change):
     from cnnlessons import training
 
-    batches = training.batches(data.train_images, data.train_labels, batch_size, seed)
-    first, steps = -(-epochs // 2), -(-len(data.train_images) // batch_size)
-    for count, now in ((first, rate), (epochs - first, rate / 5)):
-        training.compiled(model, now)
-        classification.train_batches(model, batches, count * steps, change)
+    batches, first = run.batches(), -(-run.epochs // 2)
+    for epochs, rate in ((first, run.learning_rate), (run.epochs - first, run.learning_rate / 5)):
+        training.compiled(model, rate)
+        run.train_epochs(model, batches, epochs, change)
 
 
 def _attacked(model, data, epsilon, steps, restarts, seed):
