@@ -101,11 +101,6 @@ def marked(images, classes, seed=0, kind="checkerboard", side=4, count=10):
     marked : ndarray, shape (N, H, W, 3)
     places : ndarray of bool, shape (N, H, W)
         Where the mark lies. The mean of red, green and blue there is that of the image, at half its contrast.
-
-    Raises
-    ------
-    ValueError
-        If the mark does not fit, or there is no such class or kind.
     """
     images, classes = _checked(images, 3, classes, count)
     shapes.chosen(kind, "kind", ["checkerboard", "colour"])

@@ -64,11 +64,6 @@ def grid(name, dataset=None, epochs=None):
     -------
     list of dict
 
-    Raises
-    ------
-    ValueError
-        If there is no such experiment, or it does not use that data set, or its rates are not chosen yet.
-
     Notes
     -----
     Taught in lesson 09.
@@ -101,11 +96,6 @@ def read(store):
     -------
     pandas.DataFrame
         A row a run, as from `run`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
 
     Notes
     -----
