@@ -1,6 +1,6 @@
 """The experiment "bakeoff": first layers of different shape, at equal stride and at equal cost. Taught in lesson 11."""
 
-import time
+import timeit
 
 from cnnlessons import shapes
 from cnnlessons.experiments import classification, tuning
@@ -47,13 +47,9 @@ def _times(model, images, labels):
     }
 
 
-def _least_milliseconds(function, repeats=10):
-    seconds = []
-    for _ in range(repeats + 1):  # the first prepares
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return round(1000 * min(seconds[1:]), 3)
+def _least_milliseconds(function):
+    seconds = timeit.repeat(function, number=1, repeat=11)[1:]  # the first prepares
+    return round(1000 * min(seconds), 3)
 
 
 # What a contestant is called, the function of `stems`, kernel size, filters, activation between its convolutions,

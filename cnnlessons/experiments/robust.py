@@ -9,18 +9,7 @@ SIZES = {"attacked": 1, "attacked_twice": 2}  # times epsilon
 
 
 def train_robust(
-    *,
-    stem,
-    bank,
-    trained_on,
-    trained_steps,
-    epsilon,
-    filters=32,
-    size=5,
-    width=16,
-    attack_steps=40,
-    restarts=2,
-    **run,
+    *, stem, bank, trained_on, trained_steps, epsilon, filters=32, size=5, width=16, attack_steps=40, restarts=2, **run
 ):
     """Train a classifier with one stem, perhaps against an attack, and attack it: a run of the experiment "robust".
 

@@ -58,9 +58,6 @@ def sole_writer(path):
 
     The lock ends with the process, however that ends. Its file, beside the rows, holds the number of the process.
     """
-    if path is None:
-        yield
-        return
     path = Path(os.path.realpath(os.path.expanduser(path)))
     place = path.with_name(f".{path.name}.lock")
     try:

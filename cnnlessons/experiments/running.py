@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from functools import cache, lru_cache
 
 import joblib
@@ -64,7 +65,7 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
     """
     grid, seeds = checked_grid(grid), _checked_seeds(seeds)
     wanted = [setting | {"seed": seed} for seed in seeds for setting in grid]
-    with sole_writer(store):
+    with sole_writer(store) if store is not None else nullcontext():
         table = Table(store, tuple(wanted[0]))
         missing = [run for run in wanted if not table.holds(run)]
         done = len(wanted) - len(missing)
