@@ -11,22 +11,8 @@ from pathlib import Path
 def writing(path):
     """Open a file beside `path` for bytes, and put it in the place of `path` if all went well.
 
-    Who reads at the same moment gets the old file or the new one, never half of one. Each process writes its own.
-
-    Parameters
-    ----------
-    path : str or Path
-        Of a link, the file that it points to is replaced.
-
-    Yields
-    ------
-    file
-        Open for writing.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; what was there before stays as it was.
+    Who reads at the same moment gets the old file or the new one, never half of one. Each process writes its own. If
+    that fails, what was there before stays as it was.
     """
     path = Path(os.path.realpath(path))  # a link keeps pointing to the file
     unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")

@@ -91,13 +91,6 @@ def kernels(name):
     -------
     Kernels
 
-    Raises
-    ------
-    ValueError
-        If there is no such recipe.
-    FileNotFoundError
-        If it has not been recorded.
-
     Notes
     -----
     Taught in lesson 08.
@@ -171,20 +164,13 @@ def kernels_of(name):
     Parameters
     ----------
     name : {"mtcnn_pnet", "mtcnn_rnet", "mtcnn_onet"}
-        The three networks of the face detector MTCNN: proposal, refinement, output. data/README.md says where they
-        come from.
+        The three networks of the face detector MTCNN: proposal, refinement, output; see data/README.md. Nothing is
+        downloaded.
 
     Returns
     -------
     ndarray (3, 3, 3, filters)
         For red, green and blue; 10, 28 and 32 filters.
-
-    Raises
-    ------
-    ValueError
-        If the name is none of these.
-    FileNotFoundError
-        If the package mtcnn is not installed. Nothing is downloaded.
 
     Notes
     -----

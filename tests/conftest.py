@@ -1,5 +1,7 @@
 """Settings for every test."""
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -25,3 +27,11 @@ def share_out(monkeypatch):
         monkeypatch.setattr(ops, "_STRIP_BYTES", 500)
 
     return share_out
+
+
+@pytest.fixture(scope="session")
+def told_of_experiments():
+    """What the table of data/evidence/README.md tells of every experiment: (trainings, recorded) by name, of str."""
+    page = (Path(__file__).parents[1] / "data" / "evidence" / "README.md").read_text(encoding="utf-8")
+    row = r"^\| `cnnlessons experiment (\w+)` \|.*\| ([\d,]+(?: \+ [\d,]+)?) \| ([^|]*) \|[^|]*\|$"
+    return {name: numbers for name, *numbers in re.findall(row, page, re.MULTILINE)}

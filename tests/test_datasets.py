@@ -296,7 +296,7 @@ def test_noise_is_the_standard_deviation_of_the_dark_pixels():
         ({"size": 3}, "size must be at least 4, got 3"),
         ({"size": 4.5}, r"size must be a whole number, got 4\.5"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
-        *(({"noise": noise}, "noise is a standard deviation .*number from 0 up") for noise in (-0.1, np.nan, "a")),
+        *(({"noise": noise}, "noise must be a standard deviation from 0 up, got") for noise in (-0.1, np.nan, "a")),
         ({"orientations": ("horizontal",)}, "orientations must be two or more of horizontal, vertical"),
         ({"orientations": "horizontal"}, "orientations must be two or more"),
         ({"orientations": ("horizontal", "diagonal")}, "orientations must be two or more"),
@@ -394,8 +394,8 @@ def test_more_noise_makes_the_background_brighter():
     [
         (lambda: datasets.load("spectrograms", count=29), "count must be at least 30, got 29"),
         (lambda: datasets.load("spectrograms", seed=-1), "seed must be at least 0, got -1"),
-        (lambda: datasets.load("spectrograms", noise=-1), "noise is a standard deviation .* from 0 up, got -1"),
-        (lambda: datasets.load("spectrograms", noise=np.nan), "noise is a standard deviation"),
+        (lambda: datasets.load("spectrograms", noise=-1), "noise must be a standard deviation from 0 up, got -1"),
+        (lambda: datasets.load("spectrograms", noise=np.nan), "noise must be a standard deviation"),
         (lambda: datasets.melody("oboe"), "no instrument 'oboe'; there are: organ, clarinet, flute"),
         (lambda: datasets.melody("organ", seed=0.5), "seed must be a whole number"),
     ],
@@ -1769,16 +1769,10 @@ def offline(name):
     return source.offline
 
 
-def test_mnist_is_here_if_your_copy_or_keras_has_it(mnist_copy, monkeypatch, tmp_path):
+def test_mnist_is_here_if_your_copy_has_it(mnist_copy, monkeypatch, tmp_path):
     assert offline("mnist")
     monkeypatch.setenv("CNNLESSONS_DATA", str(tmp_path / "cifar10.npz"))
     assert not offline("mnist")
-    keras_home = tmp_path / "keras"
-    saved(keras_home / "datasets" / "mnist.npz", {})
-    monkeypatch.setenv("KERAS_HOME", str(keras_home))
-    for installed_or_not in (True, False):
-        monkeypatch.setattr(benchmarks, "find_spec", lambda name, found=installed_or_not: found or None)
-        assert offline("mnist") == installed_or_not
     monkeypatch.setenv("CNNLESSONS_DATA", "nowhere")
     assert not offline("mnist")
     refused(lambda: datasets.load("mnist"), FileNotFoundError, "CNNLESSONS_DATA must be a folder or a file that exists")
@@ -1792,18 +1786,7 @@ def test_where_the_variable_names_another_data_set_keras_is_asked_for_mnist(fake
     np.testing.assert_array_equal(data.test_labels, mnist_arrays()["labels"][places(data.test_images)])
 
 
-def test_without_a_copy_of_mnist_the_error_says_how_to_get_one(fake_keras, monkeypatch):
-    def load_data():
-        raise Exception("URL fetch failure")
-
-    fake_keras.datasets.mnist.load_data = load_data
-    message = refused(lambda: datasets.load("mnist"), FileNotFoundError, "MNIST .* Keras could not get it .URL fetch")
-    assert "set CNNLESSONS_DATA to your copy (an .npz file, or class folders, such as train/0 and test/0" in message
-    monkeypatch.setitem(sys.modules, "keras", None)
-    refused(lambda: datasets.load("mnist"), FileNotFoundError, "MNIST is not on this machine, nor is Keras")
-
-
-# CIFAR-10 from Keras
+# CIFAR-10 and MNIST from Keras
 
 
 def keras_mnist(keras):
@@ -1857,30 +1840,35 @@ def test_your_own_copy_comes_before_keras(fake_keras, copy):
     "failure",
     [Exception("URL fetch failure"), ValueError("Incomplete or corrupted file"), EOFError("Ran out of input")],
 )
-def test_a_download_that_fails_says_how_to_get_the_images(fake_keras, failure):
+@pytest.mark.parametrize(("name", "title", "one"), [("cifar10", "CIFAR-10", "airplane"), ("mnist", "MNIST", "0")])
+def test_a_download_that_fails_says_how_to_get_the_images(fake_keras, failure, name, title, one):
     def load_data():
         raise failure
 
-    fake_keras.datasets.cifar10.load_data = load_data
-    message = refused(lambda: datasets.load("cifar10"), FileNotFoundError, f"Keras could not get it .{failure}")
-    assert "set CNNLESSONS_DATA to your copy" in message
+    getattr(fake_keras.datasets, name).load_data = load_data
+    words = f"{title} .* Keras could not get it .{failure}"
+    message = refused(lambda: datasets.load(name), FileNotFoundError, words)
+    copy = f"(an .npz file, or class folders, such as train/{one} and test/{one},"
+    assert f"set CNNLESSONS_DATA to your copy {copy}" in message
     assert "connect to the network once" in message
 
 
-def test_without_keras_and_without_a_copy_the_error_says_how_to_get_one(monkeypatch):
+@pytest.mark.parametrize(("name", "title"), [("cifar10", "CIFAR-10"), ("mnist", "MNIST")])
+def test_without_keras_and_without_a_copy_the_error_says_how_to_get_one(monkeypatch, name, title):
     monkeypatch.setitem(sys.modules, "keras", None)  # an import of it now raises ImportError
-    words = "CIFAR-10 is not on this machine, nor is Keras .*; set CNNLESSONS_DATA to your copy"
-    refused(lambda: datasets.load("cifar10"), FileNotFoundError, words)
+    words = f"{title} is not on this machine, nor is Keras .*; set CNNLESSONS_DATA to your copy"
+    refused(lambda: datasets.load(name), FileNotFoundError, words)
 
 
-def test_what_keras_downloaded_for_others_counts_as_here(monkeypatch, tmp_path):
-    archive = tmp_path / "datasets" / "cifar-10-batches-py-target_archive"
-    archive.parent.mkdir()
-    archive.write_bytes(b"")
+@pytest.mark.parametrize(("name", "file"), [("cifar10", "cifar-10-batches-py-target_archive"), ("mnist", "mnist.npz")])
+def test_what_keras_downloaded_for_others_counts_as_here(monkeypatch, tmp_path, name, file):
+    saved_there = tmp_path / "datasets" / file
+    saved_there.parent.mkdir()
+    saved_there.write_bytes(b"")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     for installed_or_not in (True, False):
         monkeypatch.setattr(benchmarks, "find_spec", lambda name, found=installed_or_not: found or None)
-        assert offline("cifar10") == installed_or_not
+        assert offline(name) == installed_or_not
 
 
 def test_what_keras_downloaded_for_other_work_is_taken_over(fake_keras, monkeypatch, tmp_path):

@@ -101,10 +101,7 @@ _SOURCES = (
         spectrograms,
     ),
     DatasetSource(
-        "parts",
-        "two of four parts on paper, 20 × 20 × 1; which object do they make?",
-        "drawn from a seed",
-        parts,
+        "parts", "two of four parts on paper, 20 × 20 × 1; which object do they make?", "drawn from a seed", parts
     ),
     DatasetSource(
         "cifar10",

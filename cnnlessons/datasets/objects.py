@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from cnnlessons import ops, shapes
-from cnnlessons.datasets.records import Dataset
+from cnnlessons.datasets.records import Dataset, check_noise
 
 _STROKES = {
     "corner": ("#....", "#....", "#....", "#....", "#####"),
@@ -52,7 +52,7 @@ def parts(count=1500, shortcut=0.0, noise=0.06, seed=0):
     """
     shapes.whole_number(count, "count", 30)
     shapes.number(shortcut, "shortcut", "a share from 0 to 1", lambda share: 0 <= share <= 1)
-    shapes.number(noise, "noise", "a standard deviation from 0 up", lambda spread: 0 <= spread < np.inf)
+    check_noise(noise)
     rng = np.random.default_rng(shapes.whole_number(seed, "seed", 0))
     images, labels, has = zip(
         _drawn(count - count // 5, shortcut, noise, rng), _drawn(count // 5, 0.0, noise, rng), strict=True
@@ -101,22 +101,12 @@ def marked(images, classes, seed=0, kind="checkerboard", side=4, count=10):
     marked : ndarray, shape (N, H, W, 3)
     places : ndarray of bool, shape (N, H, W)
         Where the mark lies. The mean of red, green and blue there is that of the image, at half its contrast.
-
-    Raises
-    ------
-    ValueError
-        If the mark does not fit, or there is no such class or kind.
     """
-    images = ops.finite(images, "images", "(N, H, W, 3)")
-    if images.ndim != 4 or images.shape[3] != 3:
-        raise ValueError(f"images must have shape (N, H, W, 3), got {images.shape}")
+    images, classes = _checked(images, 3, classes, count)
     shapes.chosen(kind, "kind", ["checkerboard", "colour"])
     number, (height, width) = len(images), images.shape[1:3]
     if shapes.whole_number(side, "side", 1) > min(height, width):
         raise ValueError(f"side must fit into images of {height}×{width}, got {side}")
-    classes = np.broadcast_to(classes, number)
-    if classes.dtype.kind not in "iu" or not 0 <= classes.min() <= classes.max() < count:
-        raise ValueError(f"classes must be whole numbers from 0 to {count - 1}, got {classes.min()} to {classes.max()}")
     angle = 2 * np.pi * classes / count
     across = np.array([[1, 1, -2], [1, -1, 0]]) / np.sqrt([[6], [2]])  # both add up to 0
     colour = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ across  # (N, 3)
@@ -129,6 +119,18 @@ def marked(images, classes, seed=0, kind="checkerboard", side=4, count=10):
         paper = 0.5 + 0.5 * (images[i][here].mean(axis=2, keepdims=True) - 0.5)  # 0.25 to 0.75
         found[i][here], places[i][here] = paper + 0.3 * squares[..., None] * colour[i], True
     return found, places
+
+
+def _checked(images, channels, classes, count):
+    """Return images of so many channels as an array, and the class of each."""
+    shape = f"(N, H, W, {channels})"
+    images = ops.finite(images, "images", shape)
+    if images.ndim != 4 or images.shape[3] != channels:
+        raise ValueError(f"images must have shape {shape}, got {images.shape}")
+    classes = np.broadcast_to(classes, len(images))
+    if classes.dtype.kind not in "iu" or not 0 <= classes.min(initial=0) <= classes.max(initial=0) < count:
+        raise ValueError(f"classes must be whole numbers from 0 to {count - 1}, got {classes.min()} to {classes.max()}")
+    return images, classes
 
 
 def textured(images, classes, strength=0.8):
@@ -147,12 +149,7 @@ def textured(images, classes, strength=0.8):
     ndarray, shape (N, H, W, 1)
         Not held between 0 and 1.
     """
-    images = ops.finite(images, "images", "(N, H, W, 1)")
-    classes = np.broadcast_to(classes, len(images))
-    if images.ndim != 4 or images.shape[3] != 1:
-        raise ValueError(f"images must have shape (N, H, W, 1), got {images.shape}")
-    if classes.dtype.kind not in "iu" or not 0 <= classes.min(initial=0) <= classes.max(initial=0) < 10:
-        raise ValueError(f"classes must be whole numbers from 0 to 9, got {classes.min()} to {classes.max()}")
+    images, classes = _checked(images, 1, classes, 10)
     down, right = (np.cos(np.pi * np.outer(np.arange(4, 8) / 8, np.arange(side) + 0.5)) for side in images.shape[1:3])
     textures = np.einsum("uh,vw->uvhw", down, right).reshape(16, *images.shape[1:3])[:10]
     return images + strength * textures[classes, :, :, np.newaxis].astype(images.dtype)

@@ -48,11 +48,6 @@ def photograph(name, size=None, gray=False, dtype=float):
     -------
     ndarray (H, W) if it is gray, or (H, W, 3)
         A fresh copy that may be changed.
-
-    Raises
-    ------
-    ValueError
-        If there is no such photograph or file, or the file holds no picture.
     """
     if np.dtype(dtype) not in (np.float64, np.float32, np.uint8):
         raise ValueError(f"dtype must be float64, float32 or uint8, got {np.dtype(dtype)}")

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnnlessons import shapes
+
 
 class Skipped(NamedTuple):
     """A file that did not become an image of the data set."""
@@ -41,3 +43,7 @@ def mixed(labels):
         places = np.flatnonzero(labels == label)
         progress[places] = (np.arange(len(places)) + 0.5) / len(places)
     return np.lexsort((labels, progress))
+
+
+def check_noise(noise):
+    shapes.number(noise, "noise", "a standard deviation from 0 up", lambda spread: 0 <= spread < np.inf)

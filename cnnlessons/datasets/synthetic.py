@@ -6,14 +6,13 @@ by analysis and synthesis", in D. Deutsch (ed.), "The Psychology of Music", 2nd 
 """
 
 from itertools import pairwise
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 from scipy import signal
 
 from cnnlessons import shapes
-from cnnlessons.datasets.records import Dataset
+from cnnlessons.datasets.records import Dataset, check_noise
 from cnnlessons.kernels import ORIENTATIONS
 
 
@@ -40,7 +39,15 @@ def lines(count=1000, size=16, noise=0.1, orientations=("horizontal", "vertical"
     Dataset
         Images (N, size, size, 1).
     """
-    _check_line_options(count, size, noise, orientations, seed)
+    shapes.whole_number(size, "size", 4)
+    shapes.whole_number(seed, "seed", 0)
+    check_noise(noise)
+    known = [orientation for orientation in ORIENTATIONS if orientation in orientations]
+    if isinstance(orientations, str) or len(known) < 2 or len(known) < len(orientations):
+        raise ValueError(
+            f"orientations must be two or more of {', '.join(ORIENTATIONS)}, each once, got {orientations!r}"
+        )
+    shapes.whole_number(count, "count", 5 * len(orientations))  # a test image a class
     row, column = np.indices((size, size))
     distances = {
         "horizontal": row - size // 2,
@@ -53,23 +60,6 @@ def lines(count=1000, size=16, noise=0.1, orientations=("horizontal", "vertical"
     train = _draw_lines(count - count // 5, distance, noise, rng)
     test = _draw_lines(count // 5, distance, noise, rng)
     return Dataset(*train, *test, tuple(orientations), f"drawn here, noise {noise}, seed {seed}")
-
-
-def _check_line_options(count, size, noise, orientations, seed):
-    shapes.whole_number(size, "size", 4)
-    shapes.whole_number(seed, "seed", 0)
-    _check_noise(noise)
-    known = [orientation for orientation in ORIENTATIONS if orientation in orientations]
-    if isinstance(orientations, str) or len(known) < 2 or len(known) < len(orientations):
-        raise ValueError(
-            f"orientations must be two or more of {', '.join(ORIENTATIONS)}, each once, got {orientations!r}"
-        )
-    shapes.whole_number(count, "count", 5 * len(orientations))  # a test image a class
-
-
-def _check_noise(noise):
-    if not isinstance(noise, Real) or not 0 <= noise < np.inf:
-        raise ValueError(f"noise is a standard deviation and must be a number from 0 up, got {noise!r}")
 
 
 def _draw_lines(count, distance, noise, rng):
@@ -135,7 +125,7 @@ def spectrograms(count=1200, noise=0.1, seed=0):
     """
     shapes.whole_number(seed, "seed", 0)
     shapes.whole_number(count, "count", 5 * len(INSTRUMENTS))  # a test image a class
-    _check_noise(noise)
+    check_noise(noise)
     train = _images(count - count // 5, noise, np.random.default_rng([seed, 0]))
     test = _images(count // 5, noise, np.random.default_rng([seed, 1]))
     return Dataset(*train, *test, tuple(INSTRUMENTS), f"synthesised here, noise {noise}, seed {seed}")

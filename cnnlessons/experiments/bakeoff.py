@@ -1,90 +1,26 @@
 """The experiment "bakeoff": first layers of different shape, at equal stride and at equal cost. Taught in lesson 11."""
 
-import time
+import timeit
 
 from cnnlessons import shapes
 from cnnlessons.experiments import classification, tuning
 
 
-def train_contestant(
-    *,
-    stem,
-    size,
-    filters,
-    activation,
-    stride,
-    pool,
-    width,
-    depth,
-    dataset,
-    per_class,
-    epochs,
-    seed,
-    setting="",
-    group="",
-    batch_size=32,
-    learning_rate=0.003,
-    test_per_class=200,
-    test_noise=0.05,
-):
+def train_contestant(*, stem, size, filters, activation, stride, pool, width, depth, **run):
     """Train a classifier with one stem, count what it costs, and measure it: a run of the experiment "bakeoff".
 
-    Parameters
-    ----------
-    stem : str
-        A function of `stems`: "learned" for one convolution, "stacked", "factorised", "resnet_c", "gradual" or
-        "patchify".
-    size : int or None
-        Of the kernels, where the stem takes one.
-    filters : int
-        Maps that the stem hands on.
-    activation : str or None
-        Between the convolutions of a stem of several: "relu" or "linear".
-    stride : int or None
-        Of the stem's first convolution, where the stem takes one.
-    pool : bool
-        Whether the stem's maps are halved by pooling.
-    width, depth : int
-        Of the body, see `models.classifier`.
-    epochs, learning_rate
-        The first half of the epochs, rounded up, at `learning_rate`, the rest at a fifth of it.
-    setting, group, dataset, per_class, test_per_class, seed, batch_size, test_noise
-        As in `train_first_layer`.
-
-    Returns
-    -------
-    dict
-        "accuracy", "noisy_accuracy", "train_accuracy" and "data" as from `train_first_layer`; "parameters",
-        "multiply_adds" and "activations" of the model (see `models.costs`) and, with "stem_" before them, of the stem;
-        "receptive_field" of the stem, in pixels; "forward_ms" and "training_ms", the least time that a batch took, the
-        latter with gradients and update.
-
-    Notes
-    -----
-    Taught in lesson 11.
+    `stem` is a function of `stems`: "learned" for one convolution, "stacked", "factorised", "resnet_c", "gradual",
+    "constant" or "patchify"; `size`, `filters`, `activation` and `stride` are its arguments, None where it takes none.
+    `pool`, `width` and `depth` are those of `models.classifier`, the rest is that of `classification.InHalves`.
     """
     from cnnlessons import models
 
-    classification.begin(seed)
-    data, noise, checksum = classification.load(dataset, per_class, test_per_class, test_noise, seed)
-    made = _stem(stem, filters, seed, size=size, stride=stride, activation=activation)
-    model = models.classifier(
-        made, data.train_images.shape[1:], len(data.class_names), width, seed, pool=pool, depth=depth
-    )
-    classification.train(model, data, epochs, learning_rate, batch_size=batch_size, seed=seed)
-    return (
-        classification.measured(model, data, noise)
-        | _costs(model)
-        | _times(model, data.train_images[:batch_size], data.train_labels[:batch_size])
-        | {"data": checksum}
-    )
-
-
-def _stem(stem, filters, seed, **options):
-    from cnnlessons import stems
-
-    options = {name: value for name, value in options.items() if value is not None}
-    return getattr(stems, stem)(filters=filters, seed=seed, **options)
+    run = classification.InHalves(**run)
+    made = classification.stem(stem, size=size, filters=filters, activation=activation, stride=stride, seed=run.seed)
+    model = models.classifier(made, *run.shape, width, run.seed, pool=pool, depth=depth)
+    found, some = run.train(model), slice(run.batch_size)
+    times = _times(model, run.data.train_images[some], run.data.train_labels[some])
+    return found | _costs(model) | times | {"data": run.checksum}
 
 
 def _costs(model):
@@ -111,13 +47,9 @@ def _times(model, images, labels):
     }
 
 
-def _least_milliseconds(function, repeats=10):
-    seconds = []
-    for _ in range(repeats + 1):  # the first prepares
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return round(1000 * min(seconds[1:]), 3)
+def _least_milliseconds(function):
+    seconds = timeit.repeat(function, number=1, repeat=11)[1:]  # the first prepares
+    return round(1000 * min(seconds), 3)
 
 
 # What a contestant is called, the function of `stems`, kernel size, filters, activation between its convolutions,
@@ -216,63 +148,23 @@ SETTINGS = [
 # --------------------------------------------------------------------------- on all of CIFAR-10, at rates of their own
 
 
-def train_long(
-    *,
-    setting,
-    group,
-    stem,
-    size,
-    filters,
-    activation,
-    length,
-    rate,
-    dataset,
-    per_class,
-    test_per_class,
-    validation,
-    epochs,
-    flips,
-    seed,
-    stride=2,
-    width=32,
-    batch_size=32,
-    test_noise=0.05,
-):
+def train_long(*, stem, size, filters, activation, length, stride=2, width=32, **run):
     """Train a classifier with one stem for longer, at a rate chosen for it: a run of the experiment "long".
 
-    Parameters
-    ----------
-    stem, size, filters, activation, stride, width
-        As in `train_contestant`.
-    length : str
-        Of the filters at the start, see `stems.LENGTHS`.
-    setting, group, rate, dataset, per_class, test_per_class, validation, epochs, flips, seed, batch_size, test_noise
-        As in `train_first_layer`.
-
-    Returns
-    -------
-    dict
-        What `train_contestant` returns, without times.
-
-    Notes
-    -----
-    Taught in lesson 11.
+    As in `train_contestant`; `length` is one of `stems.LENGTHS`, the rest that of `classification.InThirds`.
     """
     from cnnlessons import models
 
-    classification.begin(seed)
-    data, scale, checksum = classification.standardised(dataset, per_class, test_per_class, validation, seed)
-    strides = {} if stem == "patchify" else {"stride": stride}
-    made = _stem(stem, filters, seed, size=size, activation=activation, length=length, **strides)
-    shape, classes = data.train_images.shape[1:], len(data.class_names)
-    model = models.classifier(made, shape, classes, width, seed, pool=False)
-    found = classification.compete(model, data, scale, epochs, rate, flips, test_noise, seed, batch_size)
-    return found | _costs(model) | {"data": checksum}
+    run = classification.InThirds(**run)
+    options = {"size": size, "filters": filters, "activation": activation, "length": length, "seed": run.seed}
+    made = classification.stem(stem, **options, stride=None if stem == "patchify" else stride)
+    model = models.classifier(made, *run.shape, width, run.seed, pool=False)
+    return run.train(model) | _costs(model) | {"data": run.checksum}
 
 
 _LONG_NAMES = ("setting", "stem", "size", "filters", "activation")
 _ALL = {"dataset": "cifar10", "per_class": 5000, "test_per_class": 1000, "epochs": 6, "flips": True}
-_LONG = [
+LONG = [
     dict(zip(_LONG_NAMES, contestant, strict=True)) | {"length": "glorot", "stride": 2} | _ALL | tuning.COMMON
     for contestant in (
         ("3×3", "learned", 3, 32, None),
@@ -284,18 +176,3 @@ _LONG = [
         ("2×2 patches", "patchify", 2, 32, None),
     )
 ]
-
-
-def long_tried():
-    """Return the settings on which the rates of "long" are chosen."""
-    return tuning.tried(_LONG, "long")
-
-
-def long_settings():
-    """Return the settings of "long" whose rates are chosen."""
-    return tuning.planned("long", _LONG)
-
-
-def long_seeds(setting):
-    """Return the seeds of "long"."""
-    return range(8)

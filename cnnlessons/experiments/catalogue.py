@@ -1,15 +1,15 @@
 """The experiments of the course by name: their settings, where their rows are kept, and runs made again."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from cnnlessons import shapes
 from cnnlessons.experiments import bakeoff, blocks, cue, first_layers, handcrafted, robust, tuning
-from cnnlessons.experiments.rows import FAILED, key, read_csv, read_texts, value
+from cnnlessons.experiments.rows import FAILED, key, parsed, read_csv, value
 from cnnlessons.experiments.running import finished
 
 SEEDS = 10
@@ -29,15 +29,21 @@ class Experiment:
         return self.listed() if callable(self.listed) else self.listed
 
 
+def _tuned(name, function, contestants):
+    """Return an experiment in which each contestant has a rate of its own; eight seeds resolve what is asked."""
+    listed, tried = partial(tuning.planned, name, contestants), partial(tuning.tried, contestants, name)
+    return Experiment(function, listed, lambda setting: range(8), tried)
+
+
 EXPERIMENTS = {
     "stems": Experiment(handcrafted.train_stem, handcrafted.SETTINGS),
     "bakeoff": Experiment(bakeoff.train_contestant, bakeoff.SETTINGS),
-    "long": Experiment(bakeoff.train_long, bakeoff.long_settings, bakeoff.long_seeds, bakeoff.long_tried),
+    "long": _tuned("long", bakeoff.train_long, bakeoff.LONG),
     "first_layers": Experiment(
         first_layers.train_first_layer, first_layers.settings, first_layers.seeds, first_layers.tried
     ),
-    "blocks": Experiment(blocks.train_blocks, blocks.settings, blocks.seeds, blocks.tried),
-    "robust": Experiment(robust.train_robust, robust.SETTINGS, robust.seeds),
+    "blocks": _tuned("blocks", blocks.train_blocks, blocks.CONTESTANTS),
+    "robust": Experiment(robust.train_robust, robust.SETTINGS, lambda setting: range(6)),
     "cue": Experiment(cue.train_cue, cue.SETTINGS),
 }
 
@@ -57,11 +63,6 @@ def grid(name, dataset=None, epochs=None):
     Returns
     -------
     list of dict
-
-    Raises
-    ------
-    ValueError
-        If there is no such experiment, or it does not use that data set, or its rates are not chosen yet.
 
     Notes
     -----
@@ -96,11 +97,6 @@ def read(store):
     pandas.DataFrame
         A row a run, as from `run`.
 
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-
     Notes
     -----
     Taught in lesson 09.
@@ -126,34 +122,11 @@ def evidence(name):
 
 
 def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
-    """Run some rows of a store again, drawn at random, and compare the accuracy.
+    """Run `count` rows of a store again, drawn at random by `seed`, and compare the accuracy.
 
-    Parameters
-    ----------
-    store : str or path
-        As in `read`.
-    count : int
-        How many.
-    jobs, scheduler
-        As in `run`.
-    seed : int, optional
-        Of the choice.
-    function : callable, optional
-        As in `run`; by default that of the course's experiment whose settings have these names.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each: the setting, "seed", "recorded", "again", "error" (empty unless the run failed), "difference".
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, it holds no finished run or no accuracy, or the function is not known.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    The other arguments are those of `read` and `run`; the function is that of the course's experiment whose settings
+    have these names. The table has a row for each: the setting, "seed", "recorded", "again", "error" (empty unless the
+    run failed) and "difference". Taught in lesson 09.
     """
     path = _rows_of(store)
     content = path.read_bytes()
@@ -165,23 +138,24 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     count = min(shapes.whole_number(count, "count", 1), len(rows))
     if not count:
         raise ValueError(f"store must hold at least one finished run; {path.name} holds none")
-    names = [*rows.columns[: rows.columns.get_loc("seed")], "seed"]
     chosen = rows.loc[np.sort(np.random.default_rng(seed).choice(rows.index, count, replace=False))]
-    texts = read_texts(content).loc[chosen.index, names]
-    runs = [{name: value(text) for name, text in row.items()} for row in texts.to_dict("records")]
+    columns, texts, _ = parsed(content, path.name)
+    names = columns[: columns.index("seed") + 1]
+    runs = [{name: value(texts[place][name]) for name in names} for place in chosen.index]
     function = _function_for(names[:-1]) if function is None else function
     again = {key({name: row[name] for name in names}): row for row in finished(function, runs, jobs, scheduler)}
+    again = [again[key(run)] for run in runs]
     compared = chosen[names].assign(
         recorded=chosen["accuracy"],
-        again=[again[key(run)].get("accuracy", np.nan) for run in runs],
-        error=[again[key(run)][FAILED] for run in runs],
+        again=[row.get("accuracy", np.nan) for row in again],
+        error=[row[FAILED] for row in again],
     )
     return compared.assign(difference=compared["again"] - compared["recorded"])
 
 
 def _function_for(names):
     for known in EXPERIMENTS.values():
-        arguments = next(iter(known.settings), inspect.signature(known.function).parameters)
-        if {*arguments, "seed"} == {*names, "seed"}:
+        setting = (known.settings or known.tried())[0]
+        if setting.keys() == {*names}:
             return known.function
     raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")

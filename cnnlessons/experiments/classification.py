@@ -1,8 +1,9 @@
-"""What the runs of the course share: the images, and what is measured in the end. Taught in lessons 09 and 11."""
+"""What the runs of the course share: images, how they are trained on, what is measured. Taught in lessons 09 and 11."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -19,38 +20,118 @@ def begin(seed):
     training.prepare(seed, precision="float32")
 
 
-def train(model, data, epochs, learning_rate, **options):
-    """Train for half of the epochs, rounded up, at `learning_rate` and for the rest at a fifth of it.
+# --------------------------------------------------------------------------- runs
 
-    The options are those of `training.fit_in_two_phases`.
+
+@dataclass(kw_only=True)
+class Run:
+    """What the settings of several experiments say, and the images that follow from it."""
+
+    setting: str = ""  #: what the row is called, and
+    group: str = ""  #: for what it was made: they change nothing
+    dataset: str  #: see `datasets.load`, as for the next two
+    per_class: int
+    test_per_class: int
+    validation: int = 0  #: images a class held out of the training part, and tested on in the place of the test images
+    epochs: int
+    seed: int  #: of the images drawn, their order, all noise and all starting weights
+    batch_size: int = 32
+    test_noise: float = 0.05  #: standard deviation of the noise for "noisy_accuracy"; pixels are 0 to 1
+
+    def __post_init__(self):
+        begin(self.seed)
+        self._load()
+        self.shape = self.data.train_images.shape[1:], len(self.data.class_names)
+
+    def _load(self):
+        images = self.dataset, self.per_class, self.test_per_class, self.validation, self.seed
+        self.data, self.scale, self.checksum = standardised(*images)
+
+    def _train(self, model, first_phase, rates, **options):
+        from cnnlessons import training
+
+        images, labels = self.data.train_images, self.data.train_labels
+        options |= {"batch_size": self.batch_size, "seed": self.seed, "progress": False}
+        training.fit_in_two_phases(model, images, labels, self.epochs, first_phase, rates=rates, **options)
+        return measured(model, self.data, noise(self.data, self.test_noise / self.scale, self.seed))
+
+    def train_and_watch(self, model, frozen, **options):
+        """Train a model whose stem may be frozen at first; return also how far its filters moved, and the `Drift`."""
+        from cnnlessons import stems, training
+
+        convolutions = stems.convolutions(model)
+        drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
+        names = [layer.name for layer in convolutions] if frozen else []
+        found = self.train(model, frozen=names, callbacks=[drift], **options)
+        return found | {
+            "drift": round(float(drift.by_epoch[-1].mean()), 4),
+            "drift_by_epoch": numbers(moved.mean() for moved in drift.by_epoch),
+        }, drift
+
+
+@dataclass(kw_only=True)
+class InHalves(Run):
+    """A run with half of its epochs, rounded up, at `learning_rate` and the rest at a fifth of it."""
+
+    learning_rate: float = 0.003
+
+    def train(self, model, **options):
+        """Train a model and return what is `measured`; the options are those of `training.fit_in_two_phases`."""
+        return self._train(model, -(-self.epochs // 2), (self.learning_rate, self.learning_rate / 5), **options)
+
+
+@dataclass(kw_only=True)
+class InThirds(Run):
+    """A run with a third of its epochs at `rate`, then, with Adam begun anew, a third at it and one at a fifth of it.
+
+    What is frozen is set free after the first third, at the rate that everything else has.
     """
-    from cnnlessons import training
 
-    options |= {"rates": (learning_rate, learning_rate / 5), "progress": False}
-    training.fit_in_two_phases(model, data.train_images, data.train_labels, epochs, -(-epochs // 2), **options)
+    rate: float
+    flips: bool  #: whether training images are turned over left to right at random
 
+    def train(self, model, train_noise=0.0, callbacks=(), **options):
+        """Train a model and return what is `measured`; `train_noise` is added anew in every epoch, see `test_noise`."""
+        import keras
 
-def train_in_thirds(model, data, epochs, rate, callbacks=(), **options):
-    """Train for a third of the epochs, then, with Adam begun anew, for a third at the same rate and one at a fifth.
-
-    What is frozen is set free after the first third, at the rate that everything else has. The options are those of
-    `training.fit_in_two_phases`.
-    """
-    import keras
-
-    from cnnlessons import training
-
-    third = epochs // 3
-    slower = keras.callbacks.LearningRateScheduler(lambda epoch: rate if epoch < 2 * third else rate / 5)
-    options |= {"rates": (rate, rate), "callbacks": [slower, *callbacks], "progress": False}
-    training.fit_in_two_phases(model, data.train_images, data.train_labels, epochs, third, **options)
+        third, rate = self.epochs // 3, self.rate
+        slower = keras.callbacks.LearningRateScheduler(lambda epoch: rate if epoch < 2 * third else rate / 5)
+        options |= {"change": changes(self.flips, train_noise / self.scale), "callbacks": [slower, *callbacks]}
+        return self._train(model, third, (rate, rate), **options)
 
 
-def compete(model, data, scale, epochs, rate, flips, test_noise, seed, batch_size, train_noise=0.0, **options):
-    """Train a model on `standardised` data for three thirds of the epochs, and return what is measured."""
-    change = changes(flips, train_noise / scale)
-    train_in_thirds(model, data, epochs, rate, batch_size=batch_size, seed=seed, change=change, **options)
-    return measured(model, data, noise(data, test_noise / scale, seed))
+@dataclass(kw_only=True)
+class Raw(Run):
+    """A run on images from 0 to 1, which are changed batch by batch; its model standardises them itself."""
+
+    image_size: int | None  #: of "photo_patches"
+    learning_rate: float = 0.003
+
+    def _load(self):
+        images = self.dataset, self.per_class, self.test_per_class, self.seed, self.image_size
+        self.data, self.checksum = loaded(*images)
+
+    def model(self, made, width, seed):
+        """Return a classifier with a stem."""
+        import keras
+
+        from cnnlessons import models
+
+        mean, scale = float(self.data.train_images.mean()), float(self.data.train_images.std())
+        standardised = keras.layers.Rescaling(1 / scale, -mean / scale)
+        return models.classifier(lambda images: made(standardised(images)), *self.shape, width, seed)
+
+    def batches(self, first_epoch=0):
+        from cnnlessons import training
+
+        images, labels = self.data.train_images, self.data.train_labels
+        return training.batches(images, labels, self.batch_size, self.seed, first_epoch)
+
+    def train_epochs(self, model, batches, epochs, change):
+        """Train for some epochs on what `change`, a function of images and labels, makes of the next batches."""
+        steps = -(-len(self.data.train_images) // self.batch_size)
+        for images, labels in islice(batches, epochs * steps):
+            model.train_on_batch(change(images, labels), labels)
 
 
 def changes(flips, noise):
@@ -91,12 +172,6 @@ def _held_out(data, count, seed):
         **{f"{name}_images": data.train_images[chosen] for name, chosen in parts.items()},
         **{f"{name}_labels": data.train_labels[chosen] for name, chosen in parts.items()},
     )
-
-
-def load(dataset, per_class, test_per_class, test_noise, seed):
-    """Return standardised images, noise for the test images on the same scale, and the checksum of the images."""
-    data, scale, checksum = standardised(dataset, per_class, test_per_class, 0, seed)
-    return data, noise(data, test_noise / scale, seed), checksum
 
 
 def noise(data, scale, seed):
@@ -144,3 +219,26 @@ def measured(model, data, noise):
         name: float(np.mean(model.predict(images, batch_size=200, verbose=0).argmax(axis=1) == labels))
         for name, (images, labels) in parts.items()
     }
+
+
+# --------------------------------------------------------------------------- models
+
+
+def stem(name, bank=None, **options):
+    """Return a stem, a function of `stems`, by its name; options that are None are left out.
+
+    `bank` is where the kernel of "learned" starts, and what the others call so.
+    """
+    from cnnlessons import stems
+
+    options["start" if name == "learned" else "bank"] = bank
+    return getattr(stems, name)(**{option: value for option, value in options.items() if value is not None})
+
+
+def trained_parameters(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def numbers(values):
+    """Return numbers as one field of a row."""
+    return " ".join(f"{value:.3f}" for value in values)

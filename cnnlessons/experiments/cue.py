@@ -1,7 +1,6 @@
 """The experiment "cue": is a mark that gave the class away, and no longer does, unlearned? Taught in lesson 14."""
 
 from functools import lru_cache
-from itertools import islice
 
 import numpy as np
 
@@ -13,103 +12,65 @@ CLASSES = 10
 MARK = {"side": 5, "count": 20}
 
 
-def train_cue(
-    *,
-    setting,
-    group,
-    before,
-    dose,
-    trained,
-    renewed,
-    decay,
-    dataset,
-    per_class,
-    test_per_class,
-    image_size,
-    first_epochs,
-    epochs,
-    seed,
-    filters=32,
-    size=5,
-    width=16,
-    batch_size=25,
-    learning_rate=0.003,
-):
+def train_cue(*, setting, group, before, dose, trained, renewed, decay, first_epochs, epochs, **place):
     """Train on images that a mark gives away, then on images in which it does not: a run of the experiment "cue".
 
     The mark is the checkerboard of `datasets.marked`, at a place of its own in every image of every epoch.
 
-    Parameters
-    ----------
-    setting, group : str
-        What the row is called, and for what it was made; they change nothing.
-    before : {"cue", "clean", "nothing"}
-        The first phase: with the mark of the right class in every image; without any; or without learning, but the
-        averages of batch normalisation are measured.
-    dose : float, 0 to 1
-        Share of the images of the second phase that bear the mark of a class drawn at random.
-    trained : {"all", "above", "last"}
-        In the second phase: everything; all but the stem's kernel; the last layer alone.
-    renewed : bool
-        Whether everything but the stem's kernel is drawn anew between the phases.
-    decay : float
-        AdamW's weight decay in the second phase, on kernels alone.
-    first_epochs, epochs : int
-        Of the first phase and of the second, each with an AdamW of its own: the first half, rounded up, at
-        `learning_rate` and the rest at a fifth of it.
-    dataset, per_class, test_per_class, image_size, seed, filters, size, width, batch_size
-        As in `train_robust`.
+    `before` says what the first phase is: "cue", with the mark of the right class in every image; "clean", without any;
+    "nothing", without learning, but the averages of batch normalisation are measured. In the second phase a share
+    `dose` of the images bears the mark of a class drawn at random, and `trained` says what learns: "all", "above" (all
+    but the stem's kernel) or "last" (the last layer alone). `renewed`: all but the stem's kernel is drawn anew between
+    the phases. `decay` is AdamW's weight decay in the second phase, on kernels alone. Each phase, of `first_epochs` and
+    of `epochs`, has an AdamW of its own, its first half, rounded up, at `learning_rate` and the rest at a fifth of it.
 
-    Returns
-    -------
-    dict
-        "accuracy", "noisy_accuracy" and "train_accuracy" on images without a mark; "follows", the share of the test
-        images, each with the marks of the nine other classes in turn, that get the class of the mark; "withstands",
-        the share that keep their own; "share" of the stem's energy that lies in the mark's pattern; the same three
-        after the first phase, "accuracy_before", "follows_before" and "share_before", and after each epoch of the
-        second, "accuracy_by_epoch" and so on; "data".
-
-    Notes
-    -----
-    Taught in lesson 14.
+    Accuracies are on images without a mark. "follows" is the share of the test images, each with the marks of the nine
+    other classes in turn, that get the class of the mark; "withstands" the share that keep their own; "share" is how
+    much of the stem's energy lies in the mark's pattern. "accuracy_before", "follows_before" and "share_before" are of
+    the end of the first phase, "accuracy_by_epoch" and so on of each epoch of the second.
     """
-    place = (dataset, per_class, test_per_class, image_size, filters, size, width, batch_size, learning_rate, seed)
-    weights, found = _first_phase(before, first_epochs, *place)
-    data, model, checksum = _begun(*place)
+    weights, found = _first_phase(before, first_epochs, **place)
+    run, untrained = _begun(epochs, **place)
+    model = untrained(run.seed)
     if renewed:
-        weights = [*weights[:1], *_model(data, filters, size, width, seed + 1000).get_weights()[1:]]
+        weights = [*weights[:1], *untrained(run.seed + 1000).get_weights()[1:]]
     model.set_weights(weights)
     for layer in model.layers:
         layer.trainable = trained == "all" or layer.name == "logits" or (trained == "above" and layer.name != "stem")
-    rng = np.random.default_rng([seed, 4])
-    options = {"batch_size": batch_size, "seed": seed, "first_epoch": first_epochs}
-    states = _train(model, data, epochs, learning_rate, decay, lambda images, _: _dosed(images, dose, rng), options)
-    return _measured(model, data, seed) | _told([found, *states]) | {"data": checksum}
+    rng = np.random.default_rng([run.seed, 4])
+
+    def dosed(images, labels):
+        return _dosed(images, dose, rng)
+
+    states = _train(run, model, run.learning_rate, decay, dosed, first_epochs)
+    return _measured(model, run.data, run.seed) | _told([found, *states]) | {"data": run.checksum}
 
 
-def _begun(dataset, per_class, test_per_class, image_size, filters, size, width, batch_size, learning_rate, seed):
-    """Return the images, a model as it starts and the images' checksum."""
-    classification.begin(seed)
-    data, checksum = classification.loaded(dataset, per_class, test_per_class, seed, image_size)
-    return data, _model(data, filters, size, width, seed), checksum
+def _begun(epochs, filters=32, size=5, width=16, batch_size=25, **place):
+    """Return a phase as a run, and a function from a seed to its untrained model."""
+    run = classification.Raw(epochs=epochs, batch_size=batch_size, **place)
+
+    def untrained(seed):
+        stem = classification.stem("learned", filters=filters, size=size, length="glorot", seed=seed)
+        return run.model(stem, width, seed)
+
+    return run, untrained
 
 
 @lru_cache(maxsize=3)
-def _first_phase(before, epochs, *place):
+def _first_phase(before, epochs, **place):
     """Return the weights, and what `_state` says of them: the same for many settings, so they are kept."""
-    *_, batch_size, rate, seed = place
-    data, model, _ = _begun(*place)
-    rng = np.random.default_rng([seed, 3])
+    run, untrained = _begun(epochs, **place)
+    model, rng = untrained(run.seed), np.random.default_rng([run.seed, 3])
 
     def told(images, labels):
         return datasets.marked(images, labels, _drawn(rng), **MARK)[0] if before == "cue" else images
 
-    options = {"batch_size": batch_size, "seed": seed}
-    states = _train(model, data, epochs, 0.0 if before == "nothing" else rate, 0.0, told, options)
+    states = _train(run, model, 0.0 if before == "nothing" else run.learning_rate, 0.0, told)
     return model.get_weights(), states[-1]
 
 
-def _train(model, data, epochs, rate, decay, change, options):
+def _train(run, model, rate, decay, change, first_epoch=0):
     """Train on what `change` makes of each batch, and return what `_state` says after each epoch."""
     import keras
 
@@ -118,28 +79,12 @@ def _train(model, data, epochs, rate, decay, change, options):
     optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     training.compiled(model, optimizer=optimizer)
-    batches = training.batches(data.train_images, data.train_labels, **options)
-    states = []
-    for epoch in range(epochs):
-        optimizer.learning_rate = rate if 2 * epoch < epochs else rate / 5
-        for images, labels in islice(batches, -(-len(data.train_images) // options["batch_size"])):
-            model.train_on_batch(change(images, labels), labels)
-        states.append(_state(model, data))
+    batches, states = run.batches(first_epoch), []
+    for epoch in range(run.epochs):
+        optimizer.learning_rate = rate if 2 * epoch < run.epochs else rate / 5
+        run.train_epochs(model, batches, 1, change)
+        states.append(_state(model, run.data))
     return states
-
-
-def _model(data, filters, size, width, seed):
-    """Return a classifier that standardises the images itself."""
-    import keras
-
-    from cnnlessons import models, stems
-
-    mean, scale = float(data.train_images.mean()), float(data.train_images.std())
-    made = stems.learned(filters, size, seed=seed, length="glorot")
-    return models.classifier(
-        lambda images: made(keras.layers.Rescaling(1 / scale, -mean / scale)(images)),
-        *(data.train_images.shape[1:], len(data.class_names), width, seed),
-    )
 
 
 def _drawn(rng):

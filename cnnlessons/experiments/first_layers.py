@@ -9,107 +9,28 @@ import numpy as np
 from cnnlessons.experiments import classification, kept, tuning
 
 
-def train_first_layer(
-    *,
-    setting,
-    group,
-    stem,
-    bank,
-    length,
-    share,
-    filters,
-    frozen,
-    body,
-    train_noise,
-    rate,
-    dataset,
-    per_class,
-    test_per_class,
-    validation,
-    epochs,
-    flips,
-    seed,
-    size=5,
-    width=32,
-    batch_size=32,
-    test_noise=0.05,
-):
-    """Train a classifier with one kind of first layer, and measure it: a run of "first_layers".
+def train_first_layer(*, stem, bank, length, share, filters, frozen, body, train_noise, size=5, width=32, **run):
+    """Train a classifier with one kind of first layer, and measure it: a run of "first_layers". Taught in lesson 09.
 
-    Parameters
-    ----------
-    setting, group : str
-        What the row is called, and for what it was made; they change nothing.
-    stem : str
-        A function of `stems`: "learned", "fixed", "split", "pass_through", "edge_biased" or "basis".
-    bank : str
-        Where its fixed kernel comes from or its trained one starts, see `stems`; or "components", the principal
-        components of the training images; "another seed" or "another data set", kernels that "learned, Glorot" learned
-        here from the seed before, or at another place from the same one.
-    length : str or None
-        How long the trained filters are at the start, one of `stems.LENGTHS`.
-    share : float or None
-        For "split" and "edge_biased".
-    filters, size : int
-        Of the stem.
-    frozen : bool
-        Whether the stem is frozen for the first third of the epochs.
-    body, width
-        See `models.classifier`.
-    train_noise, test_noise : float
-        Standard deviation of the noise that is added anew to every training image of every epoch, and to the test
-        images for "noisy_accuracy"; pixels are 0 to 1.
-    rate : float
-        Adam's, for two thirds of the epochs; a fifth of it for the last. Adam begins anew after the first third.
-    dataset, per_class, test_per_class
-        See `datasets.load`.
-    validation : int
-        Images a class that are held out of the training part and tested on in the place of the test images, or 0.
-    epochs : int
-        A multiple of three.
-    flips : bool
-        Whether training images are turned over left to right at random.
-    seed : int
-        Of the images drawn, their order, all noise and all starting weights.
-    batch_size : int
+    `stem` is a function of `stems` ("learned", "fixed", "split", "pass_through", "edge_biased" or "basis"); `bank`,
+    `length`, `share`, `filters` and `size` are its arguments. `bank` may also be "components", the principal components
+    of the training images; "another seed" or "another data set": kernels that "learned, Glorot" learned here from the
+    seed before, or at another place from the same one. `frozen` is for the first third of the epochs. `body` and
+    `width` are those of `models.classifier`, the rest is that of `classification.InThirds`.
 
-    Returns
-    -------
-    dict
-        "accuracy" on the test images, "noisy_accuracy", "train_accuracy" (on at most 2,000 of the training images);
-        "drift", how far the trained filters have moved in the end, on average, and "drift_by_epoch";
-        "parameters" that are trained; "data", the checksum of all images.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    "drift" is how far the trained filters have moved in the end, on average; "parameters" are those that are trained.
     """
-    from cnnlessons import models, stems, training
+    from cnnlessons import models, stems
 
-    classification.begin(seed)
-    data, scale, checksum = classification.standardised(dataset, per_class, test_per_class, validation, seed)
-    place = {"dataset": dataset, "per_class": per_class, "epochs": epochs}
-    kernel = _kernel(bank, data.train_images, filters, size, place, seed)
-    options = {"filters": filters, "size": size, "seed": seed}
-    options |= {name: value for name, value in {"share": share, "length": length}.items() if value is not None}
-    options["start" if stem == "learned" else "bank"] = kernel
-    made = getattr(stems, stem)(**options)
-    model = models.classifier(made, data.train_images.shape[1:], len(data.class_names), width, seed, body=body)
-    convolutions = stems.convolutions(model)
-    drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
-    found = classification.compete(
-        *(model, data, scale, epochs, rate, flips, test_noise, seed, batch_size, train_noise),
-        frozen=[layer.name for layer in convolutions] if frozen else [],
-        callbacks=[drift],
-    )
-    if (setting, group) == (_SOURCE, "headline"):
-        kept.write(_key(place, rate, seed), {"kernel": convolutions[0].get_weights()[0]})
-    return found | {
-        "drift": round(float(drift.by_epoch[-1].mean()), 4),
-        "drift_by_epoch": " ".join(f"{moved.mean():.3f}" for moved in drift.by_epoch),
-        "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
-        "data": checksum,
-    }
+    run = classification.InThirds(**run)
+    place = {"dataset": run.dataset, "per_class": run.per_class, "epochs": run.epochs}
+    kernel = _kernel(bank, run.data.train_images, filters, size, place, run.seed)
+    made = classification.stem(stem, kernel, length=length, share=share, filters=filters, size=size, seed=run.seed)
+    model = models.classifier(made, *run.shape, width, run.seed, body=body)
+    found, _ = run.train_and_watch(model, frozen, train_noise=train_noise)
+    if (run.setting, run.group) == (_SOURCE, "headline"):
+        kept.write(_key(place, run.rate, run.seed), {"kernel": stems.convolutions(model)[0].get_weights()[0]})
+    return found | {"parameters": classification.trained_parameters(model), "data": run.checksum}
 
 
 # --------------------------------------------------------------------------- kernels that were learned elsewhere

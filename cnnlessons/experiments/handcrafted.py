@@ -1,83 +1,29 @@
 """The experiment "stems": first layers that are learned, handcrafted, frozen or mixed. Taught in lesson 09."""
 
-import numpy as np
-
 from cnnlessons.experiments import classification
 
 
-def train_stem(
-    *,
-    stem,
-    bank,
-    share,
-    frozen,
-    dataset,
-    per_class,
-    epochs,
-    seed,
-    setting="",
-    filters=32,
-    size=5,
-    width=32,
-    batch_size=32,
-    learning_rate=0.003,
-    test_per_class=200,
-    test_noise=0.05,
-):
+def train_stem(*, stem, bank, share, frozen, filters=32, size=5, width=32, **run):
     """Train a classifier with one kind of stem, and measure it: a run of the experiment "stems".
 
-    Parameters
-    ----------
-    stem, share, dataset, per_class, test_per_class, seed, setting, filters, size, width, batch_size, test_noise
-        As in `train_first_layer`.
-    bank : str
-        Where its fixed kernel comes from or its trained one starts, see `stems`; "components" are the principal
-        components of the training images.
-    frozen : bool
-        Whether the stem is frozen for the first half of the epochs; for "learned" and "edge_biased".
-    epochs, learning_rate
-        The first half of the epochs, rounded up, at `learning_rate`, the rest at a fifth of it.
-
-    Returns
-    -------
-    dict
-        As from `train_first_layer`, and "drift_by_filter".
-
-    Raises
-    ------
-    ValueError
-        If a stem is to be frozen at first that is never trained, or only in part.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    As in `train_first_layer`, but `frozen` is for the first half of the epochs, and for "learned" and "edge_biased"
+    only; the rest is that of `classification.InHalves`.
     """
-    from cnnlessons import models, stems, training
+    from cnnlessons import models, stems
 
     if frozen and stem not in ("learned", "edge_biased"):
         raise ValueError(f"frozen must be False for the stem {stem!r}: only learned and edge_biased are set free later")
-    classification.begin(seed)
-    data, noise, checksum = classification.load(dataset, per_class, test_per_class, test_noise, seed)
-    kernel = stems.principal_components(data.train_images, filters, size) if bank == "components" else bank
-    options = {"filters": filters, "size": size, "seed": seed} | ({} if share is None else {"share": share})
-    options |= {"start": kernel} if stem == "learned" else {"bank": kernel}
-    made = getattr(stems, stem)(**options)
-    model = models.classifier(made, data.train_images.shape[1:], len(data.class_names), width, seed)
-    convolutions = stems.convolutions(model)
-    drift = training.Drift([layer for layer in convolutions if layer.trainable] or convolutions)
-    options = {"frozen": ["stem"] if frozen else [], "callbacks": [drift], "batch_size": batch_size, "seed": seed}
-    classification.train(model, data, epochs, learning_rate, **options)
-    return classification.measured(model, data, noise) | {
-        "drift": round(float(drift.by_epoch[-1].mean()), 4),
-        "drift_by_epoch": _numbers(moved.mean() for moved in drift.by_epoch),
-        "drift_by_filter": _numbers(drift.by_epoch[-1]),
-        "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
-        "data": checksum,
+    run = classification.InHalves(**run)
+    if bank == "components":
+        bank = stems.principal_components(run.data.train_images, filters, size)
+    made = classification.stem(stem, bank, share=share, filters=filters, size=size, seed=run.seed)
+    model = models.classifier(made, *run.shape, width, run.seed)
+    found, drift = run.train_and_watch(model, frozen)
+    return found | {
+        "drift_by_filter": classification.numbers(drift.by_epoch[-1]),
+        "parameters": classification.trained_parameters(model),
+        "data": run.checksum,
     }
-
-
-def _numbers(values):
-    return " ".join(f"{value:.3f}" for value in values)
 
 
 # Stems of 32 filters, 5×5: what the row is called, the function of `stems`, bank, share, frozen at first.

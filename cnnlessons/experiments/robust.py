@@ -1,7 +1,5 @@
 """The experiment "robust": which first layers, and which trainings, do attacks not fool? Taught in lesson 13."""
 
-from itertools import islice
-
 import numpy as np
 
 from cnnlessons import adversarial
@@ -11,80 +9,26 @@ SIZES = {"attacked": 1, "attacked_twice": 2}  # times epsilon
 
 
 def train_robust(
-    *,
-    setting,
-    group,
-    stem,
-    bank,
-    trained_on,
-    trained_steps,
-    epsilon,
-    dataset,
-    per_class,
-    test_per_class,
-    image_size,
-    epochs,
-    seed,
-    filters=32,
-    size=5,
-    width=16,
-    batch_size=32,
-    learning_rate=0.003,
-    attack_steps=40,
-    restarts=2,
+    *, stem, bank, trained_on, trained_steps, epsilon, filters=32, size=5, width=16, attack_steps=40, restarts=2, **run
 ):
     """Train a classifier with one stem, perhaps against an attack, and attack it: a run of the experiment "robust".
 
-    Images stay from 0 to 1; the model standardises them itself, so an epsilon means the same everywhere.
+    Images stay from 0 to 1; the model standardises them itself, so an epsilon means the same everywhere. `stem` and
+    `bank` are as in `train_first_layer`; "colour gabor" are the Gabor filters in the two colours without light. With an
+    epsilon `trained_on` above 0 the images of each batch are made harder by `adversarial.harder`, in `trained_steps`
+    steps (1 is FGSM). `epsilon` is that of the attacks that are measured, one for each loss, with `attack_steps` and
+    `restarts`; any of them may fool the network. Of "digits" all test images are used. The rest is that of
+    `classification.Raw`.
 
-    Parameters
-    ----------
-    stem : {"learned", "fixed"}
-    bank : str
-        Of `stems`, or "colour gabor": the Gabor filters in the two colours without light.
-    trained_on : float
-        Epsilon of the images that are trained on in the place of the batch, see `adversarial.harder`; 0 for none.
-    trained_steps : int
-        Steps of that attack; 1 for a single one, FGSM.
-    epsilon : float
-        Of the attack that is measured, with the largest change as norm.
-    image_size : int or None
-        Of "photo_patches".
-    epochs, learning_rate
-        The first half of the epochs, rounded up, at `learning_rate`, the rest at a fifth of it.
-    attack_steps, restarts : int
-        Of each of two attacks, one for each loss, of which either may fool the network.
-    setting, group, dataset, per_class, test_per_class, seed, filters, size, width, batch_size
-        As in `train_first_layer`; of "digits" all test images are used.
-
-    Returns
-    -------
-    dict
-        "accuracy", "train_accuracy"; "noisy_accuracy", with random signs of size epsilon; "one_step", left by FGSM;
-        "attacked" and "attacked_twice", left by the attacks with epsilon and with twice as much; "zero_gradients", see
-        `adversarial.Checks`; "data".
-
-    Notes
-    -----
-    Taught in lesson 13.
+    "noisy_accuracy" is with random signs of size epsilon; "one_step" is left by FGSM; "attacked" and "attacked_twice"
+    by the attacks with epsilon and with twice as much; "zero_gradients" is that of `adversarial.Checks`.
     """
-    import keras
-
-    from cnnlessons import models, stems
-
-    classification.begin(seed)
-    data, checksum = classification.loaded(dataset, per_class, test_per_class, seed, image_size)
-    mean, scale = float(data.train_images.mean()), float(data.train_images.std())
-    shape, classes = data.train_images.shape[1:], len(data.class_names)
-    options = {"filters": filters, "size": size, "seed": seed}
-    options |= {"start": bank} if stem == "learned" else {"bank": _kernel(bank, filters, size, shape[2])}
-    made = getattr(stems, stem)(**options)
-    model = models.classifier(
-        lambda images: made(keras.layers.Rescaling(1 / scale, -mean / scale)(images)), shape, classes, width, seed
-    )
-    change = adversarial.harder(model, trained_on, trained_steps, seed) if trained_on else None
-    _train(model, data, epochs, learning_rate, batch_size, seed, change)
-    return _attacked(model, data, epsilon, attack_steps, restarts, seed) | {"data": checksum}
+    run = classification.Raw(**run)
+    kernel = _kernel(bank, filters, size, run.data.train_images.shape[3])
+    made = classification.stem(stem, kernel, filters=filters, size=size, seed=run.seed)
+    model = run.model(made, width, run.seed)
+    _train(run, model, adversarial.harder(model, trained_on, trained_steps, run.seed) if trained_on else _unchanged)
+    return _attacked(model, run.data, epsilon, attack_steps, restarts, run.seed) | {"data": run.checksum}
 
 
 def _kernel(bank, filters, size, channels):
@@ -97,15 +41,17 @@ def _kernel(bank, filters, size, channels):
     return every[..., np.abs(every.sum(axis=2)).max(axis=(0, 1)) < 1e-6][..., :filters]
 
 
-def _train(model, data, epochs, rate, batch_size, seed, change):
+def _unchanged(images, labels):
+    return images
+
+
+def _train(run, model, change):
     from cnnlessons import training
 
-    batches = training.batches(data.train_images, data.train_labels, batch_size, seed)
-    first, steps = -(-epochs // 2), -(-len(data.train_images) // batch_size)
-    for count, now in ((first, rate), (epochs - first, rate / 5)):
-        training.compiled(model, now)
-        for images, labels in islice(batches, count * steps):
-            model.train_on_batch(images if change is None else change(images, labels), labels)
+    batches, first = run.batches(), -(-run.epochs // 2)
+    for epochs, rate in ((first, run.learning_rate), (run.epochs - first, run.learning_rate / 5)):
+        training.compiled(model, rate)
+        run.train_epochs(model, batches, epochs, change)
 
 
 def _attacked(model, data, epsilon, steps, restarts, seed):
@@ -166,8 +112,3 @@ def _settings():
 
 
 SETTINGS = list(_settings())
-
-
-def seeds(setting):
-    """Return the seeds: six resolve what is asked of them."""
-    return range(6)

@@ -58,9 +58,6 @@ def sole_writer(path):
 
     The lock ends with the process, however that ends. Its file, beside the rows, holds the number of the process.
     """
-    if path is None:
-        yield
-        return
     path = Path(os.path.realpath(os.path.expanduser(path)))
     place = path.with_name(f".{path.name}.lock")
     try:
@@ -107,7 +104,7 @@ class Table:
         found = self.path.read_bytes()
         if not found:
             return
-        columns, rows, repeated = _rows_of(found, self.path.name)
+        columns, rows, repeated = parsed(found, self.path.name)
         settings = columns[: columns.index("seed") + 1] if "seed" in columns else []
         if set(settings) != set(self.names):
             others = ", ".join(settings) or "none"
@@ -170,7 +167,7 @@ def _csv(columns, rows, header=False):
 # ----- what is read
 
 
-def _rows_of(content, name):
+def parsed(content, name):
     """Return columns, rows and whether something was left out that stood there twice, of the bytes of a CSV file.
 
     A spreadsheet may have saved it since, or somebody merged two: what cannot be understood is refused, with its line.
@@ -223,15 +220,6 @@ def _taken_in(row, rows, columns, name, line):
 
 def read_csv(content):
     """Return the table of the bytes of a CSV file; a setting may be called "None" or "NA"."""
-    file = io.BytesIO(_as_written_here(content))
+    columns, rows, _ = parsed(content, "the file")
+    file = io.BytesIO(_csv(columns, rows, header=True))
     return pd.read_csv(file, dtype={FAILED: str}, keep_default_na=False, na_values=["", "nan"]).fillna({FAILED: ""})
-
-
-def read_texts(content):
-    """Return the same table with every field as it stands in the file."""
-    return pd.read_csv(io.BytesIO(_as_written_here(content)), dtype=str, keep_default_na=False)
-
-
-def _as_written_here(content):
-    columns, rows, _ = _rows_of(content, "the file")
-    return _csv(columns, rows, header=True)

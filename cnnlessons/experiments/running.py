@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from functools import cache, lru_cache
 
 import joblib
@@ -30,7 +31,7 @@ RESERVED = frozenset(
 
 
 def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None, progress=True):
-    """Run every setting of a grid with every seed, several at once, and return a row for each run.
+    """Run every setting of a grid with every seed, several at once, and return a row for each run. Taught in lesson 09.
 
     Each run is made in another process with one thread; the processes are used again and again. All settings of the
     first seed come first, then those of the second, so that whoever stops early has every setting. A run that fails
@@ -48,8 +49,8 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
         Each finished run is added to it at once; runs that it holds already are not made again. One process at a time
         may write it.
     function : callable, optional
-        Takes the setting's arguments and ``seed`` and returns a dict of results, under other names than these;
-        `train_stem` by default. Other processes must be able to import it.
+        Takes the setting's arguments and ``seed`` and returns a dict of results, under other names than these. Other
+        processes must be able to import it.
     scheduler : str, optional
         The address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers make the runs. They need this
         package, one thread each (``dask worker ADDRESS --nthreads 1``), and the data.
@@ -61,24 +62,10 @@ def run(grid, seeds, jobs=None, store=None, function=train_stem, scheduler=None,
     pandas.DataFrame
         A row for each run of this grid and these seeds: the setting, "seed", the results, "seconds", "error" (empty
         unless it failed), and where it was made.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the settings have different names or a reserved one, or two settings or seeds are the same, or the store
-        holds something else.
-    ImportError
-        If a scheduler is given and Dask is not installed.
-    OSError
-        If another process is writing the store, or the scheduler does not answer, has no worker, or is lost.
-
-    Notes
-    -----
-    Taught in lesson 09.
     """
     grid, seeds = checked_grid(grid), _checked_seeds(seeds)
     wanted = [setting | {"seed": seed} for seed in seeds for setting in grid]
-    with sole_writer(store):
+    with sole_writer(store) if store is not None else nullcontext():
         table = Table(store, tuple(wanted[0]))
         missing = [run for run in wanted if not table.holds(run)]
         done = len(wanted) - len(missing)

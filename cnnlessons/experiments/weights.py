@@ -64,23 +64,8 @@ def train(recipe, seed):
 def record(folder=recorded.FOLDER, tasks=None, jobs=2):
     """Train what is missing in a folder and write it there; killed at any moment, it loses only the runs in flight.
 
-    Parameters
-    ----------
-    folder : Path
-        Every network is kept in its folder ``runs`` until the folder is deleted, and is not trained again.
-    tasks : sequence of str, optional
-        All by default; "cifar10" needs its images, see `datasets.load`.
-    jobs : int
-        Networks that are trained at once, each in a process with one thread.
-
-    Raises
-    ------
-    ValueError
-        If there is no such task.
-
-    Notes
-    -----
-    The command ``cnnlessons record-weights`` calls it. All of it takes two hours of one core.
+    Every network is kept in the folder ``runs`` until that is deleted, and is not trained again. `jobs` are trained at
+    once, each in a process with one thread; all of them take two hours of one core. "cifar10" needs its images.
     """
     tasks = recorded.TASKS if tasks is None else [shapes.chosen(task, "tasks", recorded.TASKS) for task in tasks]
     recipes = [recipe for recipe in recorded.RECIPES if recipe.task in tasks]
