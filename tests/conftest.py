@@ -29,6 +29,16 @@ def share_out(monkeypatch):
     return share_out
 
 
+@pytest.fixture
+def step_by_step():
+    """TensorFlow runs each function as Python reads it: a training of a few steps takes less time than its tracing."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="session")
 def told_of_experiments():
     """What the table of data/evidence/README.md tells of every experiment: (trainings, recorded) by name, of str."""

@@ -16,6 +16,7 @@ def run(name):
     return cue.train_cue(**SETTINGS[name] | QUICK, seed=1)
 
 
+@pytest.mark.usefixtures("step_by_step")
 def test_a_run_is_the_same_again_and_a_frozen_stem_keeps_its_share():
     frozen = run("removed, stem frozen")
     assert frozen["share"] == frozen["share_before"]

@@ -195,6 +195,7 @@ def test_images_are_flipped_and_made_noisy_by_the_seed_alone():
     assert classification.changes(False, 0.0) is None
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("change", [{}, {"frozen": True}, {"body": "dense"}, {"bank": "another seed"}])
 def test_a_run_is_the_same_again_and_its_kernel_is_kept_for_others(chosen, tmp_path, monkeypatch, change):
     monkeypatch.setenv("CNNLESSONS_CACHE", str(tmp_path))

@@ -11,6 +11,7 @@ from cnnlessons.experiments import classification, robust
 QUICK = {"per_class": 8, "test_per_class": 2, "epochs": 2, "attack_steps": 3, "filters": 8}
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("name", ["fixed Gabor", "PGD 0.01"])
 def test_a_run_is_the_same_again_and_no_attack_leaves_more_than_a_smaller_one(name):
     setting = next(each for each in robust.SETTINGS if each["setting"] == name)
