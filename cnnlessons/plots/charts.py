@@ -345,9 +345,9 @@ def _draw_interval(axis, height, ends, limits):
 
 
 def _interval_texts(rows, margin):
-    """Write means and intervals with so many digits that a tenth of the narrowest can be read."""
-    wide = [high - low for _, (low, high), _ in rows if 0 < high - low < np.inf]
-    digits = int(np.clip(np.ceil(-np.log10(min(wide, default=margin) / 10)), 0, 6))
+    """Write means and intervals so that a quarter of the narrowest can be read, and near 0 the sign of its ends."""
+    narrowest = min((high - low for _, (low, high), _ in rows if 0 < high - low < np.inf), default=margin)
+    digits = int(np.clip(np.ceil(-np.log10(narrowest / 4)), narrowest < 40, 6))
     texts = ["{:z.{d}f} ({:z.{d}f} to {:z.{d}f})".format(np.mean(values), *ends, d=digits) for values, ends, _ in rows]
     return [text.replace("-", "−").replace("inf", "∞") for text in texts]
 
