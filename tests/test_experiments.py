@@ -283,6 +283,8 @@ def test_rows_that_a_spreadsheet_saved_are_the_same_rows(tmp_path, change):
         (lambda text: text + "3×3,1e-05,True\n", "line 5 of .* must hold the 6 columns .* got 3 fields"),
         (lambda text: text + "3×3,1e-05,True,5,0.5,,7\n", "line 5 of .* must hold the 6 columns .* got 7 fields"),
         *((lambda text, name=name: text.encode(name), "must be a CSV file in UTF-8") for name in ("utf-16", "cp1252")),
+        (lambda text: text.replace(",", ";").replace(".", ","), "must have commas between its columns, got ';'"),
+        (lambda text: text.replace(",", "\t"), r"must have commas between its columns, got '\\t'"),
     ],
 )
 def test_rows_that_cannot_be_understood_are_refused_with_the_reason_and_kept(tmp_path, change, words):

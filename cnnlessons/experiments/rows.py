@@ -181,6 +181,8 @@ def parsed(content, name):
         for record in reader:
             if columns is None:
                 columns = record[: max((place + 1 for place, title in enumerate(record) if title), default=0)]
+                if len(columns) == 1 and (mark := next(filter(columns[0].count, ";\t|"), None)):
+                    raise ValueError(f"{name} must have commas between its columns, got {mark!r}: save it with commas")
             elif record == columns:  # above the rows of another file
                 repeated = True
             elif any(record):
