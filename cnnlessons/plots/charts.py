@@ -286,8 +286,8 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     ----------
     groups : dict of str to (values, (low, high)) or (values, (low, high), resolved)
         The runs, shape (P,), and the ends of the interval. One that lies far beyond all runs, or is infinite, is drawn
-        as an arrow out of the picture. Where a verdict that counts more than the interval leaves it open, because
-        several were asked, say, `resolved` is False, and the diamond hollow.
+        as an arrow out of the picture. The diamond is hollow where the reference lies in the interval, or where
+        `resolved` is False, since a verdict may ask for more than the interval does.
     label : str
         What the values are, with the unit.
     title : str, optional
@@ -299,7 +299,10 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
         What a dot and a bar are, such as ("one pair of runs", "mean, 95 % interval"): a legend that says so, and at
         the right the mean and the interval in numbers.
     """
-    rows = [(np.ravel(values), ends, not rest or rest[0]) for values, ends, *rest in groups.values()]
+    rows = []
+    for values, ends, *resolved in groups.values():
+        outside = reference is None or not ends[0] <= reference <= ends[1]
+        rows.append((np.ravel(values), ends, resolved[0] if resolved else outside))
     pitch = 0.65 if len(rows) <= 8 else 0.48
     picture, (axis,) = blank(1, 1, width, 1.1 + pitch * len(rows))
     if reference is not None:
