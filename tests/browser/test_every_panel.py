@@ -138,13 +138,18 @@ def test_every_control_has_a_name_a_state_and_a_value_that_can_be_read_aloud(pan
 # --------------------------------------------------------------------------- by mouse and by keyboard
 
 
+def choose(editor, field):
+    """Click on a weight, and wait until it alone is marked."""
+    field.click()
+    expect(editor.locator(f".cnnlessons-chosen [title='{field.get_attribute('title')}']")).to_be_visible()
+    expect(editor.locator(".cnnlessons-chosen input")).to_have_count(1)  # for a moment there may be two
+
+
 def test_clicking_a_weight_chooses_it(page):
     editor = page.locator(".cnnlessons-kernel-editor")
     corner, middle = editor.get_by_title("Weight in row 0, column 0"), editor.get_by_title("Weight in row 1, column 1")
     before = middle.input_value()
-    corner.click()
-    expect(editor.locator(".cnnlessons-chosen [title='Weight in row 0, column 0']")).to_be_visible()
-    expect(editor.locator(".cnnlessons-chosen input")).to_have_count(1)  # for a moment there may be two
+    choose(editor, corner)
     lab.drag(page, editor.locator(".cnnlessons-slider").first, places=[0.6, 0.9], steps=5)
     expect(corner).not_to_have_value("−1")
     assert middle.input_value() == before
@@ -159,7 +164,7 @@ def test_a_weight_is_dragged_up_in_its_field_and_a_click_leaves_it(page):
     editor = page.locator(".cnnlessons-kernel-editor")
     field = editor.get_by_title("Weight in row 2, column 0")
     handle = editor.locator(".cnnlessons-slider .noUi-handle").first
-    field.click()
+    choose(editor, field)  # until the answer is there: it writes the field anew
     field.fill("0.5")
     field.press("Enter")
 
