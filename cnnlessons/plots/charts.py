@@ -322,7 +322,7 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     if key is not None:
         for row, text in enumerate(told.values()):
             axis.text(1.02, row, text, transform=axis.get_yaxis_transform(), va="center", fontsize=12)
-        key = *key[:1], key[1] + ("" if all(resolved for *_, resolved in rows) else "; hollow: unresolved")
+        key = key[0], key[1] + ("" if all(resolved for *_, resolved in rows) else "; hollow: unresolved")
         picture.legend([*dots, (*line, *mean)], key, loc="outside lower center", ncols=2, fontsize=12)
     runs = [counted(len(values), "dot") + ("" if resolved else ", unresolved") for values, _, resolved in rows]
     picture.alt = f"{title or 'Runs and intervals'}, {label}. " + listed(
@@ -333,7 +333,7 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
 
 def _stacked(values, margin):
     """Return how far above the others each value is drawn, so that equal ones do not hide one another."""
-    places = np.round(values / (margin / 100)) if len(values) > 1 else values
+    places = np.round(values / (margin / 100))
     return 0.12 * np.array([np.sum(places[:i] == place) for i, place in enumerate(places)]).clip(max=3)
 
 
