@@ -280,12 +280,25 @@ def installation(environment: Environment, uv: str | None) -> list[list[str]]:
     ]
 
 
+# How scripts begin that pip or uv made, for Python or, if the path of their Python is long or strange, for sh as well;
+# and how they begin when they call the Python beside them.
+WHOLE_PATH = re.compile(rb"#!(/.*/bin/python[\d.]*|/bin/sh\n'''exec' \"?/.*\n' ''')\n")
+BESIDE = b"""#!/bin/sh
+'''exec' "$(dirname -- "$0")/python" "$0" "$@"
+' '''
+"""
+
+
 def make_movable(environment: Environment) -> None:
-    """Let the environment find the package by a relative path: the folder can then be moved, and have any name."""
+    """Let the environment find the package and its Python by relative paths: it can be moved, and have any name."""
     # Pip and uv write the whole path as UTF-8, and Python 3.11 and 3.12 read it in the system's encoding.
     for site in ("lib/python*/site-packages", "Lib/site-packages"):
         for file in environment.folder.glob(f"{site}/cnnlessons.pth"):
             file.write_text(os.path.relpath(ROOT, file.parent), encoding="ascii")
+    for program in environment.folder.glob("bin/*"):
+        content = b"" if program.is_symlink() else program.read_bytes()
+        if start := WHOLE_PATH.match(content):
+            program.write_bytes(BESIDE + content[start.end() :])
 
 
 def pip_settings(environment: Environment) -> dict[str, str]:
@@ -461,8 +474,8 @@ def command_line(command: str, rest: list[str], environment: Environment, path: 
     program = shutil.which(rest[0], path=path)
     if program is None:
         raise Problem(f"There is no command {rest[0]!r} in {environment.folder.name}.")
-    # What pip put there, text or on Windows a zip in an .exe, names its Python by a path, which is wrong in a folder
-    # that was moved, or is called "x" or $x: we call Python ourselves.
+    # What readers added with pip, text or on Windows a zip in an .exe, names its Python by a path, which is wrong in a
+    # folder that was moved, or is called "x" or $x: we call Python ourselves.
     ours = Path(program).parent == Path(python).parent
     script = ours and (zipfile.is_zipfile(program) or Path(program).read_bytes()[:2] == b"#!")
     return [*([python] if script else []), program, *rest[1:]]

@@ -446,9 +446,19 @@ def test_pip_and_uv_both_insist_on_hashes_and_add_the_project_without_downloads(
 # ---- Installing, with commands of a real environment
 
 
+# Scripts in bin as pip writes them where a path has a space, uv anywhere strange, and both elsewhere.
 AS_PIP_DOES = """
 import pathlib, sys, sysconfig
 pathlib.Path(sysconfig.get_path("purelib"), "cnnlessons.pth").write_bytes(sys.argv[1].encode())
+python = sys.executable
+for name, start in (
+    ("sh", f"#!/bin/sh\\n'''exec' \\"{python}\\" \\"$0\\" \\"$@\\"\\n' '''"),
+    ("unquoted", f"#!/bin/sh\\n'''exec' {python} \\"$0\\" \\"$@\\"\\n' '''"),
+    ("plain", f"#!{python}"),
+):
+    script = pathlib.Path(sysconfig.get_path("scripts"), name)
+    script.write_text(f"{start}\\nimport sys\\nprint(sys.prefix, sys.argv[1:])\\n", encoding="utf-8")
+    script.chmod(0o755)
 """
 
 
@@ -479,7 +489,18 @@ def test_the_folder_may_have_any_name_in_any_locale_and_be_moved(strange, tmp_pa
 
 
 @POSIX
-def test_programs_that_pip_put_there_run_in_a_folder_of_any_name(strange):
+@pytest.mark.parametrize("name", ["sh", "unquoted", "plain"])
+def test_programs_run_one_another_in_a_folder_of_any_name_that_was_moved(strange, tmp_path, name):
+    for folder in (strange.folder, tmp_path / 'else "where"' / ".venv"):  # as `jupyter` calls `jupyter-lab`
+        if folder != strange.folder:
+            strange.folder.parent.rename(folder.parent)
+        words = [str(folder / "bin" / name), "a b"]
+        said = subprocess.run(words, capture_output=True, encoding="utf-8", check=True).stdout
+        assert said == f"{folder} ['a b']\n"
+
+
+@POSIX
+def test_programs_that_a_reader_added_run_in_a_folder_of_any_name(strange):
     text = f"'''exec' \"{strange.program('python')}\" \"$0\" \"$@\"\n' '''\nimport sys\nprint(sys.prefix, sys.argv[1:])"
     program(strange.program("tool"), text)
     words = course.command_line("run", ["tool", "--option"], strange, path=str(strange.program("tool").parent))
