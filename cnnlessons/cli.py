@@ -329,10 +329,16 @@ def _failed(rows):
 
 
 def _verify(rows):
-    """Print the recorded and the new accuracy of each run."""
+    """Print the recorded and the new accuracy of each run, and the mean difference: on another processor runs part."""
+    from cnnlessons.experiments import interval
+
     for _, row in rows.iterrows():
         what = f"{row['setting']}, {row['dataset']}, {row['per_class']} a class, seed {row['seed']}"
         print(f"{what}: recorded {row['recorded']:.1%}, again {row['again']:.1%} {row['error']}".rstrip())
+    differences = 100 * rows["difference"].dropna()
+    if len(differences) > 2:
+        mean, low, high = interval(differences)
+        print(f"mean difference {mean:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}")
     if not (rows["difference"].abs() <= 0.02).all():
         raise Problem("not every run came out within 2 points of the recorded accuracy")
 

@@ -658,7 +658,10 @@ def test_the_command_fails_if_a_run_comes_out_otherwise(recorded, here, monkeypa
     monkeypatch.setitem(experiments.EXPERIMENTS, "stems", made)
     assert cli.main(["experiment", "stems", "--verify", "6", "--store", str(store)]) == status
     out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 6
+    *lines, mean = out.splitlines()
+    assert len(lines) == 6
+    same = "mean difference +0.0 points, 95 % interval +0.0 to +0.0"
+    assert mean == ("mean difference -1.5 points, 95 % interval -3.2 to +0.2" if function == "worse" else same)
     assert "1/4 of it, x, 5 a class, seed 0: recorded 3.0%, again 3.0%\n" in out
     if function == "worse":
         assert "1/4 of it, x, 5 a class, seed 1: recorded 13.0%, again 10.0%\n" in out
