@@ -10,6 +10,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from cnnlessons import atomic, experiments
 
 TRIES, PER_CLASS = 6, 10  # the least that the rubric asks for
 CONTROLS, ATTACK = ("another seed", "never trained"), {"epsilon", "noise", "attack"}  # keys that it asks for
+PAGE = Path(__file__).with_name("report.html")
 CLAIMS = r"\b(better|best|worse|worst|beats?|wins?|superior|inferior|outperforms?)\b"
 
 # --------------------------------------------------------------------------- what is compared, and what is examined
@@ -179,7 +181,7 @@ class Report:
 
     def html(self):
         """Return the page, a str."""
-        return PAGE.format(style=STYLE, title=_safe(self.title), **self._parts())
+        return Template(PAGE.read_text(encoding="utf-8")).substitute(self._parts())
 
     def _numbers(self):
         """Yield each number of the report that is there, and what it is."""
@@ -196,11 +198,6 @@ class Report:
 
     def _parts(self):
         boxes = "".join(f"<div><b>{_safe(value)}</b> {_safe(said)}</div>" for value, said in self._numbers())
-        own = {"Conclusion": self.conclusion, "What could be wrong": self.doubt}
-        sentences = "".join(
-            f"<div><h2>{name}</h2><p>{_safe(text) or '<em>Not written yet.</em>'}</p></div>"
-            for name, text in own.items()
-        )
         figures = "".join(
             f'<figure><h2>{_safe(heading)}</h2><img src="{_uri(picture)}" alt="{_safe(picture.alt)}">'
             f"<figcaption>{_safe(caption)}</figcaption></figure>"
@@ -212,9 +209,12 @@ class Report:
         rubric = f"Rubric: {len(checks) - len(missing)} of {len(checks)} met."
         rubric += f" Missing: {', '.join(missing)}." if missing else ""
         return {
+            "title": _safe(self.title),
             "question": _safe(self.question) or "<em>No question written yet.</em>",
-            "data": _safe(self.data), "chosen": _safe(self.chosen), "boxes": boxes, "sentences": sentences,
-            "figures": figures, "verdicts": verdicts, "rubric": _safe(rubric),
+            "conclusion": _safe(self.conclusion) or "<em>Not written yet.</em>",
+            "doubt": _safe(self.doubt) or "<em>Not written yet.</em>",
+            "data": _safe(self.data), "chosen": _safe(self.chosen), "boxes": boxes, "figures": figures,
+            "verdicts": verdicts, "rubric": _safe(rubric),
         }  # fmt: skip
 
     def write(self, path):
@@ -235,38 +235,3 @@ def _safe(text):
 
 def _uri(picture):
     return "data:image/png;base64," + base64.b64encode(picture._repr_png_()).decode()
-
-
-STYLE = """
-@page { size: A4; margin: 10mm 12mm }
-* { box-sizing: border-box }
-body { font: 15px/1.4 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem }
-h1 { font-size: 1.9em; line-height: 1.15; margin: 0 }
-h2 { font-size: 1em; margin: 0 0 .2em; color: #00527f }
-p { margin: 0 }
-.question { font-size: 1.2em; margin: .3em 0 .6em }
-.data, footer { color: #444; font-size: .87em }
-.boxes, .sentences, .figures { display: grid; gap: .8em 1.4em; margin: 1em 0 }
-.boxes { grid-template-columns: repeat(4, 1fr) }
-.boxes div { border-top: 3px solid #0072b2; padding-top: .3em; font-size: .87em }
-.boxes b { display: block; font-size: 1.75em; line-height: 1.2 }
-.sentences, .figures { grid-template-columns: repeat(2, 1fr) }
-figure { margin: 0; break-inside: avoid }
-img { display: block; max-width: 100%; max-height: 21rem; margin: 0 auto }
-figcaption { font-size: .87em; color: #444; margin-top: .2em }
-ul { margin: .2em 0; padding-left: 1.2em }
-footer { border-top: 1px solid #999; padding-top: .5em }
-@media (max-width: 40rem) { .boxes { grid-template-columns: 1fr 1fr } .sentences, .figures { display: block } }
-@media print { body { font-size: 8.6pt; line-height: 1.28; margin: 0; padding: 0; max-width: none }
-  .boxes, .sentences, .figures { margin: 2.2mm 0; gap: 2mm 6mm } img { max-height: 45mm } }
-"""
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><style>{style}</style></head>
-<body><header><h1>{title}</h1><p class="question">{question}</p><p class="data">{data}</p></header>
-<main><section class="boxes">{boxes}</section><section class="sentences">{sentences}</section>
-<section class="figures">{figures}</section></main>
-<footer><ul>{verdicts}</ul><p>{chosen}</p><p>{rubric}</p></footer></body></html>
-"""
