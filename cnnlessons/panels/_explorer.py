@@ -115,8 +115,7 @@ class Explorer(Panel):
     columns, place = 2, None  # of the grid of controls, and where in it the buttons stand: at its end if None
     widths = "80px", "330px"  # of a label, and of a slider or a list with its label
 
-    def __init__(self, *start, seed=0, controls=None):
-        self.controls = self.controls if controls is None else controls
+    def __init__(self, *start, seed=0):
         check(self.controls, start)
         self._start, self._seed, self._first_seed = start, seed, seed
         for control, value in zip(self.controls, start, strict=True):
@@ -171,6 +170,7 @@ class Explorer(Panel):
         """Move a slider one on, and from its end to its beginning."""
         slider = getattr(self, self.goes_on)
         slider.value = (slider.value + 1) % (slider.max + 1)
+        self.changed(self.goes_on)
 
     def draw_anew(self):
         """Take the next seed."""
@@ -182,6 +182,7 @@ class Explorer(Panel):
         for control, value in zip(self.controls, self._start, strict=True):
             getattr(self, control.name).value = value
             self.fit()
+            self.changed(control.name)
 
     def _value(self, control):
         value = getattr(self, control.name).value

@@ -80,14 +80,14 @@ class AttackLab(Explorer):
 
     def __init__(self, networks):
         self._networks, self._test, self.pad = networks, digit_pad.loaded_digits(), classed("pad", digit_pad.Pad())
-        controls = (
+        self.controls = (
             Choice("network", "Network", tuple(networks)),
             Number("epsilon", "Epsilon", 0.0, 0.5, 0.01, ".2f"),
             Choice("steps", "Steps", (1, 5, 40)),
             Choice("loss", "Loss", LOSSES),
             Whole("digit", "Test digit", 0, len(self._test.test_labels) - 1),
         )
-        super().__init__(next(iter(networks)), 0.1, 40, "cross_entropy", 3, controls=controls)
+        super().__init__(next(iter(networks)), 0.1, 40, "cross_entropy", 3)
         self.pad.observe(lambda _: self.act(), ["strokes", "emptied"])
 
     def above(self):
@@ -100,14 +100,6 @@ class AttackLab(Explorer):
     def changed(self, name):
         if name == "digit":
             self.pad.strokes = []
-
-    def go_on(self):
-        super().go_on()
-        self.pad.strokes = []
-
-    def reset(self):
-        super().reset()
-        self.pad.strokes = []
 
     def show(self, network, epsilon, steps, loss, digit, seed):
         network, own = self._networks[network], bool(self.pad.strokes)

@@ -105,16 +105,13 @@ def verdict(compared, one, other):
     difference = np.subtract(*compared.values.T).mean()
     pairs = f"{count} pair{'s' * (count > 1)}"
     said = f"<b>{one}</b> less <b>{other}</b>: <b>{_minus(f'{difference:+.1f}')}</b> points"
-    if count >= 6:
-        said += f", 95 % interval {_minus(f'{compared.low:+.1f} to {compared.high:+.1f}')}"
     if count < 6:
-        why = f"{pairs}, and fewer than six settle nothing."
-    elif compared.verdict == "unresolved":
+        return f"<p>{said}.</p><p><b>Unresolved</b>: {pairs}, and fewer than six settle nothing.</p>"
+    why = f"Student's t and flipped signs resolve {pairs}."
+    if compared.verdict == "unresolved":
         why = f"not both tests resolve {pairs}. That does not make them equal."
-    else:
-        why = f"Student's t and flipped signs resolve {pairs}."
-    found = "Unresolved" if count < 6 else compared.verdict.capitalize()
-    return f"<p>{said}.</p><p><b>{found}</b>: {why}</p>"
+    interval = _minus(f"{compared.low:+.1f} to {compared.high:+.1f}")
+    return f"<p>{said}, 95 % interval {interval}.</p><p><b>{compared.verdict.capitalize()}</b>: {why}</p>"
 
 
 def _minus(text):
@@ -196,13 +193,13 @@ class BakeoffBrowser(Explorer):
 
     def __init__(self, rows, dataset, one, other):
         self.rows, offered = rows, contestants(rows, dataset)
-        controls = (
+        self.controls = (
             Choice("dataset", "Data set", datasets_in(rows), listed=True),
             Choice("one", "One", offered, listed=True),
             Choice("measure", "Right on", tuple(MEASURES), listed=True),
             Choice("other", "Other", offered, listed=True),
         )
-        super().__init__(dataset, one, "test images", other, controls=controls)
+        super().__init__(dataset, one, "test images", other)
 
     def fit(self):
         """Offer the contestants of the data set, and keep the chosen ones where it has them."""

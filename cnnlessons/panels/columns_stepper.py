@@ -83,7 +83,7 @@ def page(image, kernel, position=0, stride=1, padding=0, dilation=1):
     across = now.padded.shape[1] + now.rows.shape[1] + 2
     down = max(len(now.rows), len(now.column), channels * (len(now.padded) + 1))
     inputs = "".join(_channel(now, position, letters, channel) for channel in range(channels))
-    outputs = _later(np.full((len(now.rows), 1), "", object), position)
+    outputs = np.where(np.arange(len(now.rows)) <= position, "", "unknown")[:, np.newaxis]
     return (
         f'<div class="columns" style="--across: {across}; --down: {down}">'
         f"<div>{inputs}</div>"
@@ -98,12 +98,13 @@ def page(image, kernel, position=0, stride=1, padding=0, dilation=1):
 def facts(now, position):
     """Return what the copying costs, name → text: numbers in image and matrix, and bytes."""
     own = now.within.sum() * now.padded.shape[2]
+    image = now.within.any(axis=1).sum(), now.within.any(axis=0).sum(), now.padded.shape[2]
     so_far, in_the_end = copies(now, position + 1)[now.within], now.copies[now.within]
     places, weights = now.rows.shape
     row, column = divmod(position, now.output.shape[1])
     return {
         f"Place {position + 1} of {places}": f"output row {row}, column {column}",
-        "Image": f"{by((*_image_shape(now), now.padded.shape[2]))} = <b>{own}</b> numbers",
+        "Image": f"{by(image)} = <b>{own}</b> numbers",
         "Matrix": f"{places} places · {weights} weights = <b>{now.rows.size}</b> numbers",
         "Memory": f"<b>{now.rows.size / own:.3g}</b> times: {8 * now.rows.size} bytes for {8 * own}",
         "Copies of a pixel": f"<b>{so_far.min()}</b> to <b>{so_far.max()}</b>, in the end {in_the_end.min()} to "
@@ -111,37 +112,23 @@ def facts(now, position):
     }
 
 
-def _image_shape(now):
-    return now.within.any(axis=1).sum(), now.within.any(axis=0).sum()
-
-
 def _channel(now, position, letters, channel):
     """Draw one channel of the image, the pixels of the window under their letters."""
     channels = now.padded.shape[2]
     looks = np.where(now.within, "", "border ").astype(object)
     tags = np.full(now.within.shape, "", object)
-    at = tuple(now.windows[position].T)
+    at = tuple(now.windows[position].T)  # row by row, so the corners are the first and the last
     looks[at] += "partner"
     tags[at] = letters[channel::channels]
+    (top, left), (bottom, right) = now.windows[position][[0, -1]]
     title = ("Image" if now.within.all() else "Padded image") + (f", channel {channel}" if channels > 1 else "")
-    return table(title, now.padded[:, :, channel], looks, tags, _frame(now.windows[position]))
-
-
-def _frame(window):
-    """Return (row, column, height, width) of the pixels from the first to the last of a window."""
-    (top, left), (bottom, right) = window.min(axis=0), window.max(axis=0)
-    return top, left, bottom - top + 1, right - left + 1
+    return table(title, now.padded[:, :, channel], looks, tags, (top, left, bottom - top + 1, right - left + 1))
 
 
 def _matrix(now, position, letters):
     looks, tags = np.full(now.rows.shape, "", object), np.full(now.rows.shape, "", object)
-    looks[position], tags[position] = "partner", letters
-    return table("Matrix", now.rows, _later(looks, position), tags, (position, 0, 1, now.rows.shape[1]))
-
-
-def _later(looks, position):
-    looks[position + 1 :] = "unknown"
-    return looks
+    looks[position], tags[position], looks[position + 1 :] = "partner", letters, "unknown"
+    return table("Matrix", now.rows, looks, tags, (position, 0, 1, now.rows.shape[1]))
 
 
 def _counts(now, position):

@@ -4,7 +4,6 @@ import html
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
@@ -37,14 +36,6 @@ TRAINED, UNTRAINED = "trained", "before training"
 COLOURS = ("red", "green", "blue")
 
 # --------------------------------------------------------------------------- numbers
-
-
-class Layer(NamedTuple):
-    """First layers that readers bring, in the form of `recorded.Kernels`: an array (KH, KW, C, filters) a seed."""
-
-    trained: list
-    untrained: list
-    accuracies: list
 
 
 def sketch(weights):
@@ -266,14 +257,14 @@ class KernelReader(Explorer):
     def __init__(self, names, find, own, photograph, start=0):
         self._find, self._own, self.about = cache(find), own, widgets.HTML()
         photographs = (*(() if own is None else (OWN,)), *datasets.photographs())
-        controls = (
+        self.controls = (
             Choice("network", "Network", names, listed=True),
             Choice("state", "Weights", (TRAINED,)),
             Choice("photograph", "Photo", photographs, listed=True),
             Whole("seed", "Seed", 0, 0),
             Whole("filter", "Filter", 0, start),
         )
-        super().__init__(names[0], TRAINED, photograph, 0, start, controls=controls)
+        super().__init__(names[0], TRAINED, photograph, 0, start)
 
     def said(self):
         weights = self.kernel[..., self.filter.value]
@@ -344,8 +335,8 @@ def kernel_reader(networks=None, photo=None):
     else:
         if not isinstance(networks, dict) or not networks:
             raise TypeError(f"networks must be a dict from name to kernel, with at least one, got {networks!r:.80}")
-        given = {str(name): Layer([_checked_kernel(name, kernel)], [], []) for name, kernel in networks.items()}
-        names, find = tuple(given), given.__getitem__
+        kernels = {str(name): _checked_kernel(name, kernel) for name, kernel in networks.items()}
+        names, find = tuple(kernels), lambda name: recorded.Kernels(None, [kernels[name]], [], [])
     if isinstance(photo, (str, Path, bytes)) and photo not in datasets.photographs():
         photo = datasets.photograph(photo, size=SIDE)
     own = None if photo is None or isinstance(photo, str) else _checked_photo(photo)

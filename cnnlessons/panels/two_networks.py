@@ -83,12 +83,12 @@ class TwoNetworks(Explorer):
         self._networks, self._images, self._ran = networks, images, None
         self._run(0)
         layer_names = tuple(name for name in self._left if name in self._right)
-        controls = (
+        self.controls = (
             Whole("image", "Image", 0, len(images) - 1, live=False),
             Choice("layer", "Layer", layer_names, listed=True),
             Whole("channel", "Map", 0, channels(self._left[layer_names[0]]) - 1),
         )
-        super().__init__(0, layer_names[0], 0, controls=controls)
+        super().__init__(0, layer_names[0], 0)
 
     def said(self):
         return super().said() | {"names": " and ".join(self._networks)}

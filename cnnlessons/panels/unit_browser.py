@@ -157,8 +157,8 @@ class UnitBrowser(Explorer):
     buttons, goes_on = (Button("next", "Next unit", "One unit forward", icon="chevron-right"),), "unit"
 
     def __init__(self, own, *start):
-        self._own = own
-        super().__init__(*start, controls=controls(64, own is not None))
+        self._own, self.controls = own, controls(64, own is not None)
+        super().__init__(*start)
 
     def show(self, *values):
         setting = Setting(*values)

@@ -73,6 +73,7 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     tallest = max(((title or "").count("\n") for title in titles), default=0)
     height = height or width + 0.35 + 0.25 * tallest + 0.3 * any(kind != "photograph" for kind in kinds)
     picture, axes = blank(len(arrays), columns or len(arrays), width, height, "compressed")
+    told = []
     for axis, array, title, kind, window, ends in zip(axes, arrays, titles, kinds, windows, limits, strict=True):
         low, high = ends or limits_of(array, kind)
         drawn = axis.imshow(array, cmap=MAPS[kind], vmin=low, vmax=high)
@@ -80,17 +81,13 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
         axis.spines[:].set(visible=kind == "signed", color=GREY, linewidth=0.8)  # white is a number there
         if kind != "photograph":
             picture.colorbar(drawn, ax=axis, location="bottom", fraction=0.06, pad=0.03)
+        framed = ""
         if window is not None:
             draw_window(axis, window)
-    named = zip(titles, kinds, map(numbers_of, arrays), map(_frame, windows), strict=True)
-    named = ((" ".join((title or kind).split()), numbers + frame) for title, kind, numbers, frame in named)
-    picture.alt = listed(named)
+            framed = ", frame of {2} × {3} at row {0}, column {1}".format(*window)
+        told.append((" ".join((title or kind).split()), numbers_of(array) + framed))
+    picture.alt = listed(told)
     return picture
-
-
-def _frame(window):
-    """Say where a frame is."""
-    return "" if window is None else ", frame of {2} × {3} at row {0}, column {1}".format(*window)
 
 
 @in_style
@@ -393,7 +390,7 @@ def bars(values, label, title=None, width=8.5, log=False):
 
 
 @in_style
-def confusion(counts, classes, size=0.55):
+def confusion(counts, classes):
     """Show how often which class was taken for which: right answers blue, mistakes red, each row by its own sum.
 
     Parameters
@@ -401,12 +398,10 @@ def confusion(counts, classes, size=0.55):
     counts : ndarray of int, shape (K, K)
         A row for each class that was shown, a column for each answer.
     classes : sequence of str
-    size : float
-        Of one cell, in inches.
     """
     counts, names = np.asarray(counts), [name[:12] for name in classes]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = size * len(names) + 1.5
+    side = 0.55 * len(names) + 1.5
     picture, (axis,) = blank(1, 1, side, side)
     draw_pale(axis, np.where(np.eye(len(names)), -shares, shares))
     for (row, column), count in np.ndenumerate(counts):
@@ -479,6 +474,7 @@ def answers(images, probabilities, titles=None, classes=None, columns=5, width=2
     titles = for_each(titles, len(images), "titles")
     classes = for_each(classes or list(map(str, range(probabilities.shape[1]))), probabilities.shape[1], "classes")
     picture, axes = _pairs(len(images), columns, width, 1.6 * width, 0.5)
+    told = []
     for (above, below), image, row, title in zip(axes, images, probabilities, titles, strict=True):
         above.imshow(image, cmap=MAPS["photograph"], vmin=0, vmax=1)
         above.set_title(title, fontsize=12)
@@ -489,9 +485,8 @@ def answers(images, probabilities, titles=None, classes=None, columns=5, width=2
         below.set_xticks(range(len(row)), classes, fontsize=10)
         below.tick_params(axis="x", length=0, pad=2)
         below.spines["left"].set_visible(False)
-    told = ((classes[place], row[place]) for row in probabilities for place in [int(row.argmax())])
-    picture.alt = listed((title or "image", f"{name} with {share:.0%}") for title, (name, share)
-                         in zip(titles, told, strict=True))  # fmt: skip
+        told.append((title or "image", f"{classes[best]} with {row[best]:.0%}"))
+    picture.alt = listed(told)
     return picture
 
 
@@ -561,7 +556,7 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
     names = list(dict.fromkeys(name for _, series in panels.values() for name in series))
     picture = Picture(figsize=(len(panels) * width + 2.6 * (len(names) > 1), height), layout="constrained")
     axes = picture.subplots(1, len(panels), squeeze=False)[0]
-    lines = {}
+    lines, told = {}, []
     for axis, (y_label, (x, series)), below, title in zip(axes, panels.items(), x_labels, titles, strict=True):
         axis.set(xlabel=below, ylabel=y_label, title=title, xscale="log", yscale="log")
         for name, values in series.items():
@@ -570,11 +565,10 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
             number = names.index(name)
             line, marker = ["-", "--", "-.", ":"][number % 4], "os^DvP"[number % 6]
             (lines[name],) = axis.plot(x, values, line, color=f"C{number}", marker=marker, markersize=7)
+            told.append((f"{y_label}, {name}", course_of(x, values)))
         _write_ticks(axis, x)
     if len(names) > 1:
         picture.legend(lines.values(), lines, loc="outside right upper")
-    told = [(f"{label}, {name}", course_of(x, values))
-            for label, (x, series) in panels.items() for name, values in series.items()]  # fmt: skip
     picture.alt = f"Over {', '.join(dict.fromkeys(x_labels))}, logarithmic axes. {listed(told)}"
     return picture
 

@@ -551,7 +551,7 @@ def _starts(size, kernel, stride):
 
 
 @in_style
-def layer_in_colour(layers, order=None, columns=16, size=0.5, numbers=False):
+def layer_in_colour(layers, order=None, columns=16, numbers=False):
     """Show every filter of a first layer in colour, and other layers below it.
 
     Each filter is scaled by its own largest weight: middle grey is 0, and that weight is full colour. Filters over one
@@ -564,8 +564,6 @@ def layer_in_colour(layers, order=None, columns=16, size=0.5, numbers=False):
         A number for each filter; the filter with the largest stands first.
     columns : int
         Filters in a row.
-    size : float
-        Of one filter, in inches.
     numbers : bool
         Whether to write above each filter which it is, counted from 0.
 
@@ -580,6 +578,7 @@ def layer_in_colour(layers, order=None, columns=16, size=0.5, numbers=False):
     for kernel in layers.values():
         if kernel.ndim != 4 or kernel.shape[2] not in (1, 3):
             raise ValueError(f"layers must have shape (KH, KW, 3 or 1, filters), as first layers, got {kernel.shape}")
+    size = 0.5  # of a filter, in inches
     rows = {name: -(-kernel.shape[3] // columns) for name, kernel in layers.items()}
     head, line = 0.35 if any(layers) else 0.1, size + 0.14 * numbers
     width = max(4.8, 0.3 + size * min(columns, max(kernel.shape[3] for kernel in layers.values())))
