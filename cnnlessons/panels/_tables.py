@@ -50,9 +50,10 @@ def table(title, values, looks=None, tags=None, frame=None):
     digits = max(3, *(len(number(value)) for value in values.flat))
     label = f"{title}, {values.shape[0]} rows by {values.shape[1]} columns"
     body = "".join(f"<tr>{row}</tr>" for row in rows)
+    around = '<div class="frame" style="--row: {}; --column: {}; --high: {}; --wide: {}"></div>'
     return (
         f'<figure><figcaption>{title}</figcaption><div class="numbers" style="--digits: {digits}">'
-        f'<table aria-label="{label}">{body}</table>{_frame(*frame) if frame else ""}</div></figure>'
+        f'<table aria-label="{label}">{body}</table>{around.format(*frame) if frame else ""}</div></figure>'
     )
 
 
@@ -62,7 +63,3 @@ def _cell(text, look, tag):
         return f'<td class="{look}" aria-label="not yet computed"></td>'
     corner = f"<small>{tag}</small>" if tag else ""
     return f'<td class="{look}">{corner}{text}</td>' if look else f"<td>{corner}{text}</td>"
-
-
-def _frame(row, column, height, width):
-    return f'<div class="frame" style="--row: {row}; --column: {column}; --high: {height}; --wide: {width}"></div>'

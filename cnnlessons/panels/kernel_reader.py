@@ -137,24 +137,23 @@ def page(kernel, index, photo, description=None, waits=False):
         raise ValueError(f"index must be from 0 to {filters - 1}, got {index}")
     weights = kernel[..., index]
     description = description or spectra.describe(weights)
-    pale, sketched = (waiting, sketch(weights)) if waits else (str, description)
-    output = filtered(photo, weights)
+    pale = waiting if waits else str
+    output, in_colour = filtered(photo, weights), along_colour(sketch(weights))
     scale, form = signed_scale(output), "jpeg" if waits else "png"
     figures = [
         _figure(f"All {filters} filters", _mosaic(kernel, index), _mosaic_note(kernel)),
-        _weights(weights, sketched),
+        _weights(weights, in_colour),
         *map(pale, _fits(description)),
         _figure("Photograph", image(photo, "Photograph", "jpeg")),
         _figure("Filtered photograph", image(coloured(output, scale), "Filtered photograph", form), legend(scale, "")),
-        _gain_picture(weights, sketched),
+        _gain_picture(in_colour),
         pale(_figure("In numbers", _table(facts(description, weights.shape[2])))),
     ]
     said = pale(html.escape(words(description, weights.shape[2])))
     return f'<div class="said">Filter <b>{index}</b>: {said}</div><div class="reader">{"".join(figures)}</div>'
 
 
-def _weights(weights, description):
-    in_colour = along_colour(description)
+def _weights(weights, in_colour):
     scale = signed_scale(in_colour)
     below = _channels(weights) if weights.shape[2] == 3 else ""
     title = "Its weights in its colour" if weights.shape[2] == 3 else "Its weights"
@@ -228,8 +227,8 @@ def _channels(weights):
     return f'<div class="channels">{drawn}</div>'
 
 
-def _gain_picture(weights, description):
-    response = gain(along_colour(description)) if weights.any() else np.zeros((64, 64))
+def _gain_picture(in_colour):
+    response = gain(in_colour) if in_colour.any() else np.zeros((64, 64))
     scale = scale_from_zero(response)
     picture = image(coloured(response, scale), "Gain at each frequency")
     return _figure("Gain at each frequency", picture, legend(scale, "zero in the middle, edges ±½ cycle per pixel"))

@@ -166,8 +166,8 @@ def page(run, note=""):
     drifts = {name: (epochs, np.array([found[name] for found in run.drifts])) for name in run.drift()}
     furthest = max((max(found.values()) for found in run.drifts), default=0.1)
     drawings = {
-        f"Built: {beginning}": _tiles(run.kernel("built")),
-        "Learned, from the same seed": _tiles(run.kernel("learned")),
+        f"Built: {beginning}": image(tiles(run.kernel("built")), f"{FILTERS} filters"),
+        "Learned, from the same seed": image(tiles(run.kernel("learned")), f"{FILTERS} filters"),
         "Accuracy on test images, after each epoch": chart(tests, last, PERCENT),
         "Drift, in lengths of the start": chart(drifts, last, up_to([furthest])),
     }
@@ -177,10 +177,6 @@ def page(run, note=""):
         f'<div class="training"><p class="status">{status(run)} {note}</p>'
         f'{figures}<p class="status">{warning}</p></div>'
     )
-
-
-def _tiles(kernel):
-    return image(tiles(kernel), f"{kernel.shape[-1]} filters")
 
 
 # --------------------------------------------------------------------------- the panel

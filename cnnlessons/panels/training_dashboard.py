@@ -22,31 +22,20 @@ PACES = {"slow": 1, "normal": 5, "fast": 10**6}  # steps for a picture, of which
 # --------------------------------------------------------------------------- what is trained
 
 
-def _digits():
-    return [Conv2D(8, 3, padding="same"), ReLU(), MaxPool2D(2), Conv2D(16, 3, padding="same"), ReLU(), Flatten()]
-
-
-def _lines():
-    return [Conv2D(8, 5), ReLU(), GlobalAveragePool2D()]
-
-
-# Each data set: shape of an image, classes, all layers but the last, and options of `datasets.load`.
-_TASKS = {
-    "digits": ((8, 8, 1), 10, _digits, {}),
-    "lines": ((12, 12, 1), 2, _lines, {"size": 12, "count": 500}),
-}
-DATA = tuple(_TASKS)
+DATA = ("digits", "lines")
 
 
 @cache
 def _load(data):
-    return datasets.load(data, **_TASKS[data][3])
+    return datasets.load(data, **({"size": 12, "count": 500} if data == "lines" else {}))
 
 
 def network(data="digits", seed=0):
     """Return the untrained network of lesson 04 for "digits" or "lines"."""
-    shape, classes, make, _ = _TASKS[data]
-    return Sequential([*make(), Dense(classes)], shape, seed=seed)
+    if data == "lines":
+        return Sequential([Conv2D(8, 5), ReLU(), GlobalAveragePool2D(), Dense(2)], (12, 12, 1), seed=seed)
+    layers = [Conv2D(8, 3, padding="same"), ReLU(), MaxPool2D(2), Conv2D(16, 3, padding="same"), ReLU()]
+    return Sequential([*layers, Flatten(), Dense(10)], (8, 8, 1), seed=seed)
 
 
 @dataclass

@@ -9,8 +9,7 @@ import numpy as np
 
 from cnnlessons import datasets, introspection, recorded
 from cnnlessons.introspection import Unit
-from cnnlessons.panels import _drawings
-from cnnlessons.panels._drawings import coloured, figure, image, legend, signed_scale
+from cnnlessons.panels._drawings import coloured, figure, image, legend, photograph, signed_scale
 from cnnlessons.panels._explorer import Button, Choice, Explorer, Flag, Whole, check
 
 SIDE = 96  # pixels of the photograph
@@ -41,7 +40,7 @@ def place_of(layer):
 
 def photo_of(name, own):
     """Return one of the course's photographs, or the reader's own, as the panel shows it."""
-    return own if name == OWN else _drawings.photograph(name, size=SIDE)
+    return own if name == OWN else photograph(name, size=SIDE)
 
 
 class Setting(NamedTuple):

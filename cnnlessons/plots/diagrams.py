@@ -219,11 +219,12 @@ def filter_over_channels(image, kernel, parts, out, place=None, channels=None, b
         raise ValueError(f"image, kernel and parts must have shapes (H, W, C) with one C, got {got}; take one filter")
     count, place = image.shape[2], place is not None and shapes.pair(tuple(place), "place", 0)
     window = place and (*place, *kernel.shape[:2])
-    if window and _inside(image, window).shape != kernel.shape:
+    under = window and image[place[0] :, place[1] :][: kernel.shape[0], : kernel.shape[1]]
+    if window and under.shape != kernel.shape:
         raise ValueError(
             f"place must leave room for {_size(kernel.shape[:2])} in {_size(image.shape[:2])}, got {place}"
         )
-    products = window and parts.shape == kernel.shape and np.allclose(parts, kernel * _inside(image, window))
+    products = window and parts.shape == kernel.shape and np.allclose(parts, kernel * under)
     signs = [("×", 18), ("=", 18)] if products else [("with", 12), ("→", 18)]
     names = for_each(channels or [f"channel {number}" for number in range(count)], count, "channels")
     shown = list(range(count)) if count <= 4 else [0, 1, 2, count - 1]
@@ -267,12 +268,6 @@ def _draw_sum(picture, axis, left, size, out, pixel, made):
     added = ("all products" if products else counted(count, "map")) + " added"
     added += "" if bias is None else f",\nand the bias {said(bias)}"
     _write(axis, centre, middle + size[1] / 2 + 0.1, added, 10, va="top")
-
-
-def _inside(array, window):
-    """Return what a window (row, column, height, width) holds."""
-    row, column, height, width = window
-    return array[row : row + height, column : column + width]
 
 
 def _cells_size(array):
@@ -338,8 +333,8 @@ def there_and_back(names, forward, backward, title=None):
         x0, x1 = left + step * place + cell, left + step * (place + 1)
         _rectangle(axis, x0 + 0.3, 0.3, gap - 0.6, sum(middles) - 0.6, PALE_GREY)
         _write(axis, (x0 + x1) / 2, sum(middles) / 2, name, 12)
-        for points, middle, colour in (((x0, x1), middles[0], BLUE), ((x1, x0), middles[1], VERMILLION)):
-            _arrow(axis, [(points[0], middle), (points[1], middle)], colour)
+        _arrow(axis, [(x0, middles[0]), (x1, middles[0])], BLUE)
+        _arrow(axis, [(x1, middles[1]), (x0, middles[1])], VERMILLION)
     for arrays, middle in zip(rows, middles, strict=True):
         limits = limits_of(np.concatenate(arrays), "signed")
         for place, array in enumerate(arrays):
