@@ -22,6 +22,7 @@ from cnnlessons.plots.paper import (
     SKY,
     VERMILLION,
     Picture,
+    blank,
     counted,
     draw_cells,
     draw_window,
@@ -240,7 +241,7 @@ def filter_over_channels(image, kernel, parts, out, place=None, channels=None, b
         _write(axis, left + size[0] / 2, 0.25, head, 11)
         for row, channel in enumerate(shown):
             y = 0.5 + pitch * (row + 0.5) - 0.175
-            _place_array(picture, axis, (left, y, *size), array[..., channel], frame, limits, column == 0)
+            _place_array(axis, (left, y, *size), array[..., channel], frame, limits, column == 0)
             if column == 0:
                 _write(axis, 0.55, y, names[channel], 11)
             if column < 2:
@@ -248,25 +249,23 @@ def filter_over_channels(image, kernel, parts, out, place=None, channels=None, b
             elif row:
                 between = "+" if channel == shown[row - 1] + 1 else "+ … +"
                 _write(axis, left + size[0] / 2, y - pitch / 2, between, 16)
-    _draw_sum(picture, axis, lefts[3], sizes[3], np.asarray(out), place and (*place, 1, 1), (products, count, bias))
-    added = "all added" if bias is None else f"all added, and the bias {said(bias)}"
+    bias_too = [] if bias is None else [f"and the bias {said(bias)}"]
+    added = ["all products added" if products else f"{counted(count, 'map')} added", *bias_too]
+    _draw_sum(axis, lefts[3], sizes[3], np.asarray(out), place and (*place, 1, 1), ",\n".join(added))
     told = [(names[c], f"slice {numbers_of(kernel[..., c])}, {heads[2]} {numbers_of(parts[..., c])}") for c in shown]
-    told += [(added, numbers_of(out))]
+    told.append((", ".join(["all added", *bias_too]), numbers_of(out)))
     picture.alt = f"{title or 'One filter over ' + counted(count, 'channel')}. {listed(told)}"
     return picture
 
 
-def _draw_sum(picture, axis, left, size, out, pixel, made):
-    """Draw the bracket around the parts and the one map that is their sum."""
-    products, count, bias = made
+def _draw_sum(axis, left, size, out, pixel, added):
+    """Draw the bracket around the parts and the one map that is their sum, and write below it what was added."""
     x, top, bottom = left - 0.55, 0.5, axis.get_ylim()[0] - 0.35
     middle, centre = (top + bottom) / 2, left + size[0] / 2
     axis.plot([x - 0.08, x, x, x - 0.08], [top, top, bottom, bottom], color=GREY, linewidth=1.6)
     _arrow(axis, [(x, middle), (left - 0.1, middle)])
-    _place_array(picture, axis, (left, middle, *size), out, pixel, limits_of(out, "signed"), False)
+    _place_array(axis, (left, middle, *size), out, pixel, limits_of(out, "signed"), False)
     _write(axis, centre, middle - size[1] / 2 - 0.2, "one map", 11)
-    added = ("all products" if products else counted(count, "map")) + " added"
-    added += "" if bias is None else f",\nand the bias {said(bias)}"
     _write(axis, centre, middle + size[1] / 2 + 0.1, added, 10, va="top")
 
 
@@ -276,12 +275,12 @@ def _cells_size(array):
     return (0.45 * width, 0.45 * height) if max(height, width) <= 7 else (1.5 * width / height, 1.5)
 
 
-def _place_array(picture, axis, box, array, frame, limits, image):
+def _place_array(axis, box, array, frame, limits, image):
     """Draw an array as a table or a picture in a box (left, middle, width, height) of a sheet."""
     left, middle, width, height = box
     corners = [(left, middle + height / 2), (left + width, middle - height / 2)]
-    (x0, y0), (x1, y1) = picture.transFigure.inverted().transform(axis.transData.transform(corners))
-    inner = picture.add_axes((x0, y0, x1 - x0, y1 - y0))
+    (x0, y0), (x1, y1) = axis.figure.transFigure.inverted().transform(axis.transData.transform(corners))
+    inner = axis.figure.add_axes((x0, y0, x1 - x0, y1 - y0))
     if max(array.shape) <= 7:
         draw_cells(inner, array, not image, 9, limits and limits[1])
     else:
@@ -339,7 +338,7 @@ def there_and_back(names, forward, backward, title=None):
         limits = limits_of(np.concatenate(arrays), "signed")
         for place, array in enumerate(arrays):
             box = (left + step * place, middle, cell, cell * array.size)
-            _place_array(picture, axis, box, array[:, None], None, limits, False)
+            _place_array(axis, box, array[:, None], None, limits, False)
     told = zip(["in", *names], *(map(lambda row: [", ".join(map(said, array)) for array in row], rows)), strict=True)
     picture.alt = f"{title or 'Through a chain of layers'}. " + listed(
         (name, f"forward {there}, backward {back}") for name, there, back in told
@@ -633,8 +632,7 @@ def kinds(shares, title=None, width=8.5):
         total = sum(parts.values())
         if not np.isclose(total, 1):
             raise ValueError(f"shares of {bar!r} must be together 1, got {total:.3f}; divide by their sum")
-    picture = Picture(figsize=(width, 0.8 + 0.5 * len(shares) + 0.35 * (title is not None)), layout="constrained")
-    axis = picture.subplots()
+    picture, (axis,) = blank(1, 1, width, 0.8 + 0.5 * len(shares) + 0.35 * (title is not None))
     left = np.zeros(len(shares))
     for kind, colour in zip(names, colours, strict=False):
         colour = "#DDDDDD" if kind == "no name" else colour  # nothing was found
