@@ -64,9 +64,7 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     arrays = arrays_of(arrays, "arrays", (2, 3))
     if channels := [array.shape for array in arrays if array.ndim == 3 and array.shape[2] not in (3, 4)]:
         raise ValueError(f"arrays must be images of shape (H, W), (H, W, 3) or (H, W, 4), got {channels[0]}")
-    kinds, titles, windows = (
-        for_each(value, len(arrays), name) for name, value in (("kind", kind), ("titles", titles), ("windows", windows))
-    )
+    kinds, titles, windows = for_each(len(arrays), kind=kind, titles=titles, windows=windows)
     for each in kinds:
         shapes.chosen(each, "kind", list(MAPS))
     limits = limits if isinstance(limits, list) else [limits] * len(arrays)
@@ -112,14 +110,12 @@ def grids(arrays, titles=None, windows=None, symbols=None, signed=True, size=0.6
     """
     arrays = arrays_of(arrays, "arrays")
     count, gap = len(arrays), 0.9
-    titles, windows, signed = (
-        for_each(value, count, name) for name, value in (("titles", titles), ("windows", windows), ("signed", signed))
-    )
-    symbols = [*for_each(symbols, count - 1, "symbols"), None]
+    titles, windows, signed = for_each(count, titles=titles, windows=windows, signed=signed)
+    (symbols,) = for_each(count - 1, symbols=symbols)
     height, width = max(array.shape[0] for array in arrays), sum(array.shape[1] for array in arrays)
     picture = Picture(figsize=(size * (width + gap * (count + 1)), size * (height + 1.6)))
     left = gap
-    for array, title, window, coloured, symbol in zip(arrays, titles, windows, signed, symbols, strict=True):
+    for array, title, window, coloured, symbol in zip(arrays, titles, windows, signed, [*symbols, None], strict=True):
         top = (height - array.shape[0]) / 2
         axis = picture.add_axes(box(picture, size, left, top + 1.2, array.shape))
         draw_cells(axis, array, coloured, limit=limit)
@@ -151,7 +147,7 @@ def responses(kernels, gains, titles=None, columns=6, width=2.1):
         Of one kernel, in inches.
     """
     kernels, gains = arrays_of(kernels, "kernels"), arrays_of(gains, "gains")
-    gains, titles = for_each(gains, len(kernels), "gains"), for_each(titles, len(kernels), "titles")
+    gains, titles = for_each(len(kernels), gains=gains, titles=titles)
     picture, axes = _pairs(len(kernels), columns, width, 1.95 * width)
     picture.get_layout_engine().set(hspace=0, h_pad=0.02)
     for (above, below), kernel, gain, title in zip(axes, kernels, gains, titles, strict=True):
@@ -471,8 +467,8 @@ def answers(images, probabilities, titles=None, classes=None, columns=5, width=2
     images, probabilities = arrays_of(images, "images"), np.asarray(probabilities)
     if probabilities.ndim != 2 or len(probabilities) != len(images):
         raise ValueError(f"probabilities must be a row for each of {len(images)} images, got {probabilities.shape}")
-    titles = for_each(titles, len(images), "titles")
-    classes = for_each(classes or list(map(str, range(probabilities.shape[1]))), probabilities.shape[1], "classes")
+    (titles,) = for_each(len(images), titles=titles)
+    (classes,) = for_each(probabilities.shape[1], classes=classes or list(map(str, range(probabilities.shape[1]))))
     picture, axes = _pairs(len(images), columns, width, 1.6 * width, 0.5)
     told = []
     for (above, below), image, row, title in zip(axes, images, probabilities, titles, strict=True):
@@ -552,7 +548,7 @@ def log_curves(panels, x_label, titles=None, width=4, height=4.2):
     ValueError
         If a value is 0 or less, which has no logarithm.
     """
-    x_labels, titles = for_each(x_label, len(panels), "x_label"), for_each(titles, len(panels), "titles")
+    x_labels, titles = for_each(len(panels), x_label=x_label, titles=titles)
     names = list(dict.fromkeys(name for _, series in panels.values() for name in series))
     picture = Picture(figsize=(len(panels) * width + 2.6 * (len(names) > 1), height), layout="constrained")
     axes = picture.subplots(1, len(panels), squeeze=False)[0]

@@ -227,7 +227,7 @@ def filter_over_channels(image, kernel, parts, out, place=None, channels=None, b
         )
     products = window and parts.shape == kernel.shape and np.allclose(parts, kernel * under)
     signs = [("×", 18), ("=", 18)] if products else [("with", 12), ("→", 18)]
-    names = for_each(channels or [f"channel {number}" for number in range(count)], count, "channels")
+    (names,) = for_each(count, channels=channels or [f"channel {number}" for number in range(count)])
     shown = list(range(count)) if count <= 4 else [0, 1, 2, count - 1]
     sizes = [_cells_size(array) for array in (*columns, np.asarray(out))]
     pitch, lefts = max(1.2, *(height for _, height in sizes)) + 0.35, [1.1]

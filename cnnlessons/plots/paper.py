@@ -115,13 +115,13 @@ def arrays_of(arrays, name, axes=(2,)):
     return arrays
 
 
-def for_each(value, count, name):
-    """Return one value as many times as there are arrays, and a list as it is."""
-    if not isinstance(value, (list, tuple, np.ndarray)):
-        return [value] * count
-    if len(value) != count:
-        raise ValueError(f"{name} must be one value or {count}, got {len(value)}")
-    return list(value)
+def for_each(count, **options):
+    """Yield each option as a list: one value as many times as there are arrays, and a list as it is."""
+    for name, value in options.items():
+        values = value if isinstance(value, (list, tuple, np.ndarray)) else [value] * count
+        if len(values) != count:
+            raise ValueError(f"{name} must be one value or {count}, got {len(values)}")
+        yield list(values)
 
 
 def limits_of(array, kind):
