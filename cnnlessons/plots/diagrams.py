@@ -117,7 +117,7 @@ def stack_of_maps(network, title=None):
         _write(axis, x, height + 0.27, size, font, va="top", weight="bold")
         _write(axis, x, height + 0.47 + 0.17 * crowded, name, font, va="top")
         left, end = left + width, x + box[0] / 2
-    told = listed([(name, _size(shape, " × ")) for name, shape in _steps(network)], most=20)
+    told = listed([(name, _size(shape, " × ")) for name, shape in steps], most=20)
     picture.alt = f"{title or 'A network'} in {len(steps)} steps. {told}"
     return picture
 
