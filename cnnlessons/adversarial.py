@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import softmax
 
 from cnnlessons import ops, shapes
-from cnnlessons.network import Sequential
+from cnnlessons.network import Sequential, in_batches
 
 LOSSES, NORMS = ("cross_entropy", "margin"), ("largest", "length")
 _AT_ONCE = 512  # images
@@ -46,7 +46,7 @@ def input_gradient(model, images, labels, loss="cross_entropy", targets=None):
         Classes to be taken for: what grows is minus the target's cross-entropy, or its logit minus the largest other.
     """
     images, aim, sign = _checked(model, images, labels, loss, targets)
-    return sign * _in_parts(lambda images, aim: _gradient(model, images, aim, loss), images, aim)
+    return sign * in_batches(lambda images, aim: _gradient(model, images, aim, loss), images, aim, size=_AT_ONCE)
 
 
 def _gradient(model, images, aim, loss):
@@ -75,7 +75,7 @@ def margins(model, images, labels, targets=None):
     13.
     """
     images, aim, sign = _checked(model, images, labels, "margin", targets)
-    logits = _in_parts(lambda images: _logits(model, images), images)
+    logits = _logits(model, images)
     one_hot = np.arange(logits.shape[1]) == aim[:, None]
     return sign * (np.where(one_hot, -np.inf, logits).max(axis=1) - logits[one_hot])
 
@@ -83,11 +83,11 @@ def margins(model, images, labels, targets=None):
 def accuracy(model, images, labels):
     """Return the share of images whose largest logit is the right one, for either network. Taught in lesson 13."""
     images, labels, _ = _checked(model, images, labels, "margin", None)
-    return float(np.mean(_in_parts(lambda images: _logits(model, images), images).argmax(axis=1) == labels))
+    return float(np.mean(_logits(model, images).argmax(axis=1) == labels))
 
 
 def _logits(model, images):
-    return model.forward(images) if isinstance(model, Sequential) else model.predict_on_batch(images)
+    return in_batches(model.forward if isinstance(model, Sequential) else model.predict_on_batch, images, size=_AT_ONCE)
 
 
 # --------------------------------------------------------------------------- changes of a given size
@@ -174,7 +174,7 @@ def pgd(
     best, gain = images.copy(), np.full(len(images), -np.inf)
     for restart in range(restarts):
         drawn = _random(images.shape, sizes, norm, rng) * (restart > 0 or start == "random")
-        found = _in_parts(climbed, images, aim, sizes, rates, drawn.astype(images.dtype))
+        found = in_batches(climbed, images, aim, sizes, rates, drawn.astype(images.dtype), size=_AT_ONCE)
         if restarts == 1:
             return found
         now = margins(model, found, labels, targets)
@@ -328,13 +328,7 @@ def _random(shape, sizes, norm, rng, corner=False):
     return share * sizes * drawn / _lengths(drawn)
 
 
-# --------------------------------------------------------------------------- checks and parts
-
-
-def _in_parts(function, *arrays):
-    """Call a function on some images at a time, with what belongs to them, and return the results as one array."""
-    starts = range(0, len(arrays[0]), _AT_ONCE)
-    return np.concatenate([function(*(array[start : start + _AT_ONCE] for array in arrays)) for start in starts])
+# --------------------------------------------------------------------------- checks
 
 
 def _floats(images):

@@ -134,10 +134,7 @@ class Sequential:
     def predict(self, images, batch_size=256):
         """Return the logits of any number of images, (N, K); the class is ``.argmax(axis=1)``."""
         images = self._checked_images(images)
-        batch_size = shapes.whole_number(batch_size, "batch_size", 1)
-        return np.concatenate(
-            [self.forward(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
-        )
+        return in_batches(self.forward, images, size=shapes.whole_number(batch_size, "batch_size", 1))
 
     def evaluate(self, images, labels, batch_size=256):
         """Return loss and accuracy on labelled images, as an `Evaluation`."""
@@ -361,6 +358,12 @@ class Sequential:
             raise ValueError(f"validation must be a pair (images, labels), got {type(validation).__name__}")
         images = self._checked_images(validation[0], "validation images")
         return images, self._checked_labels(validation[1], len(images), "validation labels")
+
+
+def in_batches(function, *arrays, size=256):
+    """Return what a function makes of so many entries of the arrays at a time, in one piece."""
+    starts = range(0, len(arrays[0]), size)
+    return np.concatenate([function(*(array[start : start + size] for array in arrays)) for start in starts])
 
 
 def _checked_layers(layers):

@@ -128,11 +128,16 @@ READERS = {
 def reader(name, seed=0):
     """Return an untrained network of one of `READERS`: a `Sequential` of three convolutions. Taught in lesson 12."""
     shape, size, filters, classes = READERS[shapes.chosen(name, "name", list(READERS))]
+    return blocks([(filters, size, "he_normal"), (16, 3, "he_normal"), (24, 3, "he_normal")], shape, classes, seed)
+
+
+def blocks(convolutions, input_shape, classes, seed):
+    """Return an untrained `Sequential` of convolutions (filters, size, initializer), pooled but for the last."""
     made = []
-    for count, width in ((filters, size), (16, 3), (24, 3)):
-        convolution = layers.Conv2D(count, width, padding="same", initializer="he_normal")
+    for filters, size, start in convolutions:
+        convolution = layers.Conv2D(filters, size, padding="same", initializer=start)
         made += [convolution, layers.BatchNorm(), layers.ReLU(), layers.MaxPool2D(2)]
-    return Sequential([*made[:-1], layers.GlobalAveragePool2D(), layers.Dense(classes)], shape, seed)
+    return Sequential([*made[:-1], layers.GlobalAveragePool2D(), layers.Dense(classes)], input_shape, seed)
 
 
 def readers(name):

@@ -9,31 +9,13 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from cnnlessons import atomic, datasets, layers, optimizers, recorded, shapes
-from cnnlessons.network import Sequential
+from cnnlessons import atomic, datasets, optimizers, recorded, shapes
 
 
 def network(recipe, input_shape, classes, seed):
     """Return the untrained network of a recipe: the first layer, then two blocks that are the same for all."""
-    return Sequential(
-        [
-            layers.Conv2D(recipe.filters, recipe.size, padding="same"),
-            layers.BatchNorm(),
-            layers.ReLU(),
-            layers.MaxPool2D(2),
-            layers.Conv2D(24, 3, padding="same", initializer="he_normal"),
-            layers.BatchNorm(),
-            layers.ReLU(),
-            layers.MaxPool2D(2),
-            layers.Conv2D(32, 3, padding="same", initializer="he_normal"),
-            layers.BatchNorm(),
-            layers.ReLU(),
-            layers.GlobalAveragePool2D(),
-            layers.Dense(classes),
-        ],
-        input_shape,
-        seed,
-    )
+    first = recipe.filters, recipe.size, "glorot_uniform"
+    return recorded.blocks([first, (24, 3, "he_normal"), (32, 3, "he_normal")], input_shape, classes, seed)
 
 
 def data(recipe, seed):

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import stats
 
 from cnnlessons import initializers, ops, shapes
-from cnnlessons.introspection.networks import checked_images, checked_layer, in_batches, opened
+from cnnlessons.introspection.networks import checked_images, checked_layer, opened
+from cnnlessons.network import in_batches
 
 
 def randomised(model, images, layers="all", seed=0):

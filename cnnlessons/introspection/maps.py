@@ -6,15 +6,8 @@ All ask for the logits, not for the probabilities: where softmax is sure, its gr
 import numpy as np
 
 from cnnlessons import ops, shapes
-from cnnlessons.introspection.networks import (
-    RULES,
-    Unit,
-    checked_images,
-    checked_layer,
-    checked_unit,
-    in_batches,
-    opened,
-)
+from cnnlessons.introspection.networks import RULES, Unit, checked_images, checked_layer, checked_unit, opened
+from cnnlessons.network import in_batches
 
 
 def gradient(model, images, target, rule="gradient"):
@@ -36,16 +29,13 @@ def gradient(model, images, target, rule="gradient"):
     """
     net = opened(model)
     images = checked_images(net, images)
-    part = net.part(None, _layer_of(net, target), shapes.chosen(rule, "rule", list(RULES)))
+    layer = checked_unit(net, target).layer if isinstance(target, Unit) else net.names[-1]
+    part = net.part(None, layer, shapes.chosen(rule, "rule", list(RULES)))
 
     def of_batch(images, rows):
         return part.gradient(images, _ones_at(part(images), target if isinstance(target, Unit) else rows))
 
     return in_batches(of_batch, images, _checked_classes(net, target, len(images)))
-
-
-def _layer_of(net, target):
-    return checked_unit(net, target).layer if isinstance(target, Unit) else net.names[-1]
 
 
 def _checked_classes(net, target, count):

@@ -13,7 +13,6 @@ RULES = {  # what a ReLU lets back: of the layer, after its forward pass, and of
     "guided": lambda relu, grad: relu.backward(np.maximum(grad, 0)),
     "deconvnet": lambda relu, grad: np.maximum(grad, 0),
 }
-BATCH = 256  # images that are looked at together
 
 
 class Unit(NamedTuple):
@@ -146,13 +145,7 @@ def checked_unit(net, unit):
     return unit
 
 
-def in_batches(function, *arrays):
-    """Return what a function makes of parts of the arrays, one after the other, in one piece."""
-    starts = range(0, len(arrays[0]), BATCH)
-    return np.concatenate([function(*(array[start : start + BATCH] for array in arrays)) for start in starts])
-
-
-def activations(model, images, names=None, batch_size=BATCH):
+def activations(model, images, names=None, batch_size=256):
     """Return the outputs of a network's layers by name. Taught in lesson 12.
 
     Parameters
