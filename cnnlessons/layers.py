@@ -140,15 +140,7 @@ class Conv2D(_WithParameters):
 
 @dataclass(eq=False)
 class _Pool2D(Layer):
-    """A layer that reduces each window of each channel to one number.
-
-    Parameters
-    ----------
-    size : int or (row, column)
-    stride : int or (row, column), optional
-        By default `size`, so that windows touch.
-    padding : {"valid", "same"}, int, or ((top, bottom), (left, right))
-    """
+    """A layer that reduces each window of each channel to one number; its settings are those of `ops.max_pool2d`."""
 
     size: int | tuple = 2
     stride: int | tuple | None = None

@@ -13,7 +13,7 @@ ENOUGH_FOR_TENSORFLOW = 2 * 2**30  # bytes
 
 
 def same(what, first, second, digits=None):
-    """Print that two arrays hold the same numbers, or raise.
+    """Print that two arrays hold the same numbers, or raise. Taught in lesson 01.
 
     Parameters
     ----------
@@ -28,10 +28,6 @@ def same(what, first, second, digits=None):
     ------
     AssertionError
         If the shapes differ, or a number does; it says which.
-
-    Notes
-    -----
-    Taught in lesson 01.
 
     Examples
     --------
@@ -62,6 +58,8 @@ def same(what, first, second, digits=None):
 def claim(sentence, condition):
     """Print a sentence if it is true, or raise: what a lesson says of its numbers is checked where it is said.
 
+    Taught in lesson 01.
+
     Parameters
     ----------
     sentence : str
@@ -72,10 +70,6 @@ def claim(sentence, condition):
     ------
     AssertionError
         If it is not.
-
-    Notes
-    -----
-    Taught in lesson 01.
     """
     condition = condition if isinstance(condition, np.ndarray) or not isinstance(condition, Iterable) else [*condition]
     if not np.size(condition) or not np.all(condition):
@@ -84,18 +78,10 @@ def claim(sentence, condition):
 
 
 def room_for_tensorflow():
-    """Tell whether a lesson can compare with TensorFlow, and print why if it cannot.
+    """Tell whether a lesson can compare with TensorFlow, and print why if it cannot. Taught in lesson 01.
 
-    Returns
-    -------
-    bool
-        Whether TensorFlow is installed and, in a JupyterHub, each user may have 2 GiB of memory.
-
-    Notes
-    -----
-    A hub writes what a user may have into the variable MEM_LIMIT, in bytes.
-
-    Taught in lesson 01.
+    It can where TensorFlow is installed and, in a JupyterHub, each user may have 2 GiB of memory. A hub writes what a
+    user may have into the variable MEM_LIMIT, in bytes.
     """
     limit = float(os.environ.get("MEM_LIMIT") or "inf")
     if not find_spec("tensorflow"):

@@ -17,6 +17,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import joblib
+
 NO_GPU = "none found: everything in this course runs without one"
 CPUINFO = Path("/proc/cpuinfo")
 NO_AVX = "without AVX, which TensorFlow needs: cells that use Keras cannot run here"
@@ -67,7 +69,7 @@ def machine(gpu: bool = False) -> dict[str, str]:
     offline = [source.name for source in datasets.available() if source.offline]
     return {
         "processor": _processor(),
-        "usable cores": str(_cores()),
+        "usable cores": str(joblib.cpu_count()),  # in a container perhaps fewer than there are
         "memory": _memory(),
         "GPU": _gpu_of_tensorflow() if gpu else _gpu_of_driver(),
         "operating system": platform.platform(terse=True),
@@ -85,11 +87,6 @@ def _processor() -> str:
     told = dict(re.findall(r"^(model name|flags)\s*: *(.*)$", text, re.MULTILINE))
     lacks = "avx" not in told.get("flags", "avx").split()
     return (told.get("model name") or platform.processor() or platform.machine()) + lacks * f" ({NO_AVX})"
-
-
-def _cores() -> int:
-    """Return how many cores this process may use, which in a container can be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _memory() -> str:

@@ -80,21 +80,7 @@ def names():
 
 @cache
 def kernels(name):
-    """Return the recorded `Kernels` of a recipe.
-
-    Parameters
-    ----------
-    name : str
-        One of `names()`, such as "cifar10_5x5_32".
-
-    Returns
-    -------
-    Kernels
-
-    Notes
-    -----
-    Taught in lesson 08.
-    """
+    """Return the recorded `Kernels` of a recipe, one of `names()`, such as "cifar10_5x5_32". Taught in lesson 08."""
     shapes.chosen(name, "name", [recipe.name for recipe in RECIPES])
     with np.load(_existing(FOLDER / f"{name}.npz"), allow_pickle=False) as file:
         kept = Recipe(**json.loads(str(file["recipe"])))
@@ -164,7 +150,7 @@ OTHERS = {f"mtcnn_{net}": f"mtcnn/assets/weights/{net}.lz4" for net in ("pnet", 
 
 
 def kernels_of(name):
-    """Return the first layer's kernel of a network that other people trained, as they install it.
+    """Return the first layer's kernel of a network that other people trained, as they install it. Taught in lesson 08.
 
     Parameters
     ----------
@@ -176,10 +162,6 @@ def kernels_of(name):
     -------
     ndarray (3, 3, 3, filters)
         For red, green and blue; 10, 28 and 32 filters.
-
-    Notes
-    -----
-    Taught in lesson 08.
     """
     shapes.chosen(name, "name", list(OTHERS))
     return joblib.load(photos.existing(OTHERS[name]))[0]

@@ -359,11 +359,7 @@ def patchify(filters=32, size=4, seed=0, length="he"):
 
 
 def _chain(convolutions, activation, seed, length):
-    """Convolutions (filters, size, stride) one after another, between them batch normalisation and the activation.
-
-    As behind the last one: the networks that made such stems known have it after every convolution. It adds nothing
-    that a linear chain could not do, since once trained it multiplies and adds constants.
-    """
+    """Convolutions (filters, size, stride) one after another, between them batch normalisation and the activation."""
 
     def stem(images):
         maps, rng = images, np.random.default_rng(seed)
@@ -372,7 +368,7 @@ def _chain(convolutions, activation, seed, length):
             kernel = initializers.he_normal((*size, maps.shape[-1], filters), rng).astype(np.float32)
             kernel = _shortened(kernel, length)
             maps = _convolution(kernel, "stem" if last else f"stem_{index}", True, stride)(maps)
-            if not last:
+            if not last:  # a linear chain stays linear: once trained, this multiplies and adds constants
                 maps = layers.BatchNormalization(momentum=0.9, name=f"stem_{index}_norm")(maps)
             if activation and not last:
                 maps = layers.Activation(activation, name=f"stem_{index}_{activation}")(maps)

@@ -46,7 +46,7 @@ class DatasetSource:
 
 
 def load(name, **options):
-    """Return a data set by name. Taught in lesson 04.
+    """Return a data set, a `Dataset`, by name. Taught in lesson 04.
 
     Parameters
     ----------
@@ -55,10 +55,6 @@ def load(name, **options):
         own images.
     **options
         The parameters of the function of that name in this module.
-
-    Returns
-    -------
-    Dataset
     """
     if not isinstance(name, str) or name not in _DATASETS:
         raise ValueError(f"there is no data set named {name!r}; the names are: {', '.join(_DATASETS)}")

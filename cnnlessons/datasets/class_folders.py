@@ -105,13 +105,10 @@ def _check_options(size, test_share, seed, least):
 
 
 class _Branch(NamedTuple):
-    """How many folders lie around the sub-folders of a top folder, with itself, and what these are called.
+    """What lies in a top folder."""
 
-    They do not count if files lie beside them, but for one in ten, such as a list of labels.
-    """
-
-    level: int
-    names: frozenset[str]
+    level: int  #: how many folders lie around the sub-folders, with the top folder itself
+    names: frozenset[str]  #: what these are called; none if files lie beside them, but for one in ten, such as a list
 
 
 def sorted_out(listing, path):
@@ -173,10 +170,8 @@ def _branches(listing, depth):
 
 
 def _split(branches, path):
-    """Return which folder is which part, and whether the top folders are "parts", "classes" that are split, or "whole".
-
-    Top folders that hold the same sub-folders are one or the other, and their names must say which.
-    """
+    """Return which folder is which part, and whether the top folders are "parts", split "classes", or "whole"."""
+    # Top folders that hold the same sub-folders are parts or classes, and their names must say which.
     below = {top: branch.names for top, branch in branches.items() if branch.names}
     same = sorted({top for pair in combinations(sorted(below), 2) if _alike(*pair, below) for top in pair})
     inner = sorted(frozenset.union(*(below[top] for top in same))) if same else []
@@ -274,10 +269,8 @@ def _each(pairs, make):
 
 
 def _without_versions(found, images, areas):
-    """Return what is left, and its images, without folders that hold no picture of their own.
-
-    Systems keep other, mostly smaller, versions of all pictures in a folder below or beside them.
-    """
+    """Return what is left, and its images, without folders that hold no picture of their own."""
+    # Systems keep other, mostly smaller, versions of all pictures in a folder below or beside them.
     folders = defaultdict(list)
     for place, member in enumerate(found.members):
         folders[member.file.parts[:-1]].append(place)
@@ -302,10 +295,8 @@ def _without_versions(found, images, areas):
 
 
 def _original(place, around, own, members, looks, areas):
-    """Return which picture, in a folder around it or a much larger one anywhere, a picture is a version of, or None.
-
-    Of the installed photographs reduced to a fifth a correlation is above 0.9, that of different ones below 0.75.
-    """
+    """Return which picture, in a folder around it or a much larger one anywhere, a picture is a version of, or None."""
+    # Of the installed photographs reduced to a fifth a correlation is above 0.9, that of different ones below 0.75.
     if looks is None:
         return None
     names = {_stem(part) for part in members[place].file.parts}
@@ -333,10 +324,8 @@ def _looks(images):
 
 
 def _without_copies(images, members):
-    """Return the places of images that are not copies, and the others as `Skipped`.
-
-    The first of several copies stays; if they lie in different classes, nobody can say which is right, and none stays.
-    """
+    """Return the places of images that are not copies, and the others as `Skipped`."""
+    # The first of several copies stays; if they lie in different classes, nobody can say which is right: none does.
     places, skipped = {}, {}
     for place, image in enumerate(images):
         places.setdefault(hashlib.sha256(image.tobytes()).digest(), []).append(place)
@@ -374,15 +363,7 @@ def _check_classes(labels, test, class_names, path, skipped, least):
 def drawn(labels, test_share, seed):
     """Return which images are for testing, (N,) of bool: of each class the same share, at least one and not all.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (N,)
-    test_share : float, between 0 and 1
-    seed : int
-
-    Notes
-    -----
-    Used in lesson 15.
+    `labels` are (N,) of int, `test_share` lies between 0 and 1. Used in lesson 15.
     """
     test = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):

@@ -235,14 +235,14 @@ def _encoding(raw_names, path):
 
 def _is_western(name):
     """Whether a name looks like one with some accents, and not like bytes that are read wrongly."""
-    return all(_some_accents(part.rpartition(".")[0] or part) for part in re.split(r"[/\\]", name))
-
-
-def _some_accents(stem):
-    accented = [letter for letter in stem if not letter.isascii()]
-    turned = any(a.islower() and b.isupper() and not (a + b).isascii() for a, b in pairwise(stem))
-    latin = all(unicodedata.name(letter, "").startswith("LATIN") for letter in accented)
-    return latin and not turned and 3 * len(accented) <= 2 * max(sum(map(str.isalpha, stem)), 2)
+    for part in re.split(r"[/\\]", name):
+        stem = part.rpartition(".")[0] or part
+        accented = [letter for letter in stem if not letter.isascii()]
+        turned = any(a.islower() and b.isupper() and not (a + b).isascii() for a, b in pairwise(stem))
+        latin = all(unicodedata.name(letter, "").startswith("LATIN") for letter in accented)
+        if turned or not latin or 3 * len(accented) > 2 * max(sum(map(str.isalpha, stem)), 2):
+            return False
+    return True
 
 
 def _refused(info, name):

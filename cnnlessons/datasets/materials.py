@@ -21,12 +21,7 @@ def materials(path, per_class=28, test_per_class=15, seed=0):
     ----------
     path : str or Path
         Made if it is not there; pictures that are, are written anew.
-    per_class, test_per_class : int
-    seed : int
-
-    Returns
-    -------
-    Path
+    per_class, test_per_class, seed : int
     """
     rng = np.random.default_rng(shapes.whole_number(seed, "seed", 0))
     for name, shown in MATERIALS.items():

@@ -49,24 +49,9 @@ EXPERIMENTS = {
 
 
 def grid(name, dataset=None, epochs=None):
-    """Return the settings of an experiment of the course, for `run`.
+    """Return the settings of one of `EXPERIMENTS`, a list of dict, for `run`. Taught in lesson 09.
 
-    Parameters
-    ----------
-    name : str
-        Of one of `EXPERIMENTS`.
-    dataset : str, optional
-        Only those on this data set.
-    epochs : int, optional
-        Instead of those of the experiment.
-
-    Returns
-    -------
-    list of dict
-
-    Notes
-    -----
-    Taught in lesson 09.
+    Only those on `dataset`, if that is given; with `epochs` instead of the experiment's, if they are.
     """
     settings = experiment(name).settings
     if not settings:
@@ -85,21 +70,9 @@ def experiment(name):
 
 
 def read(store):
-    """Return the rows of an experiment as a table.
+    """Return the rows of an experiment as a table, a row a run, as from `run`. Taught in lesson 09.
 
-    Parameters
-    ----------
-    store : str or path
-        The name of an experiment whose rows are in data/evidence, such as "stems", or a CSV file.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a run, as from `run`.
-
-    Notes
-    -----
-    Taught in lesson 09.
+    `store` is the name of an experiment whose rows are in data/evidence, such as "stems", or a CSV file.
     """
     return read_csv(_rows_of(store).read_bytes())
 

@@ -26,7 +26,7 @@ class Interval(NamedTuple):
 
 
 def interval(values, bounds=(-np.inf, np.inf), level=0.95, redrawn=0.0):
-    """Return the mean over seeds and the ends of its interval, by Student's t. Taught in lesson 04.
+    """Return the `Interval` of the mean over seeds, by Student's t. Taught in lesson 04.
 
     Parameters
     ----------
@@ -40,10 +40,6 @@ def interval(values, bounds=(-np.inf, np.inf), level=0.95, redrawn=0.0):
         If each value comes from another draw of the same images, how many were judged for each that was learned from.
         Such values are alike, and the interval is longer: C. Nadeau and Y. Bengio, "Inference for the generalization
         error", Machine Learning 52 (2003).
-
-    Returns
-    -------
-    Interval
     """
     values, count = np.asarray(values, float), np.size(values)
     shapes.number(level, "level", "between 0 and 1", lambda level: 0 < level < 1)

@@ -27,7 +27,8 @@ def train_robust(
     kernel = _kernel(bank, filters, size, run.data.train_images.shape[3])
     made = classification.stem(stem, kernel, filters=filters, size=size, seed=run.seed)
     model = run.model(made, width, run.seed)
-    _train(run, model, adversarial.harder(model, trained_on, trained_steps, run.seed) if trained_on else _unchanged)
+    harder = adversarial.harder(model, trained_on, trained_steps, run.seed)
+    _train(run, model, harder if trained_on else lambda images, labels: images)
     return _attacked(model, run.data, epsilon, attack_steps, restarts, run.seed) | {"data": run.checksum}
 
 
@@ -39,10 +40,6 @@ def _kernel(bank, filters, size, channels):
         return bank
     every = stems.bank("gabor", 6 * kernels.bank("gabor", size).shape[-1], size, channels)
     return every[..., np.abs(every.sum(axis=2)).max(axis=(0, 1)) < 1e-6][..., :filters]
-
-
-def _unchanged(images, labels):
-    return images
 
 
 def _train(run, model, change):

@@ -221,16 +221,13 @@ def _checked_results(results, run):
 
 @lru_cache(maxsize=1)
 def _prepare_process(parent):
-    """Once in each process, before TensorFlow is loaded: one thread, last in the queue, and no life of its own.
-
-    A worker of Dask has no `parent` here: its place in the queue and its end are not ours to decide.
-    """
+    """Once in each process, before TensorFlow is loaded: one thread, last in the queue, and no life of its own."""
     for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[variable] = "1"
     threadpool_limits(1)  # NumPy is loaded already, and has read its variables
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # several processes share a GPU
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if parent is not None and hasattr(os, "nice"):
+    if parent is not None and hasattr(os, "nice"):  # None in a worker of Dask: its queue and its end are not ours
         os.nice(5)
     from joblib.externals.loky import process_executor
 

@@ -224,11 +224,8 @@ def leading_colour(weights):
 
 
 def _canonical(directions):
-    """Return the unit vector in the span of some directions that is nearest to grey or to one channel.
-
-    One direction is returned as it is, but for its sign. Where two share the lead, the singular vectors are any two of
-    their plane, as rounding has it.
-    """
+    """Return the unit vector in the span of some directions that is nearest to grey or to one channel."""
+    # Where two share the lead, the singular vectors are any two of their plane, as rounding has it.
     channels = directions.shape[1]
     nearest = np.vstack([np.full(channels, channels**-0.5), np.eye(channels)]) @ directions.T @ directions
     lengths = np.linalg.norm(nearest, axis=1)

@@ -169,10 +169,7 @@ def _slopes(which, place, columns, amplitudes, model):
 
 
 def _best_starts(template, shape, pattern):
-    """Return parameters (S, 6): of a coarse grid the 12 best peaks, and the best at each of the 6 best angles.
-
-    A round template has widths in the place of angles. With no more than two parameters, the best alone.
-    """
+    """Return parameters (S, 6): of a coarse grid the 12 best peaks, and the best at each of the 6 best angles."""
     parameters, columns, lengths = _starts(template, shape)
     explained = np.round(((columns @ pattern.astype(np.float32)) ** 2).sum(axis=0), 5)
     order = np.argsort(-explained, kind="stable")
@@ -181,7 +178,7 @@ def _best_starts(template, shape, pattern):
     around = maximum_filter(explained.reshape(lengths), np.minimum(3, lengths), mode=_EDGES)
     peaks = order[(explained == around.ravel())[order]]
     peaks = peaks[np.unique(-explained[peaks], return_index=True)[1][:12]]  # of those that symmetry makes alike, one
-    angles_or_widths = parameters[order, 2 if FREE[template, 2] else 3]
+    angles_or_widths = parameters[order, 2 if FREE[template, 2] else 3]  # a round template has no angle
     best_of_each = np.sort(np.unique(angles_or_widths, return_index=True)[1])[:6]
     return parameters[np.union1d(peaks, order[best_of_each])]
 
@@ -221,11 +218,9 @@ def _limits(which, shape):
 
 
 def _refine(which, parameters, pattern, shape, steps):
-    """Move parameters (T, 6) to the least squares, all at once (Levenberg and Marquardt's method).
-
-    Returns them and their `_State`. Where a template leaves much, slopes tell little of the curvature; the rest is
-    learned on the way: J. E. Dennis, D. M. Gay & R. E. Welsch, ACM Transactions on Mathematical Software 7, 1981.
-    """
+    """Move parameters (T, 6) to the least squares, all at once (Levenberg and Marquardt): return them, and `_State`."""
+    # Where a template leaves much, slopes tell little of the curvature; the rest is learned on the way: J. E. Dennis,
+    # D. M. Gay & R. E. Welsch, ACM Transactions on Mathematical Software 7, 1981.
     lowest, highest = _limits(which, shape)
     parameters = np.clip(parameters, lowest, highest)
     state = _evaluate(which, parameters, pattern, shape)
