@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import softmax
 
 from cnnlessons import ops, shapes
-from cnnlessons.network import Sequential, in_batches
+from cnnlessons.network import Sequential, fitting_labels, in_batches
 
 LOSSES, NORMS = ("cross_entropy", "margin"), ("largest", "length")
 _AT_ONCE = 512  # images
@@ -332,9 +332,7 @@ def _random(shape, sizes, norm, rng, corner=False):
 
 
 def _floats(images):
-    images = ops.finite(images, "images", "(N, H, W, C)")
-    if images.ndim != 4:
-        raise ValueError(f"images must have shape (N, H, W, C), got {images.shape}; for one image write image[None]")
+    images = ops.finite(images, "images", "(N, H, W, C)", 4)
     if images.dtype.kind != "f":
         raise ValueError(f"images must be numbers with a point, got {images.dtype}; write images / 255")
     return images
@@ -354,13 +352,6 @@ def _checked(model, images, labels, loss, targets):
     shapes.chosen(loss, "loss", list(LOSSES))
     if not isinstance(model, Sequential) and not hasattr(model, "output_shape"):
         raise TypeError(f"model must be a Sequential or a Keras model, got a {type(model).__name__}")
-    given = {"labels": labels} | ({} if targets is None else {"targets": targets})
-    for name, array in given.items():
-        given[name] = array = ops.whole_array(array, name, "one whole number an image")
-        last = model.output_shape[-1] - 1
-        if array.shape != (len(images),) or array.dtype.kind not in "iu" or array.min() < 0 or array.max() > last:
-            raise ValueError(
-                f"{name} must be {len(images)} whole numbers from 0 to {last}, one an image, got {array.dtype} of "
-                f"shape {array.shape}"
-            )
-    return (images, given["labels"], 1) if targets is None else (images, given["targets"], -1)
+    count, classes = len(images), model.output_shape[-1]
+    labels = fitting_labels(labels, count, classes)
+    return (images, labels, 1) if targets is None else (images, fitting_labels(targets, count, classes, "targets"), -1)

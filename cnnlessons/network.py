@@ -326,32 +326,15 @@ class Sequential:
             raise ValueError(f"{name} must have shape (N, H, W, C), got shape {images.shape}")
         if self.input_shape is None:
             self.build(images.shape[1:])
-        if images.shape[1:] != self.input_shape:
-            one = images.shape == self.input_shape
-            raise ValueError(
-                f"{name} must have shape (N, {', '.join(map(str, self.input_shape))}), which this network was built "
-                f"for, got {images.shape}{f'; for one image write {name}[None]' if one else ''}"
-            )
-        return images
+        return fitting_images(images, self.input_shape, name)
 
     def _checked_labels(self, labels, count, name="labels"):
-        labels, classes = ops.whole_array(labels, name, "one whole number an image"), self.output_shape[-1]
         if len(self.output_shape) != 1:
             raise ValueError(
                 f"layers must end in one score for each class to be trained on labels, got outputs of shape "
                 f"{self.output_shape}; end them with Dense(classes) or GlobalAveragePool2D()"
             )
-        if labels.dtype.kind not in "iu" or labels.shape != (count,):
-            raise ValueError(
-                f"{name} must be {count} whole numbers, one an image, got {labels.dtype} of shape {labels.shape}"
-                f"{_labels_remedy(labels.shape, count, name)}"
-            )
-        if labels.min() < 0 or labels.max() >= classes:
-            raise ValueError(
-                f"{name} must lie from 0 to {classes - 1}, since the network has {classes} outputs, got "
-                f"{labels.min()} to {labels.max()}"
-            )
-        return labels
+        return fitting_labels(labels, count, self.output_shape[0], name)
 
     def _checked_validation(self, validation):
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
@@ -374,6 +357,33 @@ def _checked_layers(layers):
             remedy = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
             raise TypeError(f"layers[{index}] must be a layer, such as ReLU(), got {layer!r}{remedy}")
     return list(layers)
+
+
+def fitting_images(images, input_shape, name="images"):
+    """Return images, if they have the shape that a network was built for."""
+    if images.shape[1:] != input_shape:
+        one = images.shape == input_shape
+        raise ValueError(
+            f"{name} must have shape (N, {', '.join(map(str, input_shape))}), which this network was built for, got "
+            f"{images.shape}{f'; for one image write {name}[None]' if one else ''}"
+        )
+    return images
+
+
+def fitting_labels(labels, count, classes, name="labels"):
+    """Return labels as an array, if they are one class an image."""
+    labels = ops.whole_array(labels, name, "one whole number an image")
+    if labels.dtype.kind not in "iu" or labels.shape != (count,):
+        raise ValueError(
+            f"{name} must be {count} whole numbers, one an image, got {labels.dtype} of shape {labels.shape}"
+            f"{_labels_remedy(labels.shape, count, name)}"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"{name} must lie from 0 to {classes - 1}, since the network has {classes} outputs, got "
+            f"{labels.min()} to {labels.max()}"
+        )
+    return labels
 
 
 def _labels_remedy(shape, count, name):

@@ -517,11 +517,9 @@ def _logits_and_labels(logits, labels):
 
 
 def _columns(padded, windows):
-    """Copy the pixels under the kernel at every place, a row a place: (n, h, w, C) -> (n·H'·W', KH·KW·C).
-
-    Copying is what costs, so it goes along the longer run: a pixel's channels, or (for few channels) a row of places.
-    """
+    """Copy the pixels under the kernel at every place, a row a place: (n, h, w, C) -> (n·H'·W', KH·KW·C)."""
     length = windows.weights * padded.shape[3]
+    # Copying is what costs, so it goes along the longer run: a pixel's channels, or (for few channels) a row of places.
     if padded.shape[3] >= _MANY_CHANNELS:
         return windows.view(padded).reshape(-1, length)
     by_channel = np.ascontiguousarray(padded.transpose(3, 0, 1, 2)).transpose(1, 2, 3, 0)
@@ -550,11 +548,8 @@ _STRIP_BYTES = 2**20  # columns of this size stay in a core's cache between bein
 
 
 def _strips(padded, windows):
-    """Cut the work into strips of whole images, or of rows of one image, whose columns fit in the cache.
-
-    Shapes alone say where to cut, not the number of threads, so that sums of strips are the same everywhere. Yields the
-    strip's own windows and where its padded pixels and its places lie.
-    """
+    """Yield strips of images, or of rows of one, that fit in the cache: own windows, where pixels and places lie."""
+    # Shapes alone say where to cut, not the number of threads, so that sums of strips are the same everywhere.
     images, _, _, channels = padded.shape
     height, width = windows.output_size
     row_bytes = width * windows.weights * channels * padded.itemsize
@@ -691,24 +686,25 @@ def numbers(array, name, form="any shape", axes=None):
     if axes is not None and array.ndim != axes:
         raise ValueError(
             f"{name} must have {axes} {'axis' if axes == 1 else 'axes'}, {form}, got {array.ndim} with shape "
-            f"{array.shape}{_axes_remedy(array, name, axes)}"
+            f"{array.shape}{_axes_remedy(array, name, form, axes)}"
         )
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}; each axis of {form} needs at least 1")
     return array
 
 
-def finite(array, name, form="any shape"):
-    """Return `array` as an ndarray of finite real numbers, or say what is wrong."""
-    array = numbers(array, name, form)
+def finite(array, name, form="any shape", axes=None):
+    """Return `array` as `numbers` does, if all of them are finite, or say what is wrong."""
+    array = numbers(array, name, form, axes)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
     return array
 
 
-def _axes_remedy(array, name, axes):
+def _axes_remedy(array, name, form, axes):
     if axes == 4 and array.ndim == 3:
-        return f"; for one image write {name}[None]" if name == "images" else f"; add an axis, {name}[..., None]"
+        of_one = form.startswith("(N")
+        return f"; for one image write {name}[None]" if of_one else f"; add an axis, {name}[..., None]"
     if axes == 4 and array.ndim == 2:
         return f"; write {name}[None, :, :, None]" if name == "images" else f"; write {name}[:, :, None, None]"
     if axes == 2 and array.ndim == 3:
@@ -763,10 +759,8 @@ def _refuse_overflow(dtype, image, kernel, products, bias=None):
 
 
 def _sum_of_rows(array):
-    """Add up all but the last axis: (..., C) -> (C,).
-
-    A matrix product does it faster than ``array.sum``; one axis after the other rounds less than all at once.
-    """
+    """Add up all but the last axis: (..., C) -> (C,)."""
+    # A matrix product does it faster than array.sum; one axis after the other rounds less than all at once.
     array = array.reshape(*(size for size in array.shape[:-1] if size > 1), array.shape[-1])
     while array.ndim > 1:
         array = (np.ones(len(array), array.dtype) @ array.reshape(len(array), -1)).reshape(array.shape[1:])

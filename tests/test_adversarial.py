@@ -283,13 +283,13 @@ def test_harder_images_stay_inside_and_differ_from_batch_to_batch(trained, digit
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"images": IMAGE[0]}, r"images must have shape \(N, H, W, C\), got \(2, 2, 1\); for one image"),
+        ({"images": IMAGE[0]}, r"images must have 4 axes, \(N, H, W, C\), got 3 with shape \(2, 2, 1\); for one image"),
         ({"images": np.ones((1, 2, 2, 1), np.uint8)}, "images must be numbers with a point, got uint8"),
-        ({"labels": np.array([2])}, "labels must be 1 whole numbers from 0 to 1"),
-        ({"labels": np.array([1.0])}, "labels must be 1 whole numbers from 0 to 1, one an image, got float64"),
+        ({"labels": np.array([2])}, "labels must lie from 0 to 1, since the network has 2 outputs, got 2 to 2"),
+        ({"labels": np.array([1.0])}, "labels must be 1 whole numbers, one an image, got float64"),
         (
             {"targets": np.array([0, 1])},
-            r"targets must be 1 whole numbers from 0 to 1, one an image, got int64 of shape",
+            r"targets must be 1 whole numbers, one an image, got int64 of shape",
         ),
         ({"epsilon": -0.1}, "epsilon must be a number from 0 up, or one for each of 1 images, got -0.1"),
         ({"epsilon": [0.1, 0.2]}, "epsilon must be a number from 0 up"),

@@ -643,7 +643,7 @@ OUTPUTS, PICTURE = np.zeros((1, 4, 4, 8)), np.full((8, 8, 3), 0.5)
     [
         (
             lambda: capacity.patch_matrix(np.ones((3, 3))),
-            r"kernel must have shape \(KH, KW, C_in, C_out\).*got \(3, 3\)",
+            r"kernel must have 4 axes, \(KH, KW, C_in, C_out\), got 2 with shape \(3, 3\)",
         ),
         (lambda: capacity.patch_matrix([[1, 2], [3]]), "kernel must have rows of equal length"),
         (lambda: capacity.stem_counts(0, 3, 8), r"kernel_size\[?0?\]? must be at least 1, got 0|kernel_size must be"),
@@ -655,7 +655,7 @@ OUTPUTS, PICTURE = np.zeros((1, 4, 4, 8)), np.full((8, 8, 3), 0.5)
         (lambda: capacity.operator_spectrum(STEM, (3, 2), (8, 8)), "got 8×8 with stride 3×2; take for example 9×8"),
         (lambda: capacity.operator_spectrum(STEM * np.nan, 2, 8), "kernel must be finite"),
         (lambda: capacity.operator_matrix(STEM, 2, 128), "image_size must be small enough .* got 32,768 × 49,152"),
-        (lambda: capacity.periodic_conv2d(IMAGES[0], STEM), r"images must have shape .*for one of them write images\["),
+        (lambda: capacity.periodic_conv2d(IMAGES[0], STEM), r"images must have 4 axes.*one image write images\[None\]"),
         (lambda: capacity.periodic_conv2d(IMAGES[..., :1], STEM), "images must have the 3 channels that kernel"),
         (lambda: capacity.periodic_conv2d(IMAGES, STEM, stride=3), "image_size must be a multiple of the stride"),
         (

@@ -55,7 +55,7 @@ def neighbour_correlation(activations):
     hardly counts. Taught in lesson 10.
     """
     maps = ops.finite(activations, "activations")
-    if maps.ndim != 4 or min(maps.shape[1:3]) < 2 or not maps.size:
+    if maps.ndim != 4 or min(maps.shape[1:3]) < 2:
         raise ValueError(f"activations must have shape (N, H, W, C), H and W at least 2, got {maps.shape}")
     _covariance(_rows(maps))
     return NeighbourCorrelation(_correlation(maps[:, :-1], maps[:, 1:]), _correlation(maps[:, :, :-1], maps[:, :, 1:]))
@@ -72,7 +72,7 @@ _ROUNDING = 1e-12  # shares are added up
 def _rows(activations):
     """Return activations as floats, a row for each position: (positions, C)."""
     activations = ops.finite(activations, "activations")
-    if activations.ndim not in (2, 4) or not activations.size:
+    if activations.ndim not in (2, 4):
         raise ValueError(f"activations must have shape (N, H, W, C) or (positions, C), got {activations.shape}")
     return activations.reshape(-1, activations.shape[-1]).astype(float)
 

@@ -3,23 +3,14 @@
 from cnnlessons import ops, shapes
 
 
-def four_axes(array, name, form):
-    """Return finite numbers with four axes, none of them empty."""
-    array = ops.finite(array, name)
-    if array.ndim != 4:
-        remedy = f"; for one of them write {name}[None]" if array.ndim == 3 and form.startswith("(N") else ""
-        raise ValueError(f"{name} must have shape {form}, got {array.shape}{remedy}")
-    return array
-
-
 def kernel_of(kernel):
     """Return the kernel of a convolution, (KH, KW, C_in, C_out), as finite numbers."""
-    return four_axes(kernel, "kernel", "(KH, KW, C_in, C_out)")
+    return ops.finite(kernel, "kernel", "(KH, KW, C_in, C_out)", 4)
 
 
 def images_of(images, kernel, stride):
     """Return images as floats, (N, H, W, C_in), if the kernel takes their channels and the stride fits their size."""
-    images = four_axes(images, "images", "(N, H, W, C_in)")
+    images = ops.finite(images, "images", "(N, H, W, C_in)", 4)
     if images.shape[3] != kernel.shape[2]:
         raise ValueError(
             f"images must have the {kernel.shape[2]} channels that kernel {kernel.shape} takes, got {images.shape}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cnnlessons import ops, shapes
-from cnnlessons.capacity.checks import divided, four_axes, images_of, kernel_of
+from cnnlessons.capacity.checks import divided, images_of, kernel_of
 from cnnlessons.capacity.counting import StemCounts, stem_counts
 
 # --------------------------------------------------------------------------- the map and its adjoint
@@ -67,7 +67,7 @@ def periodic_conv2d_backward(grad_output, kernel, stride=1):
 
 def outputs_of(outputs, kernel, stride, name):
     """Return a layer's outputs as floats, (N, H', W', C_out), and the size (H, W) of the images behind them."""
-    outputs = four_axes(outputs, name, "(N, H', W', C_out)")
+    outputs = ops.finite(outputs, name, "(N, H', W', C_out)", 4)
     if outputs.shape[3] != kernel.shape[3]:
         raise ValueError(f"{name} must have one map for each of {kernel.shape[3]} filters, got {outputs.shape}")
     down, right = shapes.pair(stride, "stride")
@@ -197,11 +197,9 @@ def rounding(kernel):
 
 
 def blocks_of(kernel, stride, positions, rows=slice(None)):
-    """Return the small matrices that the map consists of: (rows, W' // 2 + 1, C_out, stride * stride * C_in).
-
-    Each, times the transform of `phases` of an image, is the transform of the outputs at one frequency. `positions` are
-    the output's height and width. Along the columns frequencies go up to the middle: the others are the conjugates.
-    """
+    """Return the small matrices that the map consists of: (rows, W' // 2 + 1, C_out, stride * stride * C_in)."""
+    # Each, times the transform of `phases` of an image, is the transform of the outputs at one frequency. Along the
+    # columns frequencies go up to the middle of the W' `positions`: the others are the conjugates.
     height, width, channels, filters = kernel.shape
     down, across = -(-height // stride[0]), -(-width // stride[1])  # the kernel's size in strides, rounded up
     whole = np.zeros((down * stride[0], across * stride[1], channels, filters))

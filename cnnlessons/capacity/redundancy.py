@@ -104,7 +104,7 @@ _ROUNDING = 1e-9  # a copy in float32 is exact to 1e-7 in its weights, so to 1e-
 def _filters(kernel, bias):
     """Return each filter with its bias as a row of floats, (C_out, weights) or (C_out, weights + 1)."""
     kernel = ops.finite(kernel, "kernel")
-    if kernel.ndim < 2 or not kernel.size:
+    if kernel.ndim < 2:
         raise ValueError(f"kernel must have shape (KH, KW, C_in, C_out) or (D_in, D_out), got {kernel.shape}")
     rows = kernel.reshape(-1, kernel.shape[-1])
     if bias is not None:

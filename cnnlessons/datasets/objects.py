@@ -1,6 +1,6 @@
 """A drawn world whose parts and objects are known, and marks that give a class away. Taught in lessons 12 and 14."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -24,8 +24,8 @@ _SIDE, _HALF = 20, 10
 class Objects(Dataset):
     """Images of objects, with the parts that each of them has."""
 
-    train_parts: np.ndarray = field(default=None)  #: (N, 4) of bool, in the order of `PARTS`
-    test_parts: np.ndarray = field(default=None)  #: (N, 4) of bool
+    train_parts: np.ndarray = None  #: (N, 4) of bool, in the order of `PARTS`
+    test_parts: np.ndarray = None  #: (N, 4) of bool
 
 
 def parts(count=1500, shortcut=0.0, noise=0.06, seed=0):

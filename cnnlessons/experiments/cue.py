@@ -133,7 +133,7 @@ def _told(found):
     """Return, for each of the three that `_state` returns, its value after the first phase and by epoch."""
     named = dict(zip(("accuracy", "follows", "share"), zip(*found, strict=True), strict=True))
     before = {f"{name}_before": round(values[0], 4) for name, values in named.items()}
-    return before | {f"{name}_by_epoch": " ".join(f"{v:.3f}" for v in values[1:]) for name, values in named.items()}
+    return before | {f"{name}_by_epoch": classification.numbers(values[1:]) for name, values in named.items()}
 
 
 # What the row is called; before, dose, trained, renewed, decay, epochs of the second phase.

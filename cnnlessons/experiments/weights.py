@@ -87,13 +87,10 @@ def _record_run(runs, recipe, seed):
 def _gather(folder, runs, recipe):
     """Put the runs of all seeds into one file, and the whole network of seed 0, for 5×5 kernels, into another."""
     found = [dict(np.load(_run_file(runs, recipe, seed))) for seed in range(recipe.seeds)]
-    np.savez_compressed(
-        Path(folder) / f"{recipe.name}.npz",
-        recipe=json.dumps(asdict(recipe)),
-        trained=np.stack([run["trained"] for run in found]).astype(np.float16),
-        untrained=np.stack([run["untrained"] for run in found]).astype(np.float16),
-        accuracies=np.array([run["accuracy"] for run in found]),
-    )
+    kernels = {part: np.stack([run[part] for run in found]).astype(np.float16) for part in ("trained", "untrained")}
+    accuracies = np.array([run["accuracy"] for run in found])
+    file = Path(folder) / f"{recipe.name}.npz"
+    np.savez_compressed(file, recipe=json.dumps(asdict(recipe)), **kernels, accuracies=accuracies)
     largest = max(other.filters for other in recorded.RECIPES if other.task == recipe.task)
     if (recipe.size, recipe.filters, recipe.noise) == (5, largest, 0.0):
         whole = _run_file(runs, recipe, 0).with_suffix(".network").read_bytes()

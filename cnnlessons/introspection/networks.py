@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnlessons import ops, shapes, threads
 from cnnlessons.layers import BatchNorm, ReLU
-from cnnlessons.network import Sequential
+from cnnlessons.network import Sequential, fitting_images
 
 RULES = {  # what a ReLU lets back: of the layer, after its forward pass, and of what comes to it from above
     "gradient": lambda relu, grad: relu.backward(grad),
@@ -124,13 +124,7 @@ def checked_layer(net, name):
 
 def checked_images(net, images):
     """Return images that the network takes."""
-    images = ops.finite(images, "images", "(N, H, W, C)")
-    if images.shape[1:] != net.input_shape:
-        remedy = "; for one image write images[None]" if images.shape == net.input_shape else ""
-        raise ValueError(
-            f"images must have shape (N, {', '.join(map(str, net.input_shape))}), got {images.shape}{remedy}"
-        )
-    return images
+    return fitting_images(ops.finite(images, "images", "(N, H, W, C)"), net.input_shape)
 
 
 def checked_unit(net, unit):
