@@ -17,6 +17,7 @@ Taught in lesson 07.
 
 import inspect
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 
 import keras
@@ -46,54 +47,53 @@ def to_keras(network):
     return model
 
 
+_COUNTERPARTS = {
+    layers.Conv2D: keras_layers.Conv2D,
+    layers.MaxPool2D: keras_layers.MaxPooling2D,
+    layers.AveragePool2D: keras_layers.AveragePooling2D,
+    layers.GlobalAveragePool2D: keras_layers.GlobalAveragePooling2D,
+    layers.ReLU: keras_layers.ReLU,
+    layers.BatchNorm: keras_layers.BatchNormalization,
+    layers.Flatten: keras_layers.Flatten,
+    layers.Dense: keras_layers.Dense,
+}
+_RENAMED = {"size": "pool_size", "stride": "strides", "dilation": "dilation_rate"}
+
+
+def _settings_of(kind):
+    """Return what Keras calls the settings of a kind of layer, by their names here."""
+    names = [each.name for each in fields(kind) if each.name != "initializer"] if is_dataclass(kind) else []
+    return {name: _RENAMED.get(name, name) for name in names}
+
+
 def _keras_layers(layer, name, dtype):
     """Return the Keras layers, one or two, that do what `layer` does."""
-    options = {"name": name, "dtype": dtype, "trainable": layer.trainable}
-    match layer:
-        case layers.Conv2D():
-            geometry = layer.kernel_size, layer.stride, layer.dilation
-            size, stride, gap = (shapes.pair(each, "size") for each in geometry)
-            in_pixels = not isinstance(layer.padding, str)
-            padding = "valid" if in_pixels else layer.padding
-            options |= {"padding": padding, "dilation_rate": gap, "use_bias": layer.use_bias}
-            convolution = keras_layers.Conv2D(layer.filters, size, stride, **options)
-            return [_zero_padding(layer.padding, f"{name}_padding", dtype), convolution] if in_pixels else [convolution]
-        case layers.MaxPool2D() | layers.AveragePool2D():
-            return [_keras_pool(layer, options)]
-        case layers.BatchNorm():
-            if not layer.trainable:
-                raise ValueError(
-                    "BatchNorm must be trainable to be transferred: Keras's, when frozen, uses its averages in training"
-                )
-            return [keras_layers.BatchNormalization(momentum=layer.momentum, epsilon=layer.epsilon, **options)]
-        case layers.Dense():
-            return [keras_layers.Dense(layer.units, use_bias=layer.use_bias, **options)]
-        case layers.GlobalAveragePool2D():
-            return [keras_layers.GlobalAveragePooling2D(**options)]
-        case layers.ReLU():
-            return [keras_layers.ReLU(**options)]
-        case layers.Flatten():
-            return [keras_layers.Flatten(**options)]
-    known = ", ".join(kind.__name__ for kind in layers.KINDS)
-    raise ValueError(f"network must be made of {known} to be transferred, got a {type(layer).__name__}")
-
-
-def _zero_padding(padding, name, dtype):
-    return keras_layers.ZeroPadding2D(
-        tuple(shapes.padding_amounts(1, 1, 1, axis, 1) for axis in shapes.padding_pair(padding)), name=name, dtype=dtype
-    )
-
-
-def _keras_pool(layer, options):
-    if not isinstance(layer.padding, str):
+    kind = next((kind for kind in _COUNTERPARTS if isinstance(layer, kind)), None)
+    if kind is None:
+        known = ", ".join(each.__name__ for each in _COUNTERPARTS)
+        raise ValueError(f"network must be made of {known} to be transferred, got a {type(layer).__name__}")
+    if kind is layers.BatchNorm and not layer.trainable:
         raise ValueError(
-            f'padding of a pool must be "valid" or "same" to be transferred, got {layer.padding!r}; Keras has no pool '
-            "that leaves padded pixels out"
+            "BatchNorm must be trainable to be transferred: Keras's, when frozen, uses its averages in training"
         )
-    kind = keras_layers.MaxPooling2D if isinstance(layer, layers.MaxPool2D) else keras_layers.AveragePooling2D
-    size = shapes.pair(layer.size, "size")
-    stride = size if layer.stride is None else shapes.pair(layer.stride, "stride")
-    return kind(size, strides=stride, padding=layer.padding, **options)
+    options = {theirs: getattr(layer, ours) for ours, theirs in _settings_of(kind).items()}
+    for of_axes in ("kernel_size", *_RENAMED.values()):
+        if options.get(of_axes) is not None:
+            options[of_axes] = shapes.pair(options[of_axes], of_axes)
+    padding, before = options.get("padding", "valid"), []
+    if not isinstance(padding, str):
+        before, options["padding"] = [_zero_padding(kind, padding, f"{name}_padding", dtype)], "valid"
+    return [*before, _COUNTERPARTS[kind](**options, name=name, dtype=dtype, trainable=layer.trainable)]
+
+
+def _zero_padding(kind, padding, name, dtype):
+    if kind is not layers.Conv2D:
+        raise ValueError(
+            f'padding of a pool must be "valid" or "same" to be transferred, got {padding!r}; Keras has no pool that '
+            "leaves padded pixels out"
+        )
+    amounts = tuple(shapes.padding_amounts(1, 1, padding=axis) for axis in shapes.padding_pair(padding))
+    return keras_layers.ZeroPadding2D(amounts, name=name, dtype=dtype)
 
 
 # --------------------------------------------------------------------------- Keras to NumPy
@@ -101,21 +101,13 @@ def _keras_pool(layer, options):
 
 # What of a layer's configuration is carried over; every other option must be as Keras has it by default, unless it acts
 # on nothing but training.
-_CARRIED_OVER = {
+_CARRIED_OVER = {theirs: {*_settings_of(ours).values(), "activation"} for ours, theirs in _COUNTERPARTS.items()} | {
     keras_layers.InputLayer: {"batch_shape", "sparse", "ragged", "optional"},
     keras_layers.Dropout: {"rate", "noise_shape", "seed"},
     keras_layers.ZeroPadding2D: {"padding"},
-    keras_layers.Conv2D: {"filters", "kernel_size", "strides", "padding", "dilation_rate", "use_bias", "activation"},
-    keras_layers.MaxPooling2D: {"pool_size", "strides", "padding"},
-    keras_layers.AveragePooling2D: {"pool_size", "strides", "padding"},
-    keras_layers.BatchNormalization: {"momentum", "epsilon", "synchronized"},
-    keras_layers.Dense: {"units", "use_bias", "activation"},
-    keras_layers.GlobalAveragePooling2D: set(),
-    keras_layers.Flatten: set(),
-    keras_layers.ReLU: set(),
     keras_layers.Activation: {"activation"},
 }
-_ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint")
+_ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint", "synchronized")
 
 
 def from_keras(model):
@@ -211,40 +203,19 @@ def _require_known_options(layer, dtype):
 
 
 def _numpy_layers(layer, padding):
-    """Return the layers, none to two, that do what a Keras layer does."""
-    match layer:
-        case keras_layers.Conv2D():
-            geometry = layer.kernel_size, layer.strides, _padding_of(layer, padding), layer.dilation_rate
-            found = [layers.Conv2D(layer.filters, *geometry, layer.use_bias), *_activation(layer)]
-        case keras_layers.MaxPooling2D():
-            found = [layers.MaxPool2D(layer.pool_size, layer.strides, layer.padding)]
-        case keras_layers.AveragePooling2D():
-            found = [layers.AveragePool2D(layer.pool_size, layer.strides, layer.padding)]
-        case keras_layers.BatchNormalization():
-            found = [layers.BatchNorm(layer.momentum, layer.epsilon)]
-        case keras_layers.Dense():
-            found = [layers.Dense(layer.units, layer.use_bias), *_activation(layer)]
-        case keras_layers.GlobalAveragePooling2D():
-            found = [layers.GlobalAveragePool2D()]
-        case keras_layers.Flatten():
-            found = [layers.Flatten()]
-        case keras_layers.ReLU():
-            found = [layers.ReLU()]
-        case keras_layers.Activation():
-            found = _activation(layer)
-        case _:  # an input layer or dropout
-            found = []
-    for made in found:
-        made.trainable = layer.trainable
-    return found
-
-
-def _padding_of(layer, padding):
-    if padding is None:
-        return layer.padding
-    if layer.padding != "valid":
+    """Return the layers, none to two, that do what a Keras layer does, with this padding in pixels, if there is one."""
+    if padding is not None and layer.padding != "valid":
         raise ValueError(f'{layer.name!r} must have padding="valid" after ZeroPadding2D, got {layer.padding!r}')
-    return padding
+    made = []
+    for ours, theirs in _COUNTERPARTS.items():
+        if type(layer) is theirs:
+            settings = {name: getattr(layer, called) for name, called in _settings_of(ours).items()}
+            made = [ours(**settings if padding is None else settings | {"padding": padding})]
+    if hasattr(layer, "activation"):
+        made += _activation(layer)
+    for each in made:
+        each.trainable = layer.trainable
+    return made
 
 
 def _activation(layer):
@@ -276,10 +247,7 @@ def gradients(function, arrays):
 
 
 def image_gradient(model, images, one_hot, margin=False):
-    """Return the gradient of each image's cross-entropy, or of its largest other logit minus that of its class.
-
-    `one_hot` (N, K) of bool holds the classes. The model is used as in prediction.
-    """
+    """Return the gradient of each image's cross-entropy, or of its largest other logit minus that of its class."""
     tf = _tensorflow()
     return _image_gradient(model, margin)(tf.constant(images), tf.constant(one_hot)).numpy()
 
