@@ -58,10 +58,7 @@ one_a_product = _OneAProduct()
 
 @one_a_product
 def share_out(operation, work):
-    """Return ``operation(*arguments)`` for all arguments in `work`, in that order, done by several threads.
-
-    The one that asks does its share, and waits for no other that has not begun: on a busy machine that may be long.
-    """
+    """Return ``operation(*arguments)`` for all arguments in `work`, in that order, done by several threads."""
     work = list(work)
     results, waiting = [None] * len(work), iter(enumerate(work))
 
@@ -72,7 +69,7 @@ def share_out(operation, work):
     helpers = [_pool().submit(take) for _ in range(min(one_a_product.aside, len(work)) - 1)]
     take()
     for helper in helpers:
-        if not helper.cancel():
+        if not helper.cancel():  # it has begun; for one that has not, the wait may be long on a busy machine
             helper.result()
     return results
 

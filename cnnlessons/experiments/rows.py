@@ -54,12 +54,9 @@ def _spelt(text):
 
 @contextmanager
 def sole_writer(path):
-    """Let no other process write the rows in the meantime: two would lose, or repeat, each other's.
-
-    The lock ends with the process, however that ends. Its file, beside the rows, holds the number of the process.
-    """
+    """Let no other process write the rows in the meantime: two would lose, or repeat, each other's."""
     path = Path(os.path.realpath(os.path.expanduser(path)))
-    place = path.with_name(f".{path.name}.lock")
+    place = path.with_name(f".{path.name}.lock")  # it holds the number of the process, with whose end the lock ends
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place, blocking=False, on_acquired=_sign)
@@ -168,10 +165,8 @@ def _csv(columns, rows, header=False):
 
 
 def parsed(content, name):
-    """Return columns, rows and whether something was left out that stood there twice, of the bytes of a CSV file.
-
-    A spreadsheet may have saved it since, or somebody merged two: what cannot be understood is refused, with its line.
-    """
+    """Return columns, rows and whether something was left out that stood there twice, of the bytes of a CSV file."""
+    # A spreadsheet may have saved it, or somebody merged two: what cannot be understood is refused, with its line.
     try:
         text = content[: content.rfind(b"\n") + 1].decode("utf-8-sig")  # a last line may be cut off, within a letter
     except UnicodeDecodeError:

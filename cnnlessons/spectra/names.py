@@ -52,11 +52,8 @@ class GaborFit(_Fit):
 
 
 def orientation_of(angle, turn=180):
-    """Return the orientation of a line, from the angle of its normal as `kernels.gabor` counts it, to 1/1000 degree.
-
-    Rounded, so that a horizontal edge is at 0 however its fit was rounded, never just below 180.
-    """
-    return float(np.round(90 - np.degrees(angle), 3) % turn)
+    """Return the orientation of a line, from the angle of its normal as `kernels.gabor` counts it, to 1/1000 degree."""
+    return float(np.round(90 - np.degrees(angle), 3) % turn)  # a horizontal edge is at 0, never just below 180
 
 
 # Names: the template with the lowest adjusted residual, if that is below what noise reaches.
