@@ -709,6 +709,8 @@ def _axes_remedy(array, name, form, axes):
         return f"; write {name}[None, :, :, None]" if name == "images" else f"; write {name}[:, :, None, None]"
     if axes == 2 and array.ndim == 3:
         return f"; choose one channel, {name}[:, :, 0], or use conv2d"
+    if axes == 2 and array.ndim == 4:
+        return f"; of a layer's (KH, KW, C_in, C_out) choose one, {name}[:, :, 0, 0]"
     return ""
 
 

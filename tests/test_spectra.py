@@ -183,8 +183,8 @@ def test_the_zone_gains_of_a_doubled_image_are_two():
 @pytest.mark.parametrize(
     ("kernel", "error", "words"),
     [
-        (np.ones((3, 3, 1, 8)), ValueError, r"two axes.*\(3, 3, 1, 8\).*kernel\[:, :, 0, 0\]"),
-        (np.ones(3), ValueError, r"two axes.*\(3,\)"),
+        (np.ones((3, 3, 1, 8)), ValueError, r"2 axes.*\(3, 3, 1, 8\).*kernel\[:, :, 0, 0\]"),
+        (np.ones(3), ValueError, r"2 axes.*\(3,\)"),
         (np.ones((3, 3)) * 1j, TypeError, "real numbers, got dtype complex128"),
         (np.array([["a"]]), TypeError, "real numbers"),
         (np.array([[np.nan]]), ValueError, "kernel must be finite, got NaN or infinity"),

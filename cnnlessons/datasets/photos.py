@@ -266,15 +266,11 @@ def _crops(photo, blocks, count, size, rng):
     while len(crops) < count:
         top, left = rng.choice(blocks) + rng.integers(size, size=2, endpoint=True)
         crop = photo[top : top + size, left : left + size]
-        if _centred(crop).std() > 0.02:
+        if (crop - crop.mean(axis=(0, 1))).std() > 0.02:
             crops.append(_standardised(crop))
     return np.array(crops, dtype=np.float32)  # (count, size, size, 3)
 
 
-def _centred(crop):
-    return crop - crop.mean(axis=(0, 1))
-
-
 def _standardised(crop):
-    centred = _centred(crop)
+    centred = crop - crop.mean(axis=(0, 1))
     return np.clip(0.5 + centred / (6 * centred.std()), 0, 1)

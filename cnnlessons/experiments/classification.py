@@ -165,8 +165,7 @@ def _held_out(data, count, seed):
     order = np.random.default_rng([seed, 2]).permutation(len(data.train_labels))
     labels = data.train_labels[order]
     test = np.concatenate([order[labels == label][:count] for label in np.unique(labels)])
-    kept = np.setdiff1d(np.arange(len(order)), test)
-    parts = {"train": np.sort(kept), "test": np.sort(test)}
+    parts = {"train": np.setdiff1d(np.arange(len(order)), test), "test": np.sort(test)}
     return replace(
         data,
         **{f"{name}_images": data.train_images[chosen] for name, chosen in parts.items()},

@@ -85,8 +85,7 @@ def read_anew():
 def with_rates(settings, name, families):
     """Return the settings with their rates, without those that have none yet; `families` names whose rate one takes."""
     rates = chosen(file(name))
-    places = [(each["dataset"], _held_out(each["per_class"])["per_class"]) for each in settings]
-    given = [rates.get((*place, families(each))) for place, each in zip(places, settings, strict=True)]
+    given = [rates.get(_place(each | {"setting": families(each)})) for each in settings]
     return [each | {"rate": rate} for each, rate in zip(settings, given, strict=True) if rate is not None]
 
 

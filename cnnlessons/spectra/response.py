@@ -42,7 +42,7 @@ def frequency_response(kernel, size=64):
 
 def response_at(kernel, row_frequency, column_frequency):
     """Return the response of `frequency_response` at any frequencies, two arrays that broadcast together."""
-    kernel = _check_kernel(kernel)
+    kernel = ops.finite(kernel, "kernel", "(KH, KW)", 2).astype(float)
     row_offsets, column_offsets = (np.arange(length) - (length - 1) // 2 for length in kernel.shape)
     row_waves = np.exp(2j * np.pi * np.multiply.outer(row_frequency, row_offsets))  # (..., KH)
     column_waves = np.exp(2j * np.pi * np.multiply.outer(column_frequency, column_offsets))  # (..., KW)
@@ -89,7 +89,7 @@ def signal_terms(kernel):
 
     Cross-correlation and convolution give the same terms. Taught in lesson 01.
     """
-    kernel = _check_kernel(kernel)
+    kernel = ops.finite(kernel, "kernel", "(KH, KW)", 2).astype(float)
     if not kernel.any():
         raise ValueError("all weights of the kernel are zero: it answers to nothing, so there is nothing to name")
     scale = abs(kernel).max()
@@ -105,16 +105,6 @@ def signal_terms(kernel):
         zone_gains=tuple(float(gain * scale) for gain in zone_gains),
         peak_frequency=peak_frequency,
     )
-
-
-def _check_kernel(kernel):
-    kernel = ops.finite(kernel, "kernel").astype(float)
-    if kernel.ndim != 2:
-        raise ValueError(
-            f"kernel must have two axes, (KH, KW), got shape {kernel.shape}; "
-            "of a layer's kernel (KH, KW, C_in, C_out) choose one, as in kernel[:, :, 0, 0]"
-        )
-    return kernel
 
 
 def gains(kernel):
