@@ -148,9 +148,6 @@ class Adam(Optimizer):
         return rate * mean / (np.sqrt(square / (1 - self.beta_2**self.steps)) + self.epsilon)
 
 
-_KINDS = (SGD, Adam)
-
-
 def make(optimizer, custom=()):
     """Return an optimiser from its name, "sgd" or "adam", or from another's `settings`; an optimiser as it is.
 
@@ -159,7 +156,7 @@ def make(optimizer, custom=()):
     if isinstance(optimizer, Optimizer):
         return optimizer
     arguments = dict(optimizer) if isinstance(optimizer, dict) else {"name": optimizer}
-    name, known = arguments.pop("name", None), {kind.__name__.lower(): kind for kind in (*_KINDS, *custom)}
+    name, known = arguments.pop("name", None), {kind.__name__.lower(): kind for kind in (SGD, Adam, *custom)}
     if not isinstance(name, str) or name.lower() not in known:
         raise ValueError(f"optimizer must be {' or '.join(map(repr, known))}, SGD(...) or Adam(...), got {name!r}")
     return known[name.lower()](**arguments)

@@ -41,15 +41,12 @@ def _costs(model):
 
 def _times(model, images, labels):
     """Return the milliseconds of a batch, the least of several: anything else on the machine only adds to them."""
-    return {
-        "forward_ms": _least_milliseconds(lambda: model.predict_on_batch(images)),
-        "training_ms": _least_milliseconds(lambda: model.train_on_batch(images, labels)),
+    steps = {
+        "forward_ms": lambda: model.predict_on_batch(images),
+        "training_ms": lambda: model.train_on_batch(images, labels),
     }
-
-
-def _least_milliseconds(function):
-    seconds = timeit.repeat(function, number=1, repeat=11)[1:]  # the first prepares
-    return round(1000 * min(seconds), 3)
+    seconds = {name: timeit.repeat(step, number=1, repeat=11)[1:] for name, step in steps.items()}  # the first prepares
+    return {name: round(1000 * min(each), 3) for name, each in seconds.items()}
 
 
 # What a contestant is called, the function of `stems`, kernel size, filters, activation between its convolutions,
