@@ -277,9 +277,42 @@ def test_seeds_that_are_the_same_in_all_data_sets_are_pairs_there_too():
     paired, unpaired = (compare(rows, same_seeds=same).across.set_index("kind").loc["apart"] for same in (True, False))
     assert (paired.verdict, unpaired.verdict) == ("lower", "unresolved")
     assert paired.difference == pytest.approx(unpaired.difference)
-    assert paired.p_t == pytest.approx(stats.ttest_1samp(steady(0.01), 0).pvalue)
+    assert paired.p_t == pytest.approx(2 * stats.ttest_1samp(steady(0.01), 0).pvalue)  # one of two in its family
     elsewhere = pd.concat([runs(base, "short"), runs(base, "long", seeds=range(10, 20))])
     assert compare(elsewhere, same_seeds=True).across.kind.tolist() == ["mean", "mean"]
+
+
+def test_what_a_verdict_over_several_data_sets_is_made_of_is_one_family():
+    # With a family for how far they are apart, and one for all together, one table of ten in which nothing differs had
+    # a wrong verdict.
+    rng = np.random.default_rng(1)
+    rows = pd.concat([runs(rng.normal(0.01, 0.02, 8), name) for name in ("x", "y")])
+    one, other = (here.difference.to_numpy() for _, here in compare(rows).pairs.groupby("dataset"))
+    alone = [stats.ttest_ind(one, other, equal_var=False).pvalue, stats.ttest_1samp([*one, *other], 0).pvalue]
+    found = compare(rows).across.set_index("kind").p_t
+    assert found[["apart", "all"]].to_numpy() == pytest.approx(experiments.holm(alone))
+    assert found["mean"].to_numpy() == pytest.approx([stats.ttest_1samp(each, 0).pvalue for each in (one, other)])
+
+
+def test_a_data_set_with_hardly_any_pairs_is_not_overruled():
+    strong = runs(steady(0.09, 8))
+    assert compare(pd.concat([strong, runs(steady(-0.05, 1), "y")])).verdicts["other"] == "unresolved"
+    assert compare(pd.concat([strong, runs(steady(-0.05, 6), "y")])).verdicts["other"] == "it depends"
+
+
+def test_a_verdict_does_not_stand_beside_cells_that_do_not_give_it():
+    differences = steady(0.01, 8, 0.00425)  # alone resolved, as one of two it is not
+    rows = pd.concat([runs(differences, dataset) for dataset in ("x", "y")])
+    for families, verdict in (("column", "higher"), ("table", "unresolved")):
+        found = compare(rows, families=families)
+        assert set(found.numbers.verdict) == {verdict}
+        assert set(found.across.verdict[found.across.kind == "mean"]) == {verdict}
+
+
+def test_a_column_has_one_unit():
+    rows = pd.concat([runs(steady(0.1), value) for value in ("x",)])
+    rows = pd.concat([rows, rows[rows.setting == "other"].assign(setting="large", accuracy=1.5)])
+    assert [text.split()[0] for text in compare(rows).table()["x"].iloc[1:]] == ["+0.1", "+1.14"]
 
 
 def test_data_sets_that_do_not_differ_are_seldom_apart():
@@ -403,7 +436,8 @@ def test_what_is_drawn_are_the_pairs_and_the_interval_in_points():
     assert list(found.drawn("y")) == ["better, y 10", "better, y 20", "worse, y 10", "worse, y 20"]
     assert list(found.drawn("y", 20)) == ["better", "worse"]
     assert len(found.drawn()) == 6
-    assert found.drawn("nowhere") == {}
+    with pytest.raises(ValueError, match="place must be of 'y', 'x', got 'nowhere'"):
+        found.drawn("nowhere")
 
 
 @pytest.mark.parametrize(("scale", "shift", "end"), [(1, 0, 1), (1, -0.5, 2), (1, 1, np.inf), (100, 0, np.inf)])
@@ -418,8 +452,8 @@ def test_differences_of_shares_are_at_most_1(scale, shift, end):
 @pytest.mark.parametrize(
     ("chosen", "options", "said"),
     [
-        ("best", {}, "settings must be of learned, better, worse, which have values of accuracy, got 'best'"),
-        ("worse", {"against": "best"}, "against must be of learned, better, worse, .* got 'best'"),
+        ("best", {}, "settings must be of 'learned', 'better', 'worse', which have values of accuracy, got 'best'"),
+        ("worse", {"against": "best"}, "against must be of 'learned', 'better', 'worse', .* got 'best'"),
         ("learned", {}, "settings must be others than 'learned', got none"),
         ({}, {}, r"settings must have a tuple \(setting, against\) for each statement, got {}"),
         ({"up": "better"}, {}, r"settings must have a tuple .* got {'up': 'better'}"),
@@ -427,7 +461,9 @@ def test_differences_of_shares_are_at_most_1(scale, shift, end):
         ("worse", {"value": "loss"}, "there is no 'loss'"),
         ("worse", {"within": "place"}, "rows must have the columns name, value, seed and within; there is no 'place'"),
         ("worse", {"value": "dataset"}, "value must be a column of finite numbers; among those of 'dataset' is 'y'"),
-        ("worse", {"within": "dataset"}, "rows must have one row for each dataset, setting, seed: others differ in"),
+        ("worse", {"within": "dataset"}, "rows must have one row for .* seed 0, which differ in per_class; choose"),
+        ("worse", {"value": "seed"}, "columns that the comparison writes itself, got 'seed'"),
+        ("worse", {"name": "place", "within": ()}, "name must not be 'place' if within is empty"),
         ("worse", {"families": "all"}, "families must be one of column, table, got 'all'"),
         ("worse", {"level": 95}, "level must be between 0 and 1"),
     ],
@@ -443,14 +479,14 @@ def test_rows_that_say_too_little_are_refused():
         compare(rows.assign(accuracy=np.inf))
     with pytest.raises(ValueError, match="rows must have a pair, two runs of one seed and of one dataset; there is"):
         compare(rows.assign(seed=range(20)))
-    with pytest.raises(ValueError, match="rows must have one row for each dataset, setting, seed"):
+    with pytest.raises(ValueError, match="rows must have a seed each; there is one without"):
         compare(rows.assign(seed=np.nan))
     rows.loc[rows.setting == "learned", "accuracy"] = np.nan
-    with pytest.raises(ValueError, match="against must be of other, which have values of accuracy, got 'learned'"):
+    with pytest.raises(ValueError, match="against must be of 'other', which have values of accuracy, got 'learned'"):
         compare(rows)
 
 
-@pytest.mark.parametrize("column", ["kind", "over", "difference", "seed"])
+@pytest.mark.parametrize("column", ["kind", "over", "difference", "verdict", "seed"])
 def test_a_column_that_the_comparison_writes_itself_is_told(column):
     rows = runs(steady(0.02))
     with pytest.raises(ValueError, match=rf"columns that the comparison writes itself, got '{column}'; rename it"):

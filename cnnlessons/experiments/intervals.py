@@ -15,6 +15,8 @@ from cnnlessons.experiments.rows import FAILED, plain
 MARKS = {"higher": "▲", "lower": "▼", "unresolved": "·"}
 _TESTS = ["p_t", "p_flips"]
 _NUMBERS = ["seeds", "difference", "low", "high", *_TESTS]
+_ONLY = "place"  # what a place is called if no column says it
+_OWN = {*_NUMBERS, "kind", "over", "family", "seed", "verdict", "cell"}  # columns that a comparison writes
 
 
 class Interval(NamedTuple):
@@ -43,21 +45,25 @@ def interval(values, bounds=(-np.inf, np.inf), level=0.95, redrawn=0.0):
     """
     values, count = np.asarray(values, float), np.size(values)
     shapes.number(level, "level", "between 0 and 1", lambda level: 0 < level < 1)
+    if np.shape(bounds) != (2,) or not bounds[0] < bounds[1]:
+        raise ValueError(f"bounds must be two numbers, the lower first, got {bounds!r}")
     if values.ndim != 1 or not count:
         raise ValueError(f"values must have one axis, a number for each seed, got the shape {values.shape}")
-    beyond = values[~np.isfinite(values) | (values < bounds[0]) | (values > bounds[1])]
+    slack = 1e-6 * np.abs(values).max()  # of float32
+    beyond = values[~np.isfinite(values) | (values < bounds[0] - slack) | (values > bounds[1] + slack)]
     if len(beyond):
         rule = f"values must be finite, from {bounds[0]:g} to {bounds[1]:g}"
         raise ValueError(f"{rule}, got {beyond[0]:g}: leave out seeds without a value, or give other bounds")
     reach = stats.t.ppf((1 + level) / 2, count - 1) * stats.sem(values) if count > 1 else np.inf
-    reach *= np.sqrt(1 + count * shapes.number(redrawn, "redrawn", "0 or more", lambda redrawn: redrawn >= 0))
+    reach *= np.sqrt(1 + count * shapes.number(redrawn, "redrawn", "0 or more", lambda redrawn: 0 <= redrawn < np.inf))
     ends = np.clip([values.mean() - reach, values.mean() + reach], *bounds)
     return Interval(*map(float, (values.mean(), *ends)))
 
 
 def holm(p):
-    """Return the p-values of a family of tests after Holm's rule: each times the number of those that are not smaller.
+    """Return the p-values of a family of tests after Holm's rule.
 
+    That is each times the number of those that are not smaller, or what a smaller one became, if that is more.
     Whoever believes what is then at most 0.05 is wrong about any of a family in at most one family of twenty. S. Holm,
     "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
     Taught in lesson 09.
@@ -93,14 +99,16 @@ def compare(
     against : str
         The setting to compare with.
     value : str
-        The column that is compared. If all lies between −1 and 1 it is taken for shares, and shown in points.
+        The column that is compared. If all that is compared of it lies between −1 and 1 it is taken for shares, and
+        shown in points.
     name : str
         The column that says the setting.
     within : sequence of str
         Columns that are the same for the two runs of a pair: the *place*. The first says the data set, or whatever it
         may depend on; the places of a data set are averaged, seed by seed.
     families : {"column", "table"}
-        Among which verdicts Holm's rule is applied: those of a place, or of all places.
+        Among which verdicts Holm's rule is applied: those of a place (or data set), or of all places. What is said of
+        all data sets together, or of their being apart, has a family of its own.
     same_seeds : bool
         Whether a seed is the same draw in all data sets (if these are lengths of training, say), so that they are
         paired, too. If not, how far they are apart is tested by Welch's t and by exchanging seeds between them.
@@ -115,30 +123,38 @@ def compare(
     Notes
     -----
     Each comparison has its interval, by Student's t, and two p-values: that of t, and the share of the 2ⁿ ways to set
-    the signs of n differences (of 9,999 that are drawn, if n is above 13) in which the mean is as far from zero. A
-    verdict needs both, after Holm's rule. n pairs of one sign have the p-value 2/2ⁿ: five resolve nothing, ten at most
-    25 verdicts of a family.
+    the signs of n differences in which the mean is as far from zero. If n is above 13, 9,999 ways are drawn, and the
+    smaller tail is counted twice: no p-value is below 2/10,000. A verdict needs both, after Holm's rule. n pairs of one
+    sign have the p-value 2/2ⁿ: five resolve nothing, ten at most 25 verdicts of a family.
+
+    Holm's rule holds for one family: a table of several places has a wrong mark somewhere more often than once in
+    twenty. A verdict over several data sets is of one family: where no setting differs from the one it is compared
+    with, about one such column in twenty has a wrong one.
 
     Taught in lesson 09.
     """
     shapes.chosen(families, "families", ("column", "table"))
     within = _several(within)
-    taken = {name, *within} & {*_NUMBERS, "kind", "over", "family", "seed"}
+    if not within:  # a single one, called by what is compared
+        if name == _ONLY:
+            raise ValueError(f"name must not be {_ONLY!r} if within is empty; rename it, with rows.rename(columns=…)")
+        rows, within = rows.assign(**{_ONLY: value}), [_ONLY]
+    taken = ({name, *within} & _OWN) | ({value} & {"seed"})
     if taken:
         raise ValueError(
-            f"name and within must not be columns that the comparison writes itself, got {min(taken)!r}; "
+            f"name, within and value must not be columns that the comparison writes itself, got {min(taken)!r}; "
             "rename it first, with rows.rename(columns=…)"
         )
-    if not within:  # one place, called by what is compared
-        rows, within = rows.assign(place=value), ["place"]
-    pairs, bounds, base = {}, {}, None
-    for label, (one, other, column) in _statements(rows, settings, against, value, name).items():
+    statements, pairs, compared, base = _statements(rows, settings, against, value, name), {}, {}, None
+    for label, (one, other, column) in statements.items():
         here = _chosen(rows, one, other, column, name, within)
         pairs[label] = _differences(here, one, other, column, name, within)
-        bounds[label] = _bounds(here[column])
+        compared.setdefault(column, []).append(here[column])
         if not isinstance(settings, dict):
             means = here[here[name] == other].groupby(within)[column].mean()
             base = other, dict(zip(means.reset_index()[within].itertuples(index=False, name=None), means, strict=True))
+    bounds = {column: _bounds(pd.concat(parts)) for column, parts in compared.items()}
+    bounds = {label: bounds[column] for label, (*_, column) in statements.items()}
     pairs = pd.concat(pairs, names=[name]).reset_index()
     if not len(pairs):
         raise ValueError(f"rows must have a pair, two runs of one seed and of one {', '.join(within)}; there is none")
@@ -170,8 +186,8 @@ class Comparison:
     def across(self):
         """The numbers of one value a seed, the mean over the places of a data set.
 
-        For each data set ("kind": "mean"), for how far each two are apart ("apart", one family), and for all of them
-        together ("all").
+        For each data set ("kind": "mean"), for how far each two are apart ("apart"), and for all of them together
+        ("all"), if each could be resolved alone. What a verdict over several data sets is made of is one family.
         """
         found = [
             {self._name: label, "kind": kind, "over": over} | numbers
@@ -179,8 +195,9 @@ class Comparison:
             for kind, over, numbers in self._of_datasets(here, self._bounds[label])
         ]
         found = pd.DataFrame(found, columns=[self._name, "kind", "over", *_NUMBERS])
-        family = found.over.where(found.kind == "mean", found.kind)
-        return _judged(found.assign(family=family), ["kind", "family"], self._level).drop(columns="family")
+        of_one = found.kind == "mean"
+        family = found.over.where(of_one & (self._families == "column"), found.kind.where(of_one, "several"))
+        return _judged(found.assign(family=family), [of_one, "family"], self._level).drop(columns="family")
 
     @property
     def verdicts(self):
@@ -221,6 +238,9 @@ class Comparison:
         """
         numbers, found = self.numbers, {}
         for column, here in zip(self._within, place, strict=False):
+            known = list(dict.fromkeys(numbers[column]))
+            if here not in known:
+                raise ValueError(f"place must be of {', '.join(map(repr, known))}, got {here!r}")
             numbers = numbers[numbers[column] == here]
         alone = len(numbers[self._within].drop_duplicates()) == 1
         pairs = self.pairs.groupby([self._name, *self._within]).difference
@@ -249,7 +269,12 @@ class Comparison:
                 yield "apart", over, _tested_apart(*both, wider, self._level)
             elif len(apart):
                 yield "apart", over, _tested(apart.to_numpy(), wider, self._level)
-        together = means.mean(skipna=False).dropna() if self._same_seeds else means.stack().dropna()
+        if self._same_seeds:
+            together = means.mean(skipna=False).dropna()
+        else:  # a data set with hardly any pairs would not be heard among the others
+            together = (
+                means.stack().dropna() if min(map(len, seeds.values()), default=0) >= _needed(self._level) else ()
+            )
         if len(together):
             yield "all", "all", _tested(together.to_numpy(), bounds, self._level)
 
@@ -263,7 +288,7 @@ class Comparison:
 
     def _counted(self, seeds):
         sizes = self.numbers.groupby(self._within).size() if self._families == "column" else [len(self.numbers)]
-        needed = int(np.ceil(np.log2(2 * max(sizes) / (1 - self._level))))  # all of one sign: 2 / 2ⁿ, times the family
+        needed = _needed(self._level, max(sizes))
         few = f" of {needed}" if max(seeds) < needed else ""
         return "–".join(map(str, sorted({min(seeds), max(seeds)}))) + few
 
@@ -279,6 +304,11 @@ class Comparison:
         return pd.DataFrame([row], [against])
 
 
+def _needed(level, tests=1):
+    """Return how many pairs resolve anything: all of one sign, they have the p-value 2 / 2ⁿ, times the tests."""
+    return int(np.ceil(np.log2(2 * tests / (1 - level) - 1e-9)))
+
+
 def _several(names):
     return [names] if isinstance(names, str) else list(names)
 
@@ -290,7 +320,11 @@ def _statements(rows, settings, against, value, name):
             raise ValueError(f"settings must have a tuple (setting, against) for each statement, got {settings!r}")
         return {label: (*each, value)[:3] for label, each in settings.items()}
     _must_have(rows, [name])
-    others = [each for each in (rows[name].unique() if settings is None else _several(settings)) if each != against]
+    if settings is None:
+        settings = rows[name].unique()
+    elif not np.iterable(settings):
+        raise TypeError(f"settings must be names, or a dict of statements, got {settings!r}")
+    others = [each for each in _several(settings) if each != against]
     if not others:
         raise ValueError(f"settings must be others than {against!r}, got none")
     return {each: (each, against, value) for each in others}
@@ -310,7 +344,7 @@ def _chosen(rows, one, other, value, name, within):
     rows = rows[rows[value].notna()]
     for argument, setting in {"settings": one, "against": other}.items():
         if setting not in set(rows[name]):
-            known = ", ".join(map(str, rows[name].unique()))
+            known = ", ".join(map(repr, rows[name].unique()))
             raise ValueError(f"{argument} must be of {known}, which have values of {value}, got {setting!r}")
     rows = rows[rows[name].isin([one, other])]
     numbers = pd.to_numeric(rows[value], errors="coerce").astype(float)
@@ -319,10 +353,25 @@ def _chosen(rows, one, other, value, name, within):
         raise ValueError(
             f"value must be a column of finite numbers; among those of {value!r} is {plain(bad.iloc[0])!r}"
         )
-    if rows.seed.isna().any() or rows.duplicated([*within, "seed", name]).any():
-        raise ValueError(f"rows must have one row for each {', '.join([*within, name, 'seed'])}: others differ in more")
+    _must_be_one(rows, [*(column for column in within if column != _ONLY or rows[column].nunique() > 1), name, "seed"])
     places = {column: rows[column].astype(object).where(rows[column].notna(), "–") for column in within}
     return rows.assign(**places | {value: numbers})
+
+
+def _must_be_one(rows, columns):
+    """Make sure that there is a row for each combination of values, or say in what else the first two differ."""
+    if rows.seed.isna().any():
+        raise ValueError("rows must have a seed each; there is one without")
+    again = rows[rows.duplicated(columns, keep=False)]
+    if len(again):
+        first = again[columns].iloc[0]
+        alike = rows[(rows[columns] == first).all(axis=1)]
+        which = ", ".join(f"{column} {value}" for column, value in first.items())
+        others = [column for column in rows if column not in columns and alike[column].nunique(dropna=False) > 1]
+        raise ValueError(
+            f"rows must have one row for each {', '.join(columns)}; there are {len(alike)} of {which}, which differ in "
+            f"{', '.join(others) or 'nothing'}; choose some of them, or name what tells them apart in within"
+        )
 
 
 def _differences(rows, one, other, value, name, within):
