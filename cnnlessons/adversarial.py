@@ -1,11 +1,12 @@
 """Images changed on purpose, so that a network misreads them, and what tells a defence from the look of one.
 
 Everything starts from the gradient of the images, which training throws away. It takes either network: a `Sequential`,
-or a Keras model, for which Keras is imported then. Images are changed in their own units, so a network that wants them
-standardised has to do that itself. The weights stay as they are.
+or a Keras model, for which Keras is imported then. Images are changed in their own units, and stay between `low` and
+`high`, which are 0 and 1 unless others are given: those of standardised images are what 0 and 1 have become. The
+weights stay as they are.
 
-A change has a size. With ``norm="largest"`` no number of an image changes by more than epsilon, with ``norm="length"``
-the root of the sum of squares of the change of an image is at most epsilon.
+A change has a size, epsilon. With ``norm="largest"`` no number of an image changes by more; with ``norm="length"``
+the length of the change of an image, the root of its sum of squares, is no larger.
 
 I. Goodfellow, J. Shlens and C. Szegedy, "Explaining and harnessing adversarial examples", arXiv:1412.6572; A. Madry and
 others, "Towards deep learning models resistant to adversarial attacks", arXiv:1706.06083; the checks follow A. Athalye,
@@ -14,6 +15,7 @@ N. Carlini and D. Wagner, "Obfuscated gradients give a false sense of security",
 Taught in lesson 13.
 """
 
+from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
@@ -98,7 +100,8 @@ def noise(images, epsilon, *, norm="largest", low=0.0, high=1.0, seed=0):
 
     What an attack has to be compared with. Parameters as in `pgd`. Taught in lesson 13.
     """
-    images, epsilon = _floats(images), _sizes(epsilon, len(images))
+    images = _floats(images)
+    epsilon, (low, high) = _sizes(epsilon, len(images)), _range(images, low, high)
     change = _random(images.shape, epsilon, norm, np.random.default_rng(seed), corner=True).astype(images.dtype)
     return np.clip(images + change, low, high)
 
@@ -106,8 +109,9 @@ def noise(images, epsilon, *, norm="largest", low=0.0, high=1.0, seed=0):
 def fgsm(model, images, labels, epsilon, **options):
     """Return images changed by one step: every number by epsilon, to the side where the attacker gains.
 
-    The fast gradient sign method. Parameters as in `pgd`. Taught in lesson 13.
+    The fast gradient sign method. Parameters as in `pgd`, but for `steps` and `rate`. Taught in lesson 13.
     """
+    _not_among(options, ("steps", "rate"), "fgsm makes one step as long as epsilon; for others use pgd")
     return pgd(model, images, labels, epsilon, steps=1, rate=epsilon, **options)
 
 
@@ -145,14 +149,16 @@ def pgd(
     start : {"image", "random"}
         Where the first of all `restarts` starts; the others start at random places in reach.
     norm : {"largest", "length"}
+        Of what epsilon is the limit: of the largest change of a number, or of the length of the change of an image.
     within : function, optional
         From changes (N, H, W, C) to those that are allowed, a linear projection, such as on what a stem cannot see.
         Changes are then shortened, not cut off, to fit, so that they stay allowed; to leave the range they would have
         to be cut, so give ``low=-np.inf, high=np.inf``.
     low, high : float
-        The range of the images, which is not left.
+        The range of the images, which is not left: images beyond it are refused.
     """
     images, aim, sign = _checked(model, images, labels, loss, targets)
+    low, high = _range(images, low, high)
     shapes.chosen(start, "start", ["image", "random"])
     steps, restarts = shapes.whole_number(steps, "steps", 1), shapes.whole_number(restarts, "restarts", 1)
     sizes, rng = _sizes(epsilon, len(images)), np.random.default_rng(seed)
@@ -183,24 +189,27 @@ def pgd(
     return best
 
 
-def smallest_epsilon(model, images, labels, *, largest=0.5, halvings=8, **options):
+def smallest_epsilon(model, images, labels, *, largest=None, halvings=8, low=0.0, high=1.0, **options):
     """Return, for each image, the smallest epsilon at which `pgd` succeeds, found by halving: ndarray (N,).
 
-    0 where the image is misread as it is, infinite where `largest` is not enough. An attack finds an upper limit only:
-    a smaller change may do. The options are those of `pgd`. Taught in lesson 13.
+    0 where the image is misread as it is, infinite where `largest`, by default half of the range, is not enough. An
+    attack finds an upper limit only: a smaller change may do. The options are those of `pgd`. Taught in lesson 13.
     """
-    targets = options.get("targets")
-    low, high = np.zeros(len(images)), np.full(len(images), float(largest))
+    _not_among(options, ("epsilon",), "smallest_epsilon looks for it; to say where it ends, give largest")
+    images, labels, _ = _checked(model, images, labels, LOSSES[0], None)
+    largest = _half(images, low, high, "give largest") if largest is None else _one_size(largest, "largest")
+    targets, options = options.get("targets"), {"low": low, "high": high} | options
+    small, large = np.zeros(len(images)), np.full(len(images), largest)
 
     def fooled(epsilon):
         return margins(model, pgd(model, images, labels, epsilon, **options), labels, targets) > 0
 
-    at_once, never = margins(model, images, labels, targets) > 0, ~fooled(high)
+    at_once, never = margins(model, images, labels, targets) > 0, ~fooled(large)
     for _ in range(shapes.whole_number(halvings, "halvings", 1)):
-        middle = (low + high) / 2
+        middle = (small + large) / 2
         succeeded = fooled(middle)
-        low, high = np.where(succeeded, low, middle), np.where(succeeded, middle, high)
-    return np.where(at_once, 0, np.where(never, np.inf, high))
+        small, large = np.where(succeeded, small, middle), np.where(succeeded, middle, large)
+    return np.where(at_once, 0, np.where(never, np.inf, large))
 
 
 def harder(model, epsilon, steps=5, seed=0, **options):
@@ -222,33 +231,38 @@ def harder(model, epsilon, steps=5, seed=0, **options):
 # --------------------------------------------------------------------------- is it a defence?
 
 
-def curve(model, images, labels, epsilons, *, steps=40, seed=0):
+def curve(model, images, labels, epsilons, *, steps=40, seed=0, low=0.0, high=1.0):
     """Return the accuracy at several epsilons as a DataFrame: columns "epsilon", "noise", "fgsm", "pgd".
 
-    Taught in lesson 13.
+    Other parameters as in `pgd`. Taught in lesson 13.
     """
     import pandas as pd
 
+    ends = {"low": low, "high": high}
+
     def row(epsilon):
-        one, many = fgsm(model, images, labels, epsilon), pgd(model, images, labels, epsilon, steps=steps, seed=seed)
-        changed = {"noise": noise(images, epsilon, seed=seed), "fgsm": one, "pgd": many}
+        one = fgsm(model, images, labels, epsilon, **ends)
+        many = pgd(model, images, labels, epsilon, steps=steps, seed=seed, **ends)
+        changed = {"noise": noise(images, epsilon, seed=seed, **ends), "fgsm": one, "pgd": many}
         return {"epsilon": epsilon} | {name: accuracy(model, each, labels) for name, each in changed.items()}
 
-    return pd.DataFrame([row(float(epsilon)) for epsilon in epsilons])
+    return pd.DataFrame([row(epsilon) for epsilon in _several_sizes(epsilons)])
 
 
-def withstood(model, images, labels, epsilon, *, steps=40, restarts=2, seed=0):
+def withstood(model, images, labels, epsilon, *, steps=40, restarts=2, seed=0, low=0.0, high=1.0):
     """Return which images are read rightly whatever is tried: both losses, from several starts; ndarray (N,) of bool.
 
-    What to count when a network is said to resist. An image that one attack fools is spared the others. Taught in
-    lesson 13.
+    What to count when a network is said to resist. An image that one attack fools is spared the others. Parameters as
+    in `pgd`. Taught in lesson 13.
     """
-    images = _floats(images)
+    images, labels, _ = _checked(model, images, labels, LOSSES[0], None)
+    sizes, (low, high) = _sizes(epsilon, len(images)).ravel(), _range(images, low, high)
     safe = margins(model, images, labels) <= 0
     for restart, loss in product(range(shapes.whole_number(restarts, "restarts", 1)), LOSSES):
         if (left := np.flatnonzero(safe)).size:
             options = {"start": "random" if restart else "image", "loss": loss, "seed": seed + restart}
-            changed = pgd(model, images[left], labels[left], epsilon, steps=steps, **options)
+            options |= {"steps": steps, "low": low, "high": high}
+            changed = pgd(model, images[left], labels[left], sizes[left], **options)
             safe[left] = margins(model, changed, labels[left]) <= 0
     return safe
 
@@ -260,8 +274,9 @@ class Checks(NamedTuple):
     one_step: float  #: accuracy under one step with the cross-entropy
     many_steps: float  #: under many: more may not help the network
     margin: float  #: under many with the margin: another loss may not do much better
-    large: float  #: under many with half of the range for epsilon: every image could be grey, so no more than chance
+    large: float  #: under many with half of the range for epsilon: all could be one grey, so no more than chance
     transfer: float  #: on images made with another network: blind fire may not hit better; NaN without one
+    chance: float  #: the share of the commonest class: whoever answers all images alike gets no more
 
     @property
     def alarms(self):
@@ -270,7 +285,7 @@ class Checks(NamedTuple):
             "zero gradients": self.zero_gradients > 0.01,
             "many steps do not help": self.many_steps > self.one_step + 0.02,
             "another loss does better": self.margin < self.many_steps - 0.05,
-            "a large epsilon does not win": self.large > 0.2,
+            "a large epsilon does not win": self.large > max(0.2, self.chance),
             "another network's images do better": self.transfer < self.many_steps - 0.02,
         }
         return tuple(name for name, is_so in wrong.items() if is_so)
@@ -282,19 +297,22 @@ def zero_gradients(model, images, labels):
     return float(np.mean(~gradient.any(axis=(1, 2, 3))))
 
 
-def checks(model, images, labels, epsilon, other=None, *, steps=40, seed=0):
+def checks(model, images, labels, epsilon, other=None, *, steps=40, seed=0, low=0.0, high=1.0):
     """Try what an attack must be able to do, and return the `Checks`; `other` is a network trained likewise.
 
-    Taught in lesson 13.
+    Other parameters as in `pgd`. Taught in lesson 13.
     """
+    half = _half(_floats(images), low, high, "give the images' own range")
+    ends = {"low": low, "high": high}
 
     def under(made_with=model, size=epsilon, **options):
-        return accuracy(model, pgd(made_with, images, labels, size, **{"steps": steps, "seed": seed} | options), labels)
+        options = {"steps": steps, "seed": seed} | ends | options
+        return accuracy(model, pgd(made_with, images, labels, size, **options), labels)
 
-    one = accuracy(model, fgsm(model, images, labels, epsilon), labels)
+    one = accuracy(model, fgsm(model, images, labels, epsilon, **ends), labels)
     blind = float("nan") if other is None else under(other)
-    zero = zero_gradients(model, images, labels)
-    return Checks(zero, one, under(), under(loss="margin"), under(size=0.5, restarts=2), blind)
+    zero, chance = zero_gradients(model, images, labels), float(np.bincount(labels).max() / len(images))
+    return Checks(zero, one, under(), under(loss="margin"), under(size=half, restarts=2), blind, chance)
 
 
 # --------------------------------------------------------------------------- sizes and directions
@@ -338,20 +356,79 @@ def _floats(images):
     return images
 
 
+def _range(images, low, high):
+    """Return the ends of the range as floats, if the images lie between them but for what is left of rounding."""
+    low = shapes.number(low, "low", "a number below high", lambda low: low < np.inf)
+    high = shapes.number(high, "high", f"a number above low, {low:g}", lambda high: high > low)
+    slack = 8 * np.finfo(images.dtype).eps * max(abs(end) for end in (low, high, 0) if np.isfinite(end))
+    least, most = float(images.min()), float(images.max())
+    if least < low - slack or most > high + slack:
+        raise ValueError(
+            f"images must lie from low to high, {low:g} to {high:g}, got {least:g} to {most:g}; give the low and high "
+            "that belong to these images, or bring them into the range, for example with images / 255"
+        )
+    return low, high
+
+
+def _half(images, low, high, remedy):
+    """Return half of the range, which makes any image grey."""
+    low, high = _range(images, low, high)
+    if not np.isfinite(high - low):
+        raise ValueError(f"low and high must be finite, for half of the range is tried, got {low}, {high}; {remedy}")
+    return (high - low) / 2
+
+
 def _sizes(size, count, name="epsilon"):
     """Return one size for each image: (N, 1, 1, 1)."""
-    sizes = np.asarray(size, float)
-    if sizes.shape not in ((), (count,)) or not np.isfinite(sizes).all() or (sizes < 0).any():
-        raise ValueError(f"{name} must be a number from 0 up, or one for each of {count} images, got {size!r}")
-    return np.broadcast_to(sizes, count).reshape(count, 1, 1, 1)
+    sizes = ops.whole_array(size, name, "one number an image")
+    rule = f"{name} must be a number from 0 up, or one for each of {count} images"
+    if sizes.shape not in ((), (count,)):
+        raise ValueError(f"{rule}, got an array of shape {sizes.shape}")
+    if sizes.dtype.kind not in "fiu":
+        raise ValueError(f"{rule}, got {size!r:.40}; convert it first, for example with float({name})")
+    bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes >= 0)))
+    if bad.size:
+        raise ValueError(f"{rule}, got {sizes.ravel()[bad[0]]}{f' for image {bad[0]}' if sizes.ndim else ''}")
+    return np.broadcast_to(sizes.astype(float), count).reshape(count, 1, 1, 1)
+
+
+def _one_size(size, name):
+    return shapes.number(size, name, "a number from 0 up", lambda size: 0 <= size < np.inf)
+
+
+def _several_sizes(epsilons):
+    """Return a list of epsilons as floats."""
+    if not isinstance(epsilons, Iterable) or isinstance(epsilons, str):
+        raise TypeError(f"epsilons must be a list of numbers from 0 up, got {epsilons!r}; for a single one write [0.1]")
+    return [_one_size(epsilon, f"epsilons[{place}]") for place, epsilon in enumerate(epsilons)]
+
+
+def _not_among(options, names, remedy):
+    for name in names:
+        if name in options:
+            raise TypeError(f"{name} must not be given, got {options[name]!r:.40}: {remedy}")
+
+
+def _classes(model, images):
+    """Return for how many classes a network has scores; one that has no weights yet draws them, as in prediction."""
+    ours = isinstance(model, Sequential)
+    if ours and model.output_shape is None:
+        model.build(images.shape[1:])
+    elif hasattr(model, "predict_on_batch") and not model.built:
+        model.build((None, *images.shape[1:]))
+    if not hasattr(model, "output_shape"):
+        raise TypeError(f"model must be a Sequential or a Keras model, got a {type(model).__name__}")
+    if len(model.output_shape) != (1 if ours else 2):
+        raise ValueError(
+            f"model must end in one score for each class, got outputs of shape {model.output_shape}; end it with Dense"
+        )
+    return model.output_shape[-1]
 
 
 def _checked(model, images, labels, loss, targets):
     """Return the images, the class of each that the attack aims at, and 1, or -1 where it aims for that class."""
     images = _floats(images)
     shapes.chosen(loss, "loss", list(LOSSES))
-    if not isinstance(model, Sequential) and not hasattr(model, "output_shape"):
-        raise TypeError(f"model must be a Sequential or a Keras model, got a {type(model).__name__}")
-    count, classes = len(images), model.output_shape[-1]
+    count, classes = len(images), _classes(model, images)
     labels = fitting_labels(labels, count, classes)
     return (images, labels, 1) if targets is None else (images, fitting_labels(targets, count, classes, "targets"), -1)

@@ -277,6 +277,121 @@ def test_harder_images_stay_inside_and_differ_from_batch_to_batch(trained, digit
     )
 
 
+# ---- the range of the images
+
+BEYOND = {"beyond": (np.linspace(-2, 3, 4).reshape(1, 2, 2, 1), {}), "too narrow": (IMAGE, {"low": 0.35})}
+CALLS = {
+    "pgd": lambda net, images, **ends: adversarial.pgd(net, images, ONE, 0.01, **ends),
+    "fgsm": lambda net, images, **ends: adversarial.fgsm(net, images, ONE, 0.01, **ends),
+    "noise": lambda net, images, **ends: adversarial.noise(images, 0.01, **ends),
+    "smallest_epsilon": lambda net, images, **ends: adversarial.smallest_epsilon(net, images, ONE, **ends),
+    "harder": lambda net, images, **ends: adversarial.harder(net, 0.01, **ends)(images, ONE),
+    "curve": lambda net, images, **ends: adversarial.curve(net, images, ONE, [0], **ends),
+    "withstood": lambda net, images, **ends: adversarial.withstood(net, images, ONE, 0.01, **ends),
+    "checks": lambda net, images, **ends: adversarial.checks(net, images, ONE, 0.01, **ends),
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+@pytest.mark.parametrize("name", CALLS)
+def test_images_beyond_the_range_are_refused_and_not_cut_off(name, case):
+    images, ends = BEYOND[case]
+    said = "images must lie from low to high, .* got .* to .*; give the low and high that belong to these images"
+    with pytest.raises(ValueError, match=said):
+        CALLS[name](linear(WEIGHTS), images, **ends)
+    with pytest.raises(ValueError, match=said):  # also where the network misreads them all, so that none is attacked
+        CALLS[name](linear(-100 * WEIGHTS), images, **ends)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_ends_of_the_range_are_numbers_of_which_low_is_the_lower(name):
+    for ends, said in (({"low": 1.0, "high": 0.0}, "high must be a number above low, 1, got 0.0"),
+                       ({"low": np.nan}, "low must be a number below high, got nan"),
+                       ({"high": "1"}, "high must be a number above low, 0, got '1'")):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            CALLS[name](linear(WEIGHTS), IMAGE, **ends)
+
+
+def test_what_is_left_of_rounding_is_within_the_range():
+    images = np.array([0.1, 0.2, 0.3, 1.0], np.float32).reshape(1, 2, 2, 1) * np.float32(1 + 2e-7)
+    assert adversarial.noise(images, 0.1).max() <= 1
+    standardised, mean, scale = (IMAGE.astype(np.float32) - np.float32(0.4)) / np.float32(0.3), 0.4, 0.3
+    assert adversarial.noise(standardised, 0.1, low=(0 - mean) / scale, high=(1 - mean) / scale).dtype == np.float32
+
+
+def test_standardised_images_are_examined_as_the_same_ones_from_0_to_1_are(trained, digits):
+    images, labels, mean, scale = digits.test_images[:60].astype(float), digits.test_labels[:60], 0.25, 0.5
+    ends = {"low": (0 - mean) / scale, "high": (1 - mean) / scale}
+    raw = Sequential([Flatten(), Dense(10)], (8, 8, 1), dtype=float)
+    raw.fit(digits.train_images, digits.train_labels, 2, progress=False)
+    net = raw.copy()
+    net.layers[1].weights[:] *= scale
+    net.layers[1].bias[:] += mean / scale * net.layers[1].weights.sum(axis=0)
+    changed = (images - mean) / scale
+    assert np.allclose(net.predict(changed), raw.predict(images))
+    assert np.array_equal(
+        adversarial.withstood(net, changed, labels, 0.1 / scale, steps=5, **ends),
+        adversarial.withstood(raw, images, labels, 0.1, steps=5),
+    )
+    rows = [adversarial.curve(raw, images, labels, [0, 0.1], steps=5),
+            adversarial.curve(net, changed, labels, [0, 0.1 / scale], steps=5, **ends)]  # fmt: skip
+    assert np.allclose(rows[0].iloc[:, 1:], rows[1].iloc[:, 1:])
+    found = [adversarial.checks(raw, images, labels, 0.1, steps=5),
+             adversarial.checks(net, changed, labels, 0.1 / scale, steps=5, **ends)]  # fmt: skip
+    assert np.allclose(*found, equal_nan=True)
+    found = [adversarial.smallest_epsilon(raw, images, labels, steps=3, halvings=4),
+             adversarial.smallest_epsilon(net, changed, labels, steps=3, halvings=4, **ends)]  # fmt: skip
+    assert np.allclose(found[0] / scale, found[1])
+
+
+def test_half_of_a_range_without_ends_is_nothing_to_try():
+    wide = {"low": -np.inf, "high": np.inf}
+    with pytest.raises(ValueError, match=r"low and high must be finite, .* got -inf, inf; give the images' own range"):
+        adversarial.checks(linear(WEIGHTS), IMAGE, ONE, 0.1, **wide)
+    with pytest.raises(ValueError, match=r"low and high must be finite, .*; give largest"):
+        adversarial.smallest_epsilon(linear(WEIGHTS), IMAGE, ONE, **wide)
+    assert adversarial.smallest_epsilon(linear(WEIGHTS), IMAGE, ONE, largest=0.5, **wide) < 0.03
+
+
+# ---- what counts as a weak attack
+
+
+def test_an_attack_need_not_leave_less_than_who_answers_all_images_alike():
+    of_two = adversarial.Checks(0, 0.9, 0.5, 0.5, 0.45, np.nan, chance=0.5)
+    assert of_two.alarms == ()
+    assert of_two._replace(large=0.55).alarms == ("a large epsilon does not win",)
+    assert of_two._replace(large=0.25, chance=0.1).alarms == ("a large epsilon does not win",)
+    images, labels = np.concatenate([IMAGE] * 4), np.array([1, 0, 1, 1])
+    assert adversarial.checks(linear(WEIGHTS), images, labels, 0.1, steps=2).chance == 0.75
+
+
+# ---- what is taken as elsewhere
+
+
+def test_lists_of_labels_and_a_size_for_each_image_will_do(trained, digits):
+    images, labels = digits.test_images[:20], digits.test_labels[:20]
+    safe = adversarial.withstood(trained, images, labels, 0.1, steps=3)
+    assert safe.any()
+    assert np.array_equal(safe, adversarial.withstood(trained, images, labels.tolist(), np.full(20, 0.1), steps=3))
+    few, said = images[:4], labels[:4].tolist()
+    assert adversarial.smallest_epsilon(trained, few, said, steps=2, halvings=1).shape == (4,)
+    assert adversarial.checks(trained, few, said, 0.1, steps=2).chance >= 0.25
+    assert len(adversarial.curve(trained, few, said, iter([0, 0.1]), steps=2)) == 2
+
+
+def test_a_network_without_weights_draws_them_as_it_does_to_predict():
+    built, later = Sequential([Flatten(), Dense(2)], (2, 2, 1)), Sequential([Flatten(), Dense(2)])
+    one, other = (adversarial.pgd(net, IMAGE, ONE, 0.1) for net in (built, later))
+    assert np.array_equal(one, other)
+
+
+def test_a_keras_model_without_weights_draws_them_too():
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
+    assert adversarial.accuracy(model, IMAGE.astype(np.float32), ONE) in (0, 1)
+    assert adversarial.pgd(model, IMAGE.astype(np.float32), ONE, 0.1, steps=2).shape == IMAGE.shape
+
+
 # ---- errors
 
 
@@ -292,7 +407,10 @@ def test_harder_images_stay_inside_and_differ_from_batch_to_batch(trained, digit
             r"targets must be 1 whole numbers, one an image, got int64 of shape",
         ),
         ({"epsilon": -0.1}, "epsilon must be a number from 0 up, or one for each of 1 images, got -0.1"),
-        ({"epsilon": [0.1, 0.2]}, "epsilon must be a number from 0 up"),
+        ({"epsilon": [0.1, 0.2]}, r"epsilon must be a number from 0 up, .* got an array of shape \(2,\)"),
+        ({"epsilon": [np.inf]}, "epsilon must be a number from 0 up, .* got inf for image 0"),
+        ({"epsilon": "0.1"}, r"epsilon must be a number from 0 up, .* got '0.1'; convert it first, .*float\(epsilon\)"),
+        ({"epsilon": True}, "epsilon must be a number from 0 up, .* got True"),
         ({"rate": np.nan}, "rate must be a number from 0 up"),
         ({"norm": "L2"}, "norm must be one of largest, length, got 'L2'"),
         ({"loss": "hinge"}, "loss must be one of cross_entropy, margin"),
@@ -311,3 +429,24 @@ def test_what_cannot_be_used_is_refused_with_a_remedy(change, said):
 def test_something_that_is_no_network_is_refused():
     with pytest.raises(TypeError, match="model must be a Sequential or a Keras model, got a list"):
         adversarial.input_gradient([], IMAGE, ONE)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda net: adversarial.fgsm(net, IMAGE, ONE, 0.1, steps=3), "steps must not be given, got 3: .* use pgd"),
+        (lambda net: adversarial.fgsm(net, IMAGE, ONE, 0.1, rate=3), "rate must not be given, got 3: .* use pgd"),
+        (lambda net: adversarial.smallest_epsilon(net, IMAGE, ONE, epsilon=0.1), "epsilon must not be .* give largest"),
+        (lambda net: adversarial.smallest_epsilon(net, IMAGE, ONE, largest=-1),
+         "largest must be a number from 0 up, got -1$"),
+        (lambda net: adversarial.curve(net, IMAGE, ONE, 0.1),
+         r"epsilons must be a list of numbers from 0 up, got 0.1; for a single one write \[0.1\]"),
+        (lambda net: adversarial.curve(net, IMAGE, ONE, [0, "0.1"]),
+         r"epsilons\[1\] must be a number from 0 up, got '0.1'"),
+        (lambda net: adversarial.pgd(Sequential([Conv2D(2, 3, padding="same")]), IMAGE, ONE, 0.1),
+         r"model must end in one score for each class, got outputs of shape \(2, 2, 2\); end it with Dense"),
+    ],
+)  # fmt: skip
+def test_what_a_function_cannot_take_is_named_as_it_was_given(call, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        call(linear(WEIGHTS))
