@@ -5,7 +5,7 @@ or a Keras model, for which Keras is imported then. Images are changed in their 
 `high`, which are 0 and 1 unless others are given: those of standardised images are what 0 and 1 have become. The
 weights stay as they are.
 
-A change has a size, epsilon. With ``norm="largest"`` no number of an image changes by more; with ``norm="length"``
+A change has a size, epsilon. With ``norm="linf"``, L∞, no number of an image changes by more; with ``norm="l2"``, L2,
 the length of the change of an image, the root of its sum of squares, is no larger.
 
 I. Goodfellow, J. Shlens and C. Szegedy, "Explaining and harnessing adversarial examples", arXiv:1412.6572; A. Madry and
@@ -25,7 +25,7 @@ from scipy.special import softmax
 from cnnlessons import ops, shapes
 from cnnlessons.network import Sequential, fitting_labels, in_batches
 
-LOSSES, NORMS = ("cross_entropy", "margin"), ("largest", "length")
+LOSSES, NORMS = ("cross_entropy", "margin"), ("linf", "l2")
 _AT_ONCE = 512  # images
 
 # --------------------------------------------------------------------------- the gradient of the images
@@ -95,7 +95,7 @@ def _logits(model, images):
 # --------------------------------------------------------------------------- changes of a given size
 
 
-def noise(images, epsilon, *, norm="largest", low=0.0, high=1.0, seed=0):
+def noise(images, epsilon, *, norm="linf", low=0.0, high=1.0, seed=0):
     """Return images changed by as much, but at random: every number by epsilon, up or down; or in a random direction.
 
     What an attack has to be compared with. Parameters as in `pgd`. Taught in lesson 13.
@@ -125,7 +125,7 @@ def pgd(
     rate=None,
     restarts=1,
     start="image",
-    norm="largest",
+    norm="linf",
     loss="cross_entropy",
     targets=None,
     within=None,
@@ -148,7 +148,7 @@ def pgd(
         How large a step is; by default 2.5 epsilon / steps, so that any place in reach can be reached from any other.
     start : {"image", "random"}
         Where the first of all `restarts` starts; the others start at random places in reach.
-    norm : {"largest", "length"}
+    norm : {"linf", "l2"}
         Of what epsilon is the limit: of the largest change of a number, or of the length of the change of an image.
     within : function, optional
         From changes (N, H, W, C) to those that are allowed, a linear projection, such as on what a stem cannot see.
@@ -319,7 +319,7 @@ def checks(model, images, labels, epsilon, other=None, *, steps=40, seed=0, low=
 
 
 def _direction(gradient, norm):
-    if norm == "largest":
+    if norm == "linf":
         return np.sign(gradient)
     return gradient / np.maximum(_lengths(gradient), np.finfo(gradient.dtype).tiny)
 
@@ -330,16 +330,16 @@ def _lengths(change):
 
 def _shortened(change, size, norm, whole=False):
     """Bring changes back to a size: number by number, or, if the length counts or `whole` asks for it, as a whole."""
-    if norm == "largest" and not whole:
+    if norm == "linf" and not whole:
         return np.clip(change, -size, size)
-    now = _lengths(change) if norm == "length" else np.abs(change).max(axis=(1, 2, 3), keepdims=True)
+    now = _lengths(change) if norm == "l2" else np.abs(change).max(axis=(1, 2, 3), keepdims=True)
     return change * np.minimum(1, size / np.maximum(now, np.finfo(change.dtype).tiny))
 
 
 def _random(shape, sizes, norm, rng, corner=False):
     """Draw changes of at most a size: evenly from the cube or the ball; in a corner of it, or on its surface."""
     shapes.chosen(norm, "norm", list(NORMS))
-    if norm == "largest":
+    if norm == "linf":
         return sizes * (rng.choice([-1.0, 1.0], shape) if corner else rng.uniform(-1, 1, shape))
     drawn = rng.standard_normal(shape)
     share = 1 if corner else rng.random((len(drawn), 1, 1, 1)) ** (1 / drawn[0].size)

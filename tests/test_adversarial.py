@@ -54,8 +54,8 @@ def test_on_a_linear_network_many_steps_do_no_more_than_one():
     assert np.allclose(adversarial.pgd(net, IMAGE, ONE, 0.1, restarts=3), one)
 
 
-def test_with_length_the_change_points_against_the_weights():
-    change = adversarial.pgd(linear(WEIGHTS), IMAGE, ONE, 0.1, norm="length") - IMAGE
+def test_with_l2_the_change_points_against_the_weights():
+    change = adversarial.pgd(linear(WEIGHTS), IMAGE, ONE, 0.1, norm="l2") - IMAGE
     assert np.allclose(change.ravel(), -0.1 * WEIGHTS / np.linalg.norm(WEIGHTS))
 
 
@@ -120,7 +120,7 @@ def test_attacks_stay_inside_and_leave_the_network_as_it_was(trained, digits, no
     for epsilon in (0.0, 0.3, np.linspace(0, 1, 50)):
         changed = adversarial.pgd(trained, images, labels, epsilon, steps=5, restarts=2, norm=norm, start=start)
         change = (changed - images).reshape(50, -1)
-        size = np.abs(change).max(1) if norm == "largest" else np.linalg.norm(change, axis=1)
+        size = np.abs(change).max(1) if norm == "linf" else np.linalg.norm(change, axis=1)
         assert (size <= np.asarray(epsilon) + 1e-6).all()
         assert changed.min() >= 0
         assert changed.max() <= 1
@@ -166,7 +166,7 @@ def test_a_target_is_reached(trained, digits):
 def test_noise_has_the_size_that_it_is_asked_for(norm):
     images = np.full((3, 4, 4, 2), 0.5)
     change = (adversarial.noise(images, np.array([0.1, 0.2, 0.3]), norm=norm) - images).reshape(3, -1)
-    size = np.abs(change) if norm == "largest" else np.linalg.norm(change, axis=1, keepdims=True)
+    size = np.abs(change) if norm == "linf" else np.linalg.norm(change, axis=1, keepdims=True)
     assert np.allclose(size, np.array([0.1, 0.2, 0.3])[:, None])
     assert np.array_equal(*(adversarial.noise(images, 0.1, norm=norm, seed=seed) for seed in (4, 4)))
     assert not np.array_equal(*(adversarial.noise(images, 0.1, norm=norm, seed=seed) for seed in (4, 5)))
@@ -185,7 +185,7 @@ def test_an_attack_within_what_the_stem_cannot_see_changes_no_logit():
 
     gradient = adversarial.input_gradient(net, images, labels, "margin")
     assert np.square(unseen(gradient)).sum() < 1e-20 * np.square(gradient).sum()
-    options = {"norm": "length", "low": -np.inf, "high": np.inf, "start": "random", "steps": 3}
+    options = {"norm": "l2", "low": -np.inf, "high": np.inf, "start": "random", "steps": 3}
     changed = adversarial.pgd(net, images, labels, 2.0, within=unseen, **options)
     assert np.linalg.norm(changed - images) > 1
     assert np.abs(net.predict(changed) - net.predict(images)).max() < 1e-10
@@ -412,7 +412,7 @@ def test_a_keras_model_without_weights_draws_them_too():
         ({"epsilon": "0.1"}, r"epsilon must be a number from 0 up, .* got '0.1'; convert it first, .*float\(epsilon\)"),
         ({"epsilon": True}, "epsilon must be a number from 0 up, .* got True"),
         ({"rate": np.nan}, "rate must be a number from 0 up"),
-        ({"norm": "L2"}, "norm must be one of largest, length, got 'L2'"),
+        ({"norm": "length"}, "norm must be one of linf, l2, got 'length'"),
         ({"loss": "hinge"}, "loss must be one of cross_entropy, margin"),
         ({"start": "noise"}, "start must be one of image, random"),
         ({"steps": 0}, "steps must be at least 1"),
