@@ -120,15 +120,45 @@ def test_limits_know_the_smallest_int8_and_leave_out_what_is_not_finite(array, k
 
 def test_whole_numbers_are_a_photograph_only_if_they_are_not_all_white():
     bright = np.full((2, 2), 200, np.uint8)
-    with pytest.raises(ValueError, match="a gray photograph is drawn from 0 to 1, got uint8 up to 200; give limits"):
+    said = r"arrays must go from 0 to 1 to be drawn as gray photographs, got uint8 up to 200; .* limits=\(0, 255\)"
+    with pytest.raises(ValueError, match=said):
         plots.images([bright])
     assert drawn(plots.images([bright], limits=(0, 255)).axes[0]).get_clim() == (0, 255)
     assert plots.images([np.eye(2, dtype=int), np.stack([bright] * 3, axis=-1)])  # black and white; colours to 255
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_floats_far_beyond_1_are_no_photograph_but_a_little_beyond_is_cut_off(dtype):
+    bright = np.array([[0, 3], [200, np.nan]], dtype)
+    with pytest.raises(ValueError, match=r"gray photographs, got float\d\d up to 200; .* or give limits"):
+        plots.images([np.eye(2), bright])
+    assert drawn(plots.images([bright], limits=(0, 255)).axes[0]).get_clim() == (0, 255)
+    assert drawn(plots.images([np.array([[-0.8, 1.8]], dtype)]).axes[0]).get_clim() == (0, 1)  # with a pattern over it
+    colours = np.stack([bright] * 3, axis=-1)
+    for limits in (None, (0, 255)):  # which change nothing there
+        with pytest.raises(ValueError, match=r"drawn as photographs, got .* up to 200; .* whole numbers from 0 to 255"):
+            plots.images([colours], limits=limits)
+    assert plots.images([colours / 255, np.eye(2, dtype=bool), np.ma.masked_greater(bright, 1)])
+
+
+@pytest.mark.parametrize("limits", [[0, 3], (0, 3), np.array([0, 3]), [(0, 3), [0, 3]], ((0, 3), (0, 3)), [(0, 3)] * 2])
+def test_limits_may_be_a_pair_for_all_or_pairs_however_they_are_written(limits):
+    picture = plots.images([np.eye(2), 3 * np.eye(2)], limits=limits)
+    assert [drawn(axis).get_clim() for axis in picture.axes] == [(0, 3), (0, 3)]
+
+
+def test_some_images_may_keep_their_own_limits():
+    picture = plots.images([np.eye(2), 3 * np.eye(2)], kind=["photograph", "magnitude"], limits=[(0, 2), None])
+    assert [drawn(axis).get_clim() for axis in picture.axes[:2]] == [(0, 2), (0, 3)]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: plots.images([np.eye(2)] * 2, limits=[(0, 1)]), "limits must be one value or 2, got 1"),
+        (lambda: plots.images([np.eye(2)] * 2, limits=[0, 1, 2]),
+         r"limits must be \(low, high\), two numbers, or a list of such pairs, got \[0, 1, 2\]"),
+        (lambda: plots.images([np.eye(2)] * 2, limits=1), r"limits must be \(low, high\), .* got 1"),
         (lambda: plots.images([np.eye(2)], kind="heat"),
          "kind must be one of photograph, magnitude, signed, got 'heat'"),
         (lambda: plots.images([]), "arrays must be a list of arrays .* got nothing"),

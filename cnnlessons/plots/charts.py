@@ -30,7 +30,9 @@ from cnnlessons.plots.paper import (
     listed,
     number_text,
     numbers_of,
+    require_shades,
     said,
+    scales,
 )
 
 
@@ -49,7 +51,7 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     width : float
         Of one image, in inches.
     limits : (low, high) or list of them, optional
-        One scale for all images instead of each one's own, or one for each.
+        One scale for all images instead of each one's own, or one for each. Colours have none.
     windows : sequence of (row, column, height, width) or None, optional
         A frame to draw on each image, in pixels.
     height : float, optional
@@ -58,8 +60,8 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     Raises
     ------
     ValueError
-        If a kind is unknown, an array is no image, a list is too short, or whole numbers beyond 1 come as a gray
-        photograph, which would be all white.
+        If a kind is unknown, an array is no image, a list is too short, or numbers that are not from 0 to 1 come as a
+        photograph, which would be all white. (A gray one of floats may go beyond, up to 2, and is cut off.)
     """
     arrays = arrays_of(arrays, "arrays", (2, 3))
     if channels := [array.shape for array in arrays if array.ndim == 3 and array.shape[2] not in (3, 4)]:
@@ -67,13 +69,15 @@ def images(arrays, titles=None, kind="photograph", columns=None, width=3.2, limi
     kinds, titles, windows = for_each(len(arrays), kind=kind, titles=titles, windows=windows)
     for each in kinds:
         shapes.chosen(each, "kind", list(MAPS))
-    limits = limits if isinstance(limits, list) else [limits] * len(arrays)
+    limits = scales(limits, len(arrays))
     tallest = max(((title or "").count("\n") for title in titles), default=0)
     height = height or width + 0.35 + 0.25 * tallest + 0.3 * any(kind != "photograph" for kind in kinds)
     picture, axes = blank(len(arrays), columns or len(arrays), width, height, "compressed")
     told = []
     for axis, array, title, kind, window, ends in zip(axes, arrays, titles, kinds, windows, limits, strict=True):
-        low, high = ends or limits_of(array, kind)
+        if kind == "photograph" and (ends is None or array.ndim == 3):  # colours have no scale
+            require_shades(array)
+        low, high = limits_of(array, kind) if ends is None else ends
         drawn = axis.imshow(array, cmap=MAPS[kind], vmin=low, vmax=high)
         axis.set(title=title, xticks=[], yticks=[])
         axis.spines[:].set(visible=kind == "signed", color=GREY, linewidth=0.8)  # white is a number there

@@ -3,6 +3,7 @@
 import inspect
 import io
 from functools import cache, wraps
+from numbers import Real
 
 import matplotlib
 import numpy as np
@@ -124,13 +125,44 @@ def for_each(count, **options):
         yield list(values)
 
 
+def scales(limits, count):
+    """Return (low, high), or None for its own, of each image: of one pair for all of them, or of a list of pairs."""
+    if limits is None or _is_pair(limits):
+        return [limits] * count
+    if not isinstance(limits, (list, tuple, np.ndarray)) or not all(each is None or _is_pair(each) for each in limits):
+        raise ValueError(f"limits must be (low, high), two numbers, or a list of such pairs, got {limits!r}")
+    (limits,) = for_each(count, limits=limits)
+    return limits
+
+
+def _is_pair(value):
+    """Say whether a value is (low, high), as a tuple, a list or an array."""
+    if not isinstance(value, (list, tuple, np.ndarray)) or len(value) != 2:
+        return False
+    return all(isinstance(end, Real) for end in value)
+
+
 def limits_of(array, kind):
     """Return the numbers at the ends of the colours."""
-    if kind == "photograph" and array.ndim == 2 and array.dtype.kind in "iu" and array.max() > 1:
-        raise ValueError(f"a gray photograph is drawn from 0 to 1, got {array.dtype} up to {array.max()}; give limits")
     sizes = np.abs(np.asarray(array, float))  # float first: an int8 has no 128
     largest = sizes.max(where=np.isfinite(sizes), initial=0.0) or 1.0
     return {"photograph": (0, 1), "magnitude": (0, largest), "signed": (-largest, largest)}[kind]
+
+
+def require_shades(array):
+    """Refuse a photograph that would be white, nearly all of it: whole numbers beyond 1, and others far beyond it.
+
+    A little beyond is a pattern that was laid over it. Colours are drawn from 0 to 255 if they are whole numbers.
+    """
+    array = np.ma.filled(array, 0)
+    gray, whole = array.ndim == 2, array.dtype.kind in "iu"
+    largest = array.max(where=np.isfinite(array), initial=0)
+    if largest > (1 if whole else 2) and (gray or not whole):
+        remedy = ", or give limits=(0, 255)" if gray else ", or whole numbers from 0 to 255"
+        raise ValueError(
+            f"arrays must go from 0 to 1 to be drawn as {'gray ' if gray else ''}photographs, got {array.dtype} up to "
+            f"{largest:g}; write array / 255{remedy}"
+        )
 
 
 MAPS = {"photograph": PHOTOGRAPH, "magnitude": MAGNITUDE, "signed": SIGNED}
