@@ -11,8 +11,9 @@ Where a kernel comes from is said by the argument `bank`, one of
   drawn out to as many filters as are asked for by `bank`;
 - "random": normal numbers;
 - "random colours": random patterns, each in a single colour: light, red against green or blue against yellow;
-- "grey gabor", or another of these names after "grey": in brightness alone;
-- an array (KH, KW, C, filters), such as `principal_components` gives.
+- "grey gabor", or another bank after "grey": in brightness alone;
+- an array (KH, KW, C, filters), such as `principal_components` gives: it has its own size and filters, but where other
+  maps stand beside those of the bank it must have as many as are asked for.
 
 How long the filters of a trained kernel are when it starts is said by the argument `length`: "he" (√2 on average),
 "glorot" (as Keras's `Conv2D` starts) or "small" (a tenth of He's).
@@ -24,7 +25,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from cnnlessons import initializers, kernels, shapes
+from cnnlessons import initializers, kernels, ops, shapes
 
 LENGTHS = ("he", "glorot", "small")
 OPPONENT_COLOURS = np.array([[1, 1, 1], [1, -1, 0], [-1, -1, 2]])  # light, red against green, blue against yellow
@@ -56,7 +57,8 @@ def bank(name, filters=32, size=5, channels=3):
     ndarray (size, size, channels, filters) of float32
         Each filter has Euclidean norm 1.
     """
-    filters = shapes.whole_number(filters, "filters", 1)
+    _require_known(name, "name")
+    filters, size = shapes.whole_number(filters, "filters", 1), shapes.whole_number(size, "size", 3)
     colours = _colours(shapes.whole_number(channels, "channels", 1))
     colours = colours[:1] if name.startswith("grey ") else colours
     found = np.concatenate([_coloured(name, inner, size, colours) for inner in range(size, 2, -2)], axis=-1)
@@ -66,6 +68,16 @@ def bank(name, filters=32, size=5, channels=3):
             f"{channels} channels, got {filters}"
         )
     return found[..., :filters].astype(np.float32)
+
+
+def _require_known(name, called, others=(), remedy=""):
+    """Make sure that a name is that of a bank, or of several, after "grey " or not, or list the names."""
+    banks = kernels.banks()
+    if not isinstance(name, str) or not {*name.removeprefix("grey ").split("+")} <= {*banks}:
+        raise ValueError(
+            f'{called} must be one of {", ".join([*others, *banks])}, or banks joined with "+", as "lines+curves", or '
+            f'after "grey ", as "grey gabor"{remedy}; got {name!r}'
+        )
 
 
 def _colours(channels):
@@ -103,15 +115,15 @@ def principal_components(images, filters=32, size=5, patches=20_000, seed=0):
     size : int
         Height and width of a patch, at most those of the images.
     patches, seed : int
-        How many patches are drawn, anywhere in any image.
+        How many patches are drawn, anywhere in any image: at least 2, or nothing varies.
 
     Returns
     -------
     ndarray (size, size, C, filters) of float32
         Orthogonal, each of Euclidean norm 1, its largest weight positive; the one with the most variance first.
     """
-    images = np.asarray(images)
-    size = shapes.whole_number(size, "size", 1)
+    images = ops.finite(images, "images", "(N, H, W, C)")
+    size, patches = shapes.whole_number(size, "size", 1), shapes.whole_number(patches, "patches", 2)
     if images.ndim != 4 or size > min(images.shape[1:3]):
         raise ValueError(f"images must be (N, H, W, C), no smaller than size {size}, got {images.shape}")
     length = size * size * images.shape[-1]
@@ -127,24 +139,48 @@ def principal_components(images, filters=32, size=5, patches=20_000, seed=0):
     return directions.reshape(size, size, -1, filters).astype(np.float32)
 
 
-def _kernel(source, filters, size, channels, seed):
-    """Return the kernel that the argument `bank` of a stem stands for."""
+def _kernel(source, filters, size, channels, seed, called="bank"):
+    """Return the kernel that the argument `bank` of a stem, or what it is called there, stands for."""
     if not isinstance(source, str):
-        kernel = np.asarray(source, np.float32)
-        if kernel.ndim != 4 or kernel.shape[2] != channels:
-            raise ValueError(f"bank must be a name or an array (KH, KW, {channels}, filters), got {kernel.shape}")
-        return kernel
+        return _given(source, channels, called)
     if source == "random":
-        shape = (size, size, channels, filters)
+        shape = _shape(size, channels, filters)
         return initializers.he_normal(shape, np.random.default_rng(seed)).astype(np.float32)
     if source == "random colours":
         return _random_colours(filters, size, channels, seed)
+    _require_known(source, called, ("random", "random colours"), f", or an array (KH, KW, {channels}, filters)")
     return bank(source, filters, size, channels)
+
+
+def _given(source, channels, called):
+    """Return an array as a kernel, if it is one."""
+    form = f"(KH, KW, {channels}, filters)"
+    kernel = ops.whole_array(source, called, form)
+    if kernel.ndim != 4 or kernel.shape[2] != channels:
+        got = kernel.shape if kernel.ndim else repr(source)
+        raise ValueError(f"{called} must be a name or an array {form}, got {got}")
+    return ops.finite(ops.numbers(kernel, called, form).astype(np.float32), called)
+
+
+def _shape(size, channels, filters):
+    """Return the shape of a kernel to be drawn; `size` is one number or (row, column)."""
+    return *shapes.pair(size, "size"), channels, shapes.whole_number(filters, "filters", 1)
+
+
+def _part(source, count, filters, size, channels, seed):
+    """Return the kernel of those of a stem's filters, `count` of them, that the argument `bank` stands for."""
+    kernel = _kernel(source, count, size, channels, seed)
+    if kernel.shape[-1] != count:
+        raise ValueError(
+            f"bank must have {count} filters, its part of the {filters}, got {kernel.shape[-1]}; give an array of so "
+            "many, or ask for another number of filters"
+        )
+    return kernel
 
 
 def _random_colours(filters, size, channels, seed):
     """Return random patterns of norm 1, one colour a filter, in turn: what a bank is without its design in space."""
-    patterns = np.random.default_rng(seed).normal(size=(size, size, 1, filters))
+    patterns = np.random.default_rng(seed).normal(size=_shape(size, 1, filters))
     kernel = patterns * _colours(channels)[np.arange(filters) % channels].T
     return (kernel / np.sqrt(np.square(kernel).sum((0, 1, 2)))).astype(np.float32)
 
@@ -153,11 +189,11 @@ def _start(source, length, filters, size, channels, seed):
     """Return a kernel to be trained, its filters as long as `length` says: the longer, the slower they turn."""
     drawn = isinstance(source, str) and source == "random"
     if drawn and length == "glorot":
-        shape = (size, size, channels, filters)
+        shape = _shape(size, channels, filters)
         return initializers.glorot_uniform(shape, np.random.default_rng(seed)).astype(np.float32)
-    kernel = _kernel(source, filters, size, channels, seed)
-    if not np.isfinite(kernel).all() or not kernel.any():
-        raise ValueError("start must be finite numbers, not all zero")
+    kernel = _kernel(source, filters, size, channels, seed, "start")
+    if not kernel.any():
+        raise ValueError("start must not be all zero: there is no length to change; give other weights")
     if not drawn:  # as long as He's random ones are on average
         kernel = kernel * np.sqrt(2 * kernel.shape[-1] / np.square(kernel).sum())
     return _shortened(kernel, length)
@@ -194,7 +230,7 @@ def learned(filters=32, size=5, start="random", stride=1, seed=0, length="he"):
     filters, size, stride : int
     start : str or ndarray (KH, KW, C, filters)
         Where its kernel starts, see `bank` at the top of this module. Filters of a bank get the length that random ones
-        have on average.
+        have on average; an array has its own size and filters.
     seed : int
         Of a random start.
     length : {"he", "glorot", "small"}
@@ -216,7 +252,7 @@ def edge_biased(filters=32, size=5, share=0.5, bank="derivatives", stride=1, see
     """
 
     def stem(images):
-        shape = (size, size, images.shape[-1], filters)
+        shape = _shape(size, images.shape[-1], filters)
         kernel = initializers.edge_biased(shape, np.random.default_rng(seed), share, bank)
         return _convolution(_shortened(kernel.astype(np.float32), length), "stem", True, stride)(images)
 
@@ -242,17 +278,18 @@ def fixed(bank, filters=32, size=5, stride=1, seed=0):
 def split(bank, filters=32, size=5, share=0.5, stride=1, seed=0, length="he"):
     """Return a stem in which some filters are fixed and the others trained: two convolutions side by side.
 
-    The fixed ones, a `share` of all, have the kernel `bank`, and their maps come first. The other arguments are those
-    of `learned`, `seed` and `length` for the trained ones. Taught in lesson 09.
+    The fixed ones, a `share` of all, have the kernel `bank`, and their maps come first; an array must have as many. The
+    other arguments are those of `learned`, `seed` and `length` for the trained ones. Taught in lesson 09.
     """
-    count = round(filters * share)
+    filters = shapes.whole_number(filters, "filters", 2)
+    count = round(filters * shapes.number(share, "share", "a number from 0 to 1", lambda share: 0 <= share <= 1))
     if not 0 < count < filters:
         raise ValueError(f"share must leave both fixed and trained filters of the {filters}, got {share}")
 
     def stem(images):
         channels = images.shape[-1]
-        kept = _kernel(bank, count, size, channels, seed)
-        free = _start("random", length, filters - kept.shape[-1], size, channels, seed)
+        kept = _part(bank, count, filters, size, channels, seed)
+        free = _start("random", length, filters - count, size, channels, seed)
         maps = [
             _convolution(kept, "stem_fixed", False, stride)(images),
             _convolution(free, "stem_learned", True, stride)(images),
@@ -266,15 +303,16 @@ def pass_through(bank, filters=32, size=5, seed=0):
     """Return a stem of fixed maps and the image's own channels, each as it is and with the opposite sign.
 
     Both signs, because the ReLU that follows cuts off what lies below the mean: what one of the two loses, the other
-    keeps. `filters` counts all maps: first the fixed ones, of the kernel `bank`; the last ``2 * C`` are the channels.
-    Taught in lesson 09.
+    keeps. `filters` counts all maps: first the fixed ones, of the kernel `bank`, an array of so many if it is one; the
+    last ``2 * C`` are the channels. Taught in lesson 09.
     """
+    filters = shapes.whole_number(filters, "filters", 1)
 
     def stem(images):
         channels = images.shape[-1]
         if filters <= 2 * channels:
             raise ValueError(f"filters must be more than the {2 * channels} that pass the channels on, got {filters}")
-        kept = _kernel(bank, filters - 2 * channels, size, channels, seed)
+        kept = _part(bank, filters - 2 * channels, filters, size, channels, seed)
         maps = _convolution(kept, "stem_fixed", False)(images)
         opposite = layers.Rescaling(-1.0, name="stem_opposite")(images)
         return layers.Concatenate(name="stem")([maps, images, opposite])
@@ -329,7 +367,7 @@ def resnet_c(filters=32, activation="relu", stride=1, seed=0, length="he"):
     The first takes the stride. T. He et al., "Bag of tricks for image classification with convolutional neural
     networks" (2019). Taught in lesson 11.
     """
-    half = max(1, filters // 2)
+    half = _some(filters, 2)
     return _chain([(half, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed, length)
 
 
@@ -338,7 +376,7 @@ def gradual(filters=32, activation="relu", stride=1, seed=0, length="he"):
 
     The first takes the stride. Taught in lesson 11.
     """
-    quarter, half = max(1, filters // 4), max(1, filters // 2)
+    quarter, half = _some(filters, 4), _some(filters, 2)
     return _chain([(quarter, (3, 3), stride), (half, (3, 3), 1), (filters, (3, 3), 1)], activation, seed, length)
 
 
@@ -358,6 +396,11 @@ def patchify(filters=32, size=4, seed=0, length="he"):
     return _chain([(filters, (size, size), size)], None, seed, length)
 
 
+def _some(filters, among):
+    """Return how many one of so many filters are, at least one."""
+    return max(1, shapes.whole_number(filters, "filters", 1) // among)
+
+
 def _chain(convolutions, activation, seed, length):
     """Convolutions (filters, size, stride) one after another, between them batch normalisation and the activation."""
 
@@ -365,7 +408,7 @@ def _chain(convolutions, activation, seed, length):
         maps, rng = images, np.random.default_rng(seed)
         for index, (filters, size, stride) in enumerate(convolutions, start=1):
             last = index == len(convolutions)
-            kernel = initializers.he_normal((*size, maps.shape[-1], filters), rng).astype(np.float32)
+            kernel = initializers.he_normal(_shape(size, maps.shape[-1], filters), rng).astype(np.float32)
             kernel = _shortened(kernel, length)
             maps = _convolution(kernel, "stem" if last else f"stem_{index}", True, stride)(maps)
             if not last:  # a linear chain stays linear: once trained, this multiplies and adds constants

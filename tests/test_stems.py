@@ -253,8 +253,118 @@ def test_stems_of_equal_receptive_field_cost_what_their_layers_cost():
     assert multiply_adds == {name: 64 * count for name, count in weights.items()} | {"rows and columns": by_rows}
 
 
-@pytest.mark.parametrize("weight", [0.0, np.nan])
-def test_a_start_without_a_length_is_refused(weight):
-    stem = stems.learned(filters=2, start=np.full((3, 3, 3, 2), weight))
-    with pytest.raises(ValueError, match="start must be finite numbers, not all zero"):
+# ---- what does not fit is refused, by its name
+
+KERNEL = np.ones((3, 3, 3, 8), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda bank: stems.pass_through(bank, filters=32),
+            "bank must have 26 filters, .* of the 32, got 8; give an array",
+        ),
+        (lambda bank: stems.split(bank, filters=32, share=0.5), "bank must have 16 filters, .* of the 32, got 8"),
+        (lambda bank: stems.split(np.tile(bank, 5), filters=32), "bank must have 16 filters, .* of the 32, got 40"),
+    ],
+)
+def test_an_array_that_is_not_its_part_of_the_filters_is_refused(make, said):
+    with pytest.raises(ValueError, match=said):
+        make(KERNEL)(keras.Input((8, 8, 3)))
+
+
+def test_an_array_that_is_its_part_of_the_filters_is_taken():
+    kernel = rng.normal(size=(3, 3, 3, 8)).astype(np.float32)
+    for stem, count in ((stems.pass_through(kernel, 14), 14), (stems.split(kernel, 32, 3, share=0.25), 32)):
+        found = maps(stem)
+        assert found.shape[-1] == count
+        np.testing.assert_allclose(found[..., :8], ops.conv2d(IMAGES, kernel, padding="same"), atol=1e-5)
+
+
+def test_a_start_without_a_length_is_refused():
+    stem = stems.learned(filters=2, start=np.zeros((3, 3, 3, 2)))
+    with pytest.raises(ValueError, match="start must not be all zero: there is no length to change"):
         stem(keras.Input((8, 8, 3)))
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("make", "called"),
+    [
+        (stems.fixed, "bank"),
+        (lambda array: stems.split(array, 16), "bank"),
+        (lambda array: stems.learned(start=array), "start"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_refused(make, called, weight):
+    with pytest.raises(ValueError, match=rf"{called} must be finite, got NaN or infinity; find them with np.isfinite"):
+        make(KERNEL * np.array([1] * 7 + [weight]))(keras.Input((8, 8, 3)))
+
+
+def test_components_of_what_does_not_vary_or_is_no_number_are_refused():
+    images = rng.random((4, 9, 9, 3))
+    for patches in (0, 1):
+        with pytest.raises(ValueError, match=f"patches must be at least 2, got {patches}"):
+            stems.principal_components(images, 4, 3, patches=patches)
+    assert np.isfinite(stems.principal_components(images, 4, 3, patches=2)).all()
+    images[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="images must be finite, got NaN or infinity"):
+        stems.principal_components(images, 4, 3)
+    with pytest.raises(ValueError, match=r"images must not be empty, got shape \(0, 9, 9, 3\)"):
+        stems.principal_components(images[:0], 4, 3)
+
+
+NAMES = 'random, random colours, derivatives, .*, or banks joined with "\\+", .* or after "grey ".* or an array .* got '
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda: stems.learned(start="radnom"), ValueError, f"start must be one of {NAMES}'radnom'"),
+        (lambda: stems.fixed("grey random"), ValueError, f"bank must be one of {NAMES}'grey random'"),
+        (lambda: stems.split("lines+", 16), ValueError, f"bank must be one of {NAMES}'lines\\+'"),
+        (
+            lambda: stems.learned(start=None),
+            ValueError,
+            r"start must be a name or an array \(KH, KW, 3, filters\), got None",
+        ),
+        (lambda: stems.fixed([[1, 2], [3]]), ValueError, "bank must have rows of equal length"),
+        (lambda: stems.learned(start=KERNEL.astype(str)), TypeError, "start must hold real numbers"),
+        *(
+            (lambda make=make: make(filters=0), ValueError, "filters must be at least 1, got 0")
+            for make in (
+                *(stems.learned, stems.edge_biased, stems.factorised, stems.stacked, stems.resnet_c, stems.gradual),
+                *(stems.constant, stems.patchify, lambda filters: stems.learned(filters, length="glorot")),
+                *(
+                    lambda filters, bank=bank: stems.fixed(bank, filters)
+                    for bank in ("random", "random colours", "dct")
+                ),
+                *(lambda filters: stems.basis("dct", filters), lambda filters: stems.pass_through("dct", filters)),
+            )
+        ),
+        (lambda: stems.gradual("8"), TypeError, "filters must be a whole number, got '8'"),
+        (lambda: stems.split("gabor", 8.0), TypeError, "filters must be a whole number, got 8.0"),
+        (lambda: stems.split("gabor", 8, share=np.nan), ValueError, "share must be a number from 0 to 1, got nan"),
+        (lambda: stems.fixed("lines", size=5.0), TypeError, "size must be a whole number, got 5.0"),
+        (lambda: stems.learned(size=5.0), TypeError, "size must be a whole number, got 5.0"),
+    ],
+)
+def test_a_stem_that_cannot_be_made_names_the_argument_and_what_it_may_be(make, error, said):
+    with pytest.raises(error, match=said):
+        make()(keras.Input((8, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        (("lines", 4, 2), ValueError, "size must be at least 3, got 2"),
+        (("lines", 4, 4), ValueError, "size must be odd, .* got 4"),
+        (("lines", 4, 5.0), TypeError, "size must be a whole number, got 5.0"),
+        ((5,), ValueError, "name must be one of derivatives, lines, curves, gabor, dct, or banks joined .* got 5"),
+        (("random",), ValueError, "name must be one of derivatives, .* got 'random'"),
+    ],
+)
+def test_a_bank_that_is_none_says_what_there_is(arguments, error, said):
+    with pytest.raises(error, match=said):
+        stems.bank(*arguments)
