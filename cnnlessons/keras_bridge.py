@@ -36,6 +36,8 @@ def to_keras(network):
     Its layers are named as the network's parameters are, such as "conv2d_0". Padding given in pixels becomes a layer of
     its own, ``ZeroPadding2D``. Taught in lesson 07.
     """
+    if not isinstance(network, Sequential):
+        raise TypeError(f"network must be a Sequential of cnnlessons.network, got {_told(network, 'from_keras')}")
     if network.input_shape is None:
         raise ValueError("network must be built before it is transferred; give Sequential an input_shape")
     made = [keras.Input(network.input_shape, dtype=network.dtype.name)]
@@ -64,6 +66,14 @@ def _settings_of(kind):
     """Return what Keras calls the settings of a kind of layer, by their names here."""
     names = [each.name for each in fields(kind) if each.name != "initializer"] if is_dataclass(kind) else []
     return {name: _RENAMED.get(name, name) for name in names}
+
+
+def _told(model, other):
+    """Return in words what was given in the place of a model, and the function that takes it, if one does."""
+    if not isinstance(model, (Sequential, keras.Model)):
+        return repr(model)
+    library, _, _ = type(model).__module__.partition(".")
+    return f"a {type(model).__name__} of {library}; give it to {other}"
 
 
 def _keras_layers(layer, name, dtype):
@@ -99,27 +109,36 @@ def _zero_padding(kind, padding, name, dtype):
 # --------------------------------------------------------------------------- Keras to NumPy
 
 
+# Layers that hand on what they get but in training, whatever their options. (Keras's RandomCrop has another output.)
+_ONLY_IN_TRAINING = {
+    getattr(keras_layers, name)
+    for name in (
+        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise "
+        "RandomBrightness RandomContrast RandomFlip RandomRotation RandomTranslation RandomZoom"
+    ).split()
+}
 # What of a layer's configuration is carried over; every other option must be as Keras has it by default, unless it acts
 # on nothing but training.
 _CARRIED_OVER = {theirs: {*_settings_of(ours).values(), "activation"} for ours, theirs in _COUNTERPARTS.items()} | {
     keras_layers.InputLayer: {"batch_shape", "sparse", "ragged", "optional"},
-    keras_layers.Dropout: {"rate", "noise_shape", "seed"},
     keras_layers.ZeroPadding2D: {"padding"},
     keras_layers.Activation: {"activation"},
 }
-_ONLY_IN_TRAINING = ("_initializer", "_regularizer", "_constraint", "synchronized")
+_OPTIONS_IN_TRAINING = ("_initializer", "_regularizer", "_constraint", "synchronized")
 
 
 def from_keras(model):
     """Return a NumPy network with the layers and weights of a Keras model, which predicts the same.
 
     The model is a chain of layers that have a counterpart in `layers`, built, with logits as outputs. What acts in
-    training alone, such as dropout, regularisers and constraints, is left out. Taught in lesson 07.
+    training alone, such as dropout, noise, random flips and shifts, regularisers and constraints, is left out.
+    Taught in lesson 07.
     """
     _require_chain(model)
+    shape, dtype = _input_of(model)
     made, weights, padding = [], [], None
     for layer in model.layers:
-        _require_known_options(layer, model.inputs[0].dtype)
+        _require_known_options(layer, dtype)
         if padding is not None and type(layer) is not keras_layers.Conv2D:
             raise ValueError(f"ZeroPadding2D must be followed by Conv2D to be transferred, got {type(layer).__name__}")
         if type(layer) is keras_layers.ZeroPadding2D:
@@ -131,7 +150,7 @@ def from_keras(model):
         weights += [layer.get_weights(), *([] for _ in found[1:])] if found else []
     if padding is not None:
         raise ValueError("model must not end in ZeroPadding2D to be transferred: it belongs to a convolution after it")
-    network = Sequential(made, model.input_shape[1:], dtype=model.inputs[0].dtype)
+    network = Sequential(made, shape, dtype=dtype)
     for layer, arrays in zip(made, weights, strict=True):
         for array, values in zip([*layer.parameters().values(), *layer.state().values()], arrays, strict=True):
             array[...] = values
@@ -140,26 +159,49 @@ def from_keras(model):
 
 def _require_chain(model):
     """Make sure that each layer is known, has the one before it as its only input, and is asked for nothing else."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a keras.Sequential or keras.Model, got {_told(model, 'to_keras')}")
     if not model.built or not model.layers:
         raise ValueError("model must be built before it is transferred; begin it with keras.Input(shape)")
+    if not hasattr(model, "outputs"):  # a graph of its calls
+        raise ValueError(_OWN_WAY.format(type(model).__name__))
     if not isinstance(model, keras.Sequential):
         with suppress(NotImplementedError):  # of a layer of one's own that cannot describe itself: it is named below
-            _require_chained_calls(model.get_config()["layers"], {layer.name for layer in model.layers})
+            _require_chained_calls(model.get_config()["layers"], {layer.name: layer for layer in model.layers})
     if len(model.outputs) != 1:
         raise ValueError(f"model must have one output to be transferred, got {len(model.outputs)}")
     for layer in model.layers:
-        if type(layer) not in _CARRIED_OVER:  # a class derived from one of these may do something else
+        # A class derived from one of these may do something else.
+        if type(layer) not in _CARRIED_OVER.keys() | _ONLY_IN_TRAINING:
             raise ValueError(f"the NumPy network has no counterpart of {type(layer).__name__} ({layer.name!r})")
     if type(model).call not in (keras.Sequential.call, type(keras.Model(model.inputs, model.outputs)).call):
-        raise ValueError(f"model must be a keras.Sequential or keras.Model itself, got a {type(model).__name__}")
+        raise ValueError(_OWN_WAY.format(type(model).__name__))
 
 
-def _require_chained_calls(described, layer_names):
+_OWN_WAY = "model must be a keras.Sequential or keras.Model itself, got a {}, which may do more than its layers"
+
+
+def _input_of(model):
+    """Return shape and dtype of one image, if a NumPy network can begin with them."""
+    shape, dtype = tuple(model.inputs[0].shape[1:]), model.inputs[0].dtype
+    if None in shape:
+        raise ValueError(
+            f"model must begin with keras.Input of a fixed size to be transferred, got {shape}; say it there"
+        )
+    if dtype not in ("float16", "float32", "float64"):
+        raise ValueError(
+            f"model must begin with keras.Input of float16, float32 or float64 to be transferred, got {dtype}; give it "
+            'dtype="float32", and images of that type'
+        )
+    return shape, dtype
+
+
+def _require_chained_calls(described, layers):
     """Look at the calls in a functional model, each of which must be of a layer and follow the one before it."""
     before = None
     for layer in described:
         name = layer["name"]
-        if name not in layer_names:  # such as 2 * maps
+        if name not in layers:  # such as 2 * maps
             raise ValueError(f"the NumPy network has no counterpart of {layer['class_name']} ({name!r})")
         calls = layer["inbound_nodes"] or [{"args": (), "kwargs": {}}]  # an input layer is not called
         tensors = [_comes_from(value) for value in calls[0]["args"][:1]]
@@ -168,7 +210,9 @@ def _require_chained_calls(described, layer_names):
                 f"model must be a chain of layers to be transferred, but {name!r} does not follow {before!r} alone"
             )
         asked = [repr(value) for value in calls[0]["args"][1:]]
-        asked += [f"{key}={value!r}" for key, value in calls[0]["kwargs"].items() if value is not None]
+        usual = inspect.signature(layers[name].call).parameters  # Keras writes down what nobody asked for, too
+        harmless = {key: (None, parameter.default) for key, parameter in usual.items()}
+        asked += [f"{key}={value!r}" for key, value in calls[0]["kwargs"].items() if value not in harmless.get(key, ())]
         if asked:
             raise ValueError(f"{name!r} must be called with its input alone, got also {', '.join(asked)}")
         before = name
@@ -187,19 +231,22 @@ def _require_known_options(layer, dtype):
     for name, value in layer.get_config().items():
         if name == "dtype":
             value, expected = layer.dtype_policy.name, (dtype,)
+        elif type(layer) in _ONLY_IN_TRAINING:
+            continue
         elif name == "data_format":
             expected = ("channels_last",)
         elif name == "axis":
             expected = (-1, len(layer.input.shape) - 1)
         elif name == "trainable" and isinstance(layer, keras_layers.BatchNormalization):
             expected = (True,)  # frozen, it uses its averages in training too
-        elif name in _CARRIED_OVER[type(layer)] or name in ("name", "trainable") or name.endswith(_ONLY_IN_TRAINING):
+        elif name in _CARRIED_OVER[type(layer)] | {"name", "trainable"} or name.endswith(_OPTIONS_IN_TRAINING):
             continue
         else:
             expected = (defaults[name].default,) if name in defaults else ()
         if value not in expected:
             rule = f"must have {name}={expected[0]!r}" if expected else f"must have no option {name!r}"
-            raise ValueError(f"{layer.name!r} {rule} to be transferred, got {value!r}")
+            like = ", as the model's input has it" if name == "dtype" else ""
+            raise ValueError(f"{layer.name!r} {rule} to be transferred{like}, got {value!r}")
 
 
 def _numpy_layers(layer, padding):

@@ -159,6 +159,29 @@ def test_activations_inside_layers_become_layers():
     np.testing.assert_allclose(network.predict(images), model.predict(images, verbose=0), atol=1e-6)
 
 
+IN_TRAINING_ALONE = [
+    *(keras.layers.Dropout(0.5), keras.layers.SpatialDropout2D(0.5), keras.layers.AlphaDropout(0.5)),
+    *(keras.layers.GaussianDropout(0.5), keras.layers.GaussianNoise(1), keras.layers.RandomFlip()),
+    *(keras.layers.RandomRotation(0.3), keras.layers.RandomTranslation(0.4, 0.4), keras.layers.RandomZoom(0.4)),
+    *(keras.layers.RandomContrast(0.5), keras.layers.RandomBrightness(0.5)),
+    keras.layers.SpatialDropout2D(0.5, data_format="channels_first"),
+]
+
+
+@pytest.mark.parametrize("kind", [keras.Sequential, keras.Model])
+@pytest.mark.parametrize("layer", IN_TRAINING_ALONE, ids=lambda layer: layer.name)
+def test_what_acts_in_training_alone_is_left_out(kind, layer):
+    images = rng.normal(size=(5, 6, 6, 3)).astype(np.float32)
+    layer = type(layer).from_config(layer.get_config())
+    inputs = keras.Input(images.shape[1:])
+    model = keras.Sequential([inputs, layer, keras.layers.Flatten()])
+    if kind is keras.Model:
+        model = keras.Model(inputs, keras.layers.Flatten()(layer(inputs)))
+    network = keras_bridge.from_keras(model)
+    assert [type(each).__name__ for each in network.layers] == ["Flatten"]
+    np.testing.assert_array_equal(network.predict(images), model.predict(images, verbose=0))
+
+
 # ---- Keras's own gradients
 
 
@@ -265,7 +288,7 @@ def called(make, **arguments):
     return keras.Model(inputs, make(kl.Conv2D(2, 3)(inputs), **arguments))
 
 
-@pytest.mark.parametrize("layer", [kl.Dropout(0.5), kl.BatchNormalization()])
+@pytest.mark.parametrize("layer", [kl.Dropout(0.5), kl.GaussianNoise(1), kl.BatchNormalization()])
 def test_a_layer_that_is_always_in_training_says_so(layer):
     with pytest.raises(ValueError, match="must be called with its input alone, got also training=True"):
         keras_bridge.from_keras(called(layer, training=True))
@@ -291,6 +314,52 @@ def test_a_chain_may_be_called_a_second_time_or_looked_at_while_it_grows():
     images = rng.random((2, 8, 8, 2), np.float32)
     for each in (model, keras.Model(again, model.layers[1](model.layers[0](again)))):
         np.testing.assert_allclose(keras_bridge.from_keras(each).predict(images), model(images), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "said"),
+    [
+        ((8, 8, 2), "uint8", 'keras.Input of float16, float32 or float64 .* got uint8; give it dtype="float32"'),
+        ((8, 8, 2), "bfloat16", "keras.Input of float16, float32 or float64 .* got bfloat16"),
+        (
+            (8, 8, 2),
+            "float64",
+            "must have dtype='float64' to be transferred, as the model's input has it, got 'float32'",
+        ),
+        ((None, None, 3), "float32", r"keras.Input of a fixed size to be transferred, got \(None, None, 3\)"),
+    ],
+)
+def test_an_input_that_a_network_cannot_have_says_so(shape, dtype, said):
+    with pytest.raises(ValueError, match=said):
+        keras_bridge.from_keras(keras.Sequential([keras.Input(shape, dtype=dtype), kl.GlobalAveragePooling2D()]))
+
+
+def test_what_is_no_network_or_goes_the_other_way_says_so():
+    model, network = chain(kl.Flatten()), Sequential([layers.Flatten()], (8, 8, 2))
+    for convert, other, said in (
+        (keras_bridge.to_keras, model, "network must be .* got a Sequential of keras; give it to from_keras"),
+        (keras_bridge.to_keras, "mine", "network must be a Sequential of cnnlessons.network, got 'mine'"),
+        (keras_bridge.from_keras, network, "model must be .* got a Sequential of cnnlessons; give it to to_keras"),
+        (keras_bridge.from_keras, "mine.keras", "model must be a keras.Sequential or keras.Model, got 'mine.keras'"),
+        (keras_bridge.from_keras, None, "model must be a keras.Sequential or keras.Model, got None"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            convert(other)
+
+
+def test_a_model_without_a_graph_of_its_layers_says_so():
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = kl.Dense(2)
+
+        def call(self, rows):
+            return self.dense(rows)
+
+    model = Mine()
+    model(np.ones((1, 3), np.float32))
+    with pytest.raises(ValueError, match=r"must be a keras.Sequential or keras.Model itself, got a Mine"):
+        keras_bridge.from_keras(model)
 
 
 def test_a_model_with_a_way_of_its_own_says_so():
