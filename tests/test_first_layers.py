@@ -137,6 +137,17 @@ def test_rates_are_chosen_on_seeds_and_images_that_are_not_reported(name):
     assert all(setting["validation"] >= 50 for setting in known.tried())
 
 
+def test_there_are_seeds_enough_to_resolve_one_difference_of_a_table(name, folder):
+    """All seeds agree in 2 of 2ⁿ flips of signs; by Holm's rule that counts as often as there are comparisons."""
+    rows_of(name)[0].to_csv(tuning.file(name), index=False)
+    known, tables = experiments.experiment(name), {}
+    for setting in known.settings:
+        place = tuple(setting[column] for column in ("group", "dataset", "per_class", "epochs"))
+        tables.setdefault(place, []).append(len(known.seeds_of(setting)))
+    smallest = {place: 2 / 2 ** min(seeds) * (len(seeds) - 1) for place, seeds in tables.items()}
+    assert {place: p for place, p in smallest.items() if p > 0.05} == {}
+
+
 def test_images_held_out_are_others_of_the_training_part():
     held = [classification.standardised("photo_patches", 20, 5, count, 100)[0] for count in (0, 10)]
     assert [len(data.train_images) for data in held] == [200, 200]

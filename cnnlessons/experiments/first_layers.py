@@ -185,8 +185,3 @@ def settings():
             changed = {"group": group, "validation": 0, "epochs": round(longer * place["epochs"])}
             found += [each | place | changed | ({"body": body} if body else {}) | _COMMON for each in here]
     return tuning.with_rates(found, "first_layers", lambda setting: setting["rate"] or setting["setting"])
-
-
-def seeds(setting):
-    """Return the seeds of a setting: eight on all of CIFAR-10, ten elsewhere."""
-    return range(8 if setting["per_class"] == 5000 else 10)
