@@ -277,7 +277,8 @@ def experiment(options):
             for name in ("dataset", "seeds", "epochs"):
                 if getattr(options, name) is not None:
                     raise Problem(f"--verify draws from all recorded runs: leave out --{name}")
-            _verify(experiments.verify(store, options.verify, options.jobs, scheduler=options.scheduler))
+            function = experiments.experiment(options.name).function
+            _verify(experiments.verify(store, options.verify, options.jobs, None, options.scheduler, function))
         else:
             _tell(_run(options, store), store)
     except (TypeError, ImportError) as error:
@@ -307,7 +308,7 @@ def _choose_rates(options, known):
 
     place = tuning.file(options.name)
     for _ in range(2):  # the second time those that the first one calls for
-        settings = [each for each in known.tried() if options.dataset in (None, each["dataset"])]
+        settings = [each for each in known.tried() if options.dataset in (None, each.get("dataset"))]
         for seeds, group in itertools.groupby(settings, tuning.seeds):
             rows = run(list(group), seeds, options.jobs, place, known.function, options.scheduler)
             for error, count in _failed(rows).items():
@@ -333,7 +334,8 @@ def _verify(rows):
     from cnnlessons.experiments import interval
 
     for _, row in rows.iterrows():
-        what = f"{row['setting']}, {row['dataset']}, {row['per_class']} a class, seed {row['seed']}"
+        told = {"setting": "{}", "dataset": "{}", "per_class": "{} a class", "seed": "seed {}"}
+        what = ", ".join(words.format(row[name]) for name, words in told.items() if name in row)
         print(f"{what}: recorded {row['recorded']:.1%}, again {row['again']:.1%} {row['error']}".rstrip())
     differences = 100 * rows["difference"].dropna()
     if len(differences) > 2:

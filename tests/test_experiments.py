@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ import pytest
 from cnnlessons import cli, experiments
 from cnnlessons.experiments import catalogue, rows, running, tuning
 
+ROOT = Path(__file__).parents[1]
 GRID = [{"setting": name, "size": size} for name, size in (("a", 3), ("b", 5))]
 RUNS = '''
 import os, sys, time
@@ -359,7 +361,13 @@ def test_a_setting_may_be_called_as_pandas_calls_nothing(tmp_path):
 def test_rows_that_cannot_be_verified_say_so(tmp_path):
     store = tmp_path / "rows.csv"
     store.write_text("name,seed\nx,1\n")
-    with pytest.raises(ValueError, match=r"rows as from run; rows.csv has no column 'accuracy'"):
+    with pytest.raises(ValueError, match=r"rows as from run; rows.csv has no column 'error'"):
+        experiments.verify(store)
+    store.write_text("name,seed,loss,error\nx,1,0.5,\n")
+    words = (
+        'must have a column "accuracy", .* those of rows.csv are name, seed, loss, error: let the function return it'
+    )
+    with pytest.raises(ValueError, match=words):
         experiments.verify(store)
 
 
@@ -649,6 +657,67 @@ def test_the_function_is_that_of_the_experiment_with_these_settings(recorded):
             assert catalogue._function_for(setting) is known.function
     with pytest.raises(ValueError, match=r"rows of none of the course's experiments, stems, .*: pass the function"):
         experiments.verify(recorded[0])
+
+
+def test_of_two_experiments_with_the_same_settings_each_is_verified_by_its_own_function(
+    recorded, here, monkeypatch, capsys
+):
+    store, functions = recorded
+    monkeypatch.setattr(tuning, "EVIDENCE", store.parent)
+    for name in ("worse", "again"):
+        made = experiments.Experiment(getattr(functions, name), [RECORDED])
+        monkeypatch.setitem(experiments.EXPERIMENTS, name, made)
+    (store.parent / "again.csv").write_bytes(store.read_bytes())
+    assert (experiments.verify("again", 6)["difference"] == 0).all()
+    for name, status in (("again", 0), ("worse", 1)):
+        assert cli.main(["experiment", name, "--verify", "6", "--store", str(store)]) == status
+    with pytest.raises(
+        ValueError, match=r"these may be rows of worse or of again, .* same settings: pass the function"
+    ):
+        experiments.verify(store)
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch, here):
+    """The experiment of CONTRIBUTING, entered as it says; its rows go into an empty folder."""
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## An experiment\n")[2]
+    (code,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    monkeypatch.setattr(running, "finished", in_this_process)
+    monkeypatch.setattr(tuning, "EVIDENCE", tmp_path)
+    monkeypatch.delitem(experiments.EXPERIMENTS, "toy", raising=False)
+    exec(code, {"__name__": "toy", "EXPERIMENTS": experiments.EXPERIMENTS, "Experiment": experiments.Experiment})
+    return tmp_path / "toy.csv"
+
+
+def test_who_follows_what_contributing_says_of_an_experiment_has_one(toy, capsys):
+    assert cli.main(["experiment", "toy"]) == 0
+    found = experiments.read("toy")
+    assert found["seed"].tolist() == [seed for seed in range(10) for _ in range(2)]
+    assert (found["error"] == "").all()
+    assert f"20 runs in {toy}" in capsys.readouterr().out
+    assert cli.main(["experiment", "toy", "--verify", "20"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "x = 1, seed 0: recorded 1.0%, again 1.0%"
+    assert out[-1] == "mean difference +0.0 points, 95 % interval +0.0 to +0.0"
+
+
+def test_an_option_for_which_an_experiment_has_no_setting_is_refused(toy, capsys):
+    for option, given in (("dataset", "digits"), ("epochs", "3")):
+        assert cli.main(["experiment", "toy", f"--{option}", given, "--store", str(toy)]) == 1
+        assert f"{option} must be None for toy, whose settings have none, got" in capsys.readouterr().err
+    assert not toy.exists()
+
+
+def test_an_experiment_on_a_data_set_without_a_count_of_images_is_verified(toy, monkeypatch, capsys):
+    made = experiments.Experiment(toy_of_two, [{"setting": "one", "dataset": name} for name in ("digits", "x")])
+    monkeypatch.setitem(experiments.EXPERIMENTS, "toy", made)
+    assert cli.main(["experiment", "toy", "--dataset", "x", "--seeds", "2"]) == 0
+    assert cli.main(["experiment", "toy", "--verify", "1"]) == 0
+    assert re.search(r"^one, x, seed \d: recorded 50.0%, again 50.0%$", capsys.readouterr().out, re.MULTILINE)
+
+
+def toy_of_two(*, setting, dataset, seed):
+    return {"accuracy": 0.5}
 
 
 @pytest.mark.parametrize(("function", "status"), [("again", 0), ("worse", 1), ("broken", 1)])

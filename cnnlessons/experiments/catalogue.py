@@ -54,10 +54,13 @@ def grid(name, dataset=None, epochs=None):
     settings = experiment(name).settings
     if not settings:
         raise ValueError(f"the rates of {name} are not chosen yet; do it with: cnnlessons experiment {name}")
+    for column, asked in (("dataset", dataset), ("epochs", epochs)):
+        if asked is not None and column not in settings[0]:
+            raise ValueError(f"{column} must be None for {name}, whose settings have none, got {asked!r}: leave it out")
     if dataset is not None:
         shapes.chosen(dataset, "dataset", list(dict.fromkeys(setting["dataset"] for setting in settings)))
     changed = {} if epochs is None else {"epochs": shapes.whole_number(epochs, "epochs", 1)}
-    return [setting | changed for setting in settings if dataset in (None, setting["dataset"])]
+    return [setting | changed for setting in settings if dataset in (None, setting.get("dataset"))]
 
 
 def experiment(name):
@@ -95,25 +98,20 @@ def evidence(name):
 def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     """Run `count` rows of a store again, drawn at random by `seed`, and compare the accuracy.
 
-    The other arguments are those of `read` and `run`; the function is that of the course's experiment whose settings
-    have these names. The table has a row for each: the setting, "seed", "recorded", "again", "error" (empty unless the
-    run failed) and "difference". Taught in lesson 09.
+    The other arguments are those of `read` and `run`; the function is that of the course's experiment of this name or,
+    for a file, of the only one whose settings have these names. The table has a row for each: the setting, "seed",
+    "recorded", "again", "error" (empty unless the run failed) and "difference". Taught in lesson 09.
     """
-    path = _rows_of(store)
+    path, count = _rows_of(store), shapes.whole_number(count, "count", 1)
     content = path.read_bytes()
-    rows = read_csv(content)
-    absent = [column for column in ("seed", "accuracy", FAILED) if column not in rows]
-    if absent:
-        raise ValueError(f"store must hold rows as from run; {path.name} has no column {absent[0]!r}")
-    rows = rows[rows[FAILED] == ""]
-    count = min(shapes.whole_number(count, "count", 1), len(rows))
-    if not count:
-        raise ValueError(f"store must hold at least one finished run; {path.name} holds none")
+    rows = _comparable(read_csv(content), path.name)
+    count = min(count, len(rows))
     chosen = rows.loc[np.sort(np.random.default_rng(seed).choice(rows.index, count, replace=False))]
     columns, texts, _ = parsed(content, path.name)
     names = columns[: columns.index("seed") + 1]
     runs = [{name: value(texts[place][name]) for name in names} for place in chosen.index]
-    function = _function_for(names[:-1]) if function is None else function
+    if function is None:
+        function = EXPERIMENTS[store].function if store in EXPERIMENTS else _function_for(names[:-1])
     again = {key({name: row[name] for name in names}): row for row in finished(function, runs, jobs, scheduler)}
     again = [again[key(run)] for run in runs]
     compared = chosen[names].assign(
@@ -124,9 +122,32 @@ def verify(store, count=2, jobs=None, seed=None, scheduler=None, function=None):
     return compared.assign(difference=compared["again"] - compared["recorded"])
 
 
+def _comparable(rows, name):
+    """Return the rows of finished runs, of which there are some, with an accuracy."""
+    absent = [column for column in ("seed", FAILED) if column not in rows]
+    if absent:
+        raise ValueError(f"store must hold rows as from run; {name} has no column {absent[0]!r}")
+    rows = rows[rows[FAILED] == ""]
+    if rows.empty:
+        raise ValueError(f"store must hold at least one finished run; {name} holds none")
+    if "accuracy" not in rows:
+        raise ValueError(
+            f'store must have a column "accuracy", which is compared; those of {name} are {", ".join(rows)}: let the '
+            "function return it, a share from 0 to 1"
+        )
+    return rows
+
+
 def _function_for(names):
-    for known in EXPERIMENTS.values():
-        setting = (known.settings or known.tried())[0]
-        if setting.keys() == {*names}:
-            return known.function
-    raise ValueError(f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function")
+    settings = {name: (known.settings or known.tried())[0] for name, known in EXPERIMENTS.items()}
+    found = [name for name, setting in settings.items() if setting.keys() == {*names}]
+    functions = {EXPERIMENTS[name].function for name in found}
+    if len(functions) > 1:
+        raise ValueError(
+            f"these may be rows of {' or of '.join(found)}, which have the same settings: pass the function"
+        )
+    if not functions:
+        raise ValueError(
+            f"these are rows of none of the course's experiments, {', '.join(EXPERIMENTS)}: pass the function"
+        )
+    return functions.pop()
