@@ -111,11 +111,10 @@ def _zero_padding(kind, padding, name, dtype):
 
 # Layers that hand on what they get but in training, whatever their options. (Keras's RandomCrop has another output.)
 _ONLY_IN_TRAINING = {
-    getattr(keras_layers, name)
-    for name in (
-        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout GaussianNoise "
-        "RandomBrightness RandomContrast RandomFlip RandomRotation RandomTranslation RandomZoom"
-    ).split()
+    *(keras_layers.Dropout, keras_layers.SpatialDropout1D, keras_layers.SpatialDropout2D),
+    *(keras_layers.SpatialDropout3D, keras_layers.AlphaDropout, keras_layers.GaussianDropout),
+    *(keras_layers.GaussianNoise, keras_layers.RandomBrightness, keras_layers.RandomContrast),
+    *(keras_layers.RandomFlip, keras_layers.RandomRotation, keras_layers.RandomTranslation, keras_layers.RandomZoom),
 }
 # What of a layer's configuration is carried over; every other option must be as Keras has it by default, unless it acts
 # on nothing but training.
