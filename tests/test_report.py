@@ -50,6 +50,31 @@ def test_a_verdict_names_a_way_only_if_the_interval_leaves_out_0():
     assert "cannot be told apart" in str(report.verdict(tries, "a", "c"))
 
 
+@pytest.mark.parametrize(
+    ("tries", "said"),
+    [
+        ({"a": [0.9, 0.8], "b": [0.7, 0.6]}, "in points, 0 to 100, got shares, none above 0.9; multiply them by 100"),
+        ({"a": [90, 80, 85], "b": [70, 60]}, r"pairs, .* got shapes \(3,\) for 'a' and \(2,\) for 'b'; leave out"),
+        ({"a": [90, 80]}, "way must be one of a, got 'b'"),
+    ],
+)
+def test_tries_that_are_no_pairs_of_points_are_told(tries, said):
+    with pytest.raises(ValueError, match=said):
+        report.verdict(tries, "a", "b")
+
+
+def test_a_claim_names_a_way_that_was_shown_to_be_ahead():
+    shown = report.verdict({"thawed": [60, 62, 61, 63, 64, 60], "frozen": [50, 51, 50, 54, 52, 50]}, "thawed", "frozen")
+    claim = "no claim beyond the intervals"
+    assert claim not in missing(page(verdicts=[shown], conclusion=LONG + " Thawed is better than frozen."))
+    assert claim in missing(page(verdicts=[shown], conclusion=LONG + " From scratch is better than two layers."))
+
+
+def test_the_smallest_class_is_one_that_the_exam_holds():
+    exam = report.Exam(np.zeros((40, 4, 4, 1)), np.repeat([1, 2], 20))
+    assert "10 exam images or more of each class" not in missing(page(exam=exam))
+
+
 def test_more_tries_with_the_same_images_never_make_the_interval_shorter_than_the_images_allow():
     rng = np.random.default_rng(0)
     lengths = [np.ptp(interval(rng.normal(size=count), redrawn=1 / 3)[1:]) for count in (10, 100, 10_000)]
