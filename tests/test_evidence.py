@@ -187,16 +187,20 @@ def recomputed(rows, settings, against, value):
         for setting in settings
         if len(by_dataset[one][setting]) and len(by_dataset[other][setting])
     }
-    far = judged(far) if far else {}
-    every = {s: np.concatenate([by_dataset[name][s] for name in names]) for s in settings}
-    every = judged({s: one_sample(v, drawn_flips) for s, v in every.items() if len(v)})
+    every = {}
+    for setting in settings:
+        values = [v for name in names if len(v := by_dataset[name][setting])]
+        if values and min(map(len, values)) >= 6:  # fewer could resolve nothing alone
+            every[setting] = one_sample(np.concatenate(values), drawn_flips)
+    together = judged(far | every) if far | every else {}  # one family
+    far, every = ({what: together[what] for what in tests} for tests in (far, every))
     verdicts = {}
-    for setting in every:
+    for setting in settings:
         said = {mean[name][setting] for name in names if setting in mean[name]}
         apart = {mark for (one, _), mark in far.items() if one == setting}
         word = {"▲": "higher", "▼": "lower", "·": "unresolved"}
         depends = len(said) > 1 or "·" in said
-        verdicts[setting] = word[every[setting] if depends else said.pop()]
+        verdicts[setting] = word[every.get(setting, "·") if depends else said.pop()]
         if depends and apart - {"·"}:
             verdicts[setting] = "it depends"
     return marks, mean, far, verdicts
