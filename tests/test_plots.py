@@ -293,6 +293,18 @@ def test_kernels_beyond_a_row_go_on_in_the_next():
     assert shown == [1, 2, 3, 4, 5]
 
 
+def test_of_several_runs_the_mean_is_drawn_and_each_of_them():
+    runs = np.array([[1.0, 2.0, 4.0], [3.0, 2.0, 0.0]])
+    picture = plots.curves(np.arange(3), {"a": runs, "b": runs[0]}, "step", "loss")
+    (axis,) = picture.axes
+    mean, one, other, alone = axis.lines[:4]
+    np.testing.assert_array_equal(mean.get_ydata(), runs.mean(axis=0))
+    np.testing.assert_array_equal([one.get_ydata(), other.get_ydata()], runs)
+    assert one.get_color() == mean.get_color() != alone.get_color()
+    assert axis.get_legend_handles_labels()[1] == ["a", "b"]
+    assert "a: 2 at 0, 2 at 2, the mean of 2 thin lines. b: 1 at 0, 4 at 2" in picture.alt
+
+
 def test_curves_hold_their_numbers_and_differ_in_more_than_colour():
     x = np.arange(5)
     series = {f"power {power}": x**power for power in range(1, 7)}

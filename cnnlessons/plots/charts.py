@@ -195,7 +195,8 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
     Parameters
     ----------
     x : ndarray, shape (P,)
-    series : dict of str to ndarray, shape (P,)
+    series : dict of str to ndarray, shape (P,) or (runs, P)
+        Of several runs the mean is drawn, and each as a thin line; one that lacks a value counts where it has some.
     x_label, y_label : str
         With the unit.
     title : str, optional
@@ -210,15 +211,19 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
     below = max(map(len, series)) > LONG_NAME
     picture, (axis,) = blank(1, 1, width, height + 0.3 * below * -(-len(series) // 2))
     styles = zip(["-", "--", "-.", ":"] * len(series), ["o", "s", "^", "D", "v", "P"] * len(series), strict=False)
-    for (name, values), (line, marker) in zip(series.items(), styles, strict=False):
-        axis.plot(x, values, line, marker=marker, markevery=max(1, len(x) // 12), markersize=7, label=name)
+    runs = {name: np.atleast_2d(np.asarray(values, float)) for name, values in series.items()}
+    means = {name: np.nanmean(each, axis=0) if len(each) > 1 else each[0] for name, each in runs.items()}
+    for (name, mean), (line, marker) in zip(means.items(), styles, strict=False):
+        (drawn,) = axis.plot(x, mean, line, marker=marker, markevery=max(1, len(x) // 12), markersize=7, label=name)
+        if len(runs[name]) > 1:
+            axis.plot(x, runs[name].T, color=drawn.get_color(), linewidth=0.8, alpha=0.5, zorder=1)
     axis.set(xlabel=x_label, ylabel=y_label, title=title)
     if x_ticks is not None:
         axis.set_xticks(*x_ticks)
     if log:
         axis.set_yscale("log")
-        drawn = np.concatenate([np.asarray(values) for values in series.values()])
-        if drawn.max() < 100 * drawn.min():  # hardly two powers of ten would be named
+        each = np.concatenate([values.ravel() for values in runs.values()])
+        if each.max() < 100 * each.min():  # hardly two powers of ten would be named
             axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.yaxis.set_minor_formatter(lambda value, _: "")
         axis.yaxis.set_major_formatter(lambda value, _: _power(value))  # the usual one writes mathematics, which is off
@@ -229,7 +234,8 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
     elif len(series) > 1:  # a single one is what the axis says
         axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     places = x if x_ticks is None or len(x_ticks[1]) != len(x) else [str(label) for label in x_ticks[1]]
-    told = ((name, course_of(places, values)) for name, values in series.items())
+    several = {name: f", the mean of {len(each)} thin lines" * (len(each) > 1) for name, each in runs.items()}
+    told = ((name, course_of(places, mean) + several[name]) for name, mean in means.items())
     picture.alt = f"{title or 'Curves'}, {y_label} over {x_label}. {listed(told)}"
     return picture
 
