@@ -187,7 +187,7 @@ class Comparison:
         """The numbers of one value a seed, the mean over the places of a data set.
 
         For each data set ("kind": "mean"), for how far each two are apart ("apart"), and for all of them together
-        ("all"), if each could be resolved alone. What a verdict over several data sets is made of is one family.
+        ("all"), if each could be resolved alone. These two kinds are one family; the means of a data set are another.
         """
         found = [
             {self._name: label, "kind": kind, "over": over} | numbers
