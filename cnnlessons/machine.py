@@ -17,8 +17,6 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import joblib
-
 NO_GPU = "none found: everything in this course runs without one"
 CPUINFO = Path("/proc/cpuinfo")
 NO_AVX = "without AVX, which TensorFlow needs: cells that use Keras cannot run here"
@@ -64,6 +62,8 @@ def machine(gpu: bool = False) -> dict[str, str]:
 
     `gpu` asks TensorFlow which GPUs it can use, which takes some seconds, rather than only look for a driver.
     """
+    import joblib  # with NumPy, which the commands that only tell something do without
+
     from cnnlessons import datasets
 
     offline = [source.name for source in datasets.available() if source.offline]

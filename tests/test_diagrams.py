@@ -34,7 +34,7 @@ def smallest_text(picture):
 
 NINE = np.arange(9.0).reshape(3, 3)
 SAID = {
-    "images": (([NINE], ["ramp"]), "ramp: 0 1 2; 3 4 5; 6 7 8."),
+    "images": (([NINE], ["ramp"], "magnitude"), "ramp: 0 1 2; 3 4 5; 6 7 8."),
     "grids": (([np.array([[0.5, np.nan]])],), "0.5 empty."),
     "responses": (([NINE], [np.full((4, 4), 2.5)], ["k"]), "k: 0 1 2; 3 4 5; 6 7 8, gain 0 to 2.5."),
     "curves": (

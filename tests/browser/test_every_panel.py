@@ -253,6 +253,7 @@ def violations(page, place):
 @pytest.mark.parametrize("name", ["kernel_editor", "gabor_explorer"])
 def test_a_panel_fills_the_screen_and_comes_back(page, name):
     page.set_viewport_size({"width": 1280, "height": 720})
+    page.wait_for_function("() => document.querySelector('#jp-main-content-panel').offsetWidth === innerWidth")
     panel = page.locator(f".cnnlessons-{name.replace('_', '-')}")
     before = panel.bounding_box()
     panel.get_by_role("button", name="Whole screen").click()
