@@ -72,10 +72,9 @@ def verdict(tries, one, other, redrawn=0.0, level=0.95):
             f"tries must be pairs, one of each way a seed, got shapes {first.shape} for {one!r} and {second.shape} for "
             f"{other!r}; leave out a try without a partner"
         )
-    if 0 < max(*first, *second) <= 1:
-        raise ValueError(
-            f"tries must be in points, 0 to 100, got shares, none above {max(*first, *second):g}; multiply them by 100"
-        )
+    largest = np.max([first, second], initial=0)
+    if 0 < largest <= 1:
+        raise ValueError(f"tries must be in points, 0 to 100, got shares, none above {largest:g}; multiply them by 100")
     differences = first - second
     return Verdict(one, other, differences, experiments.interval(differences, (-100, 100), level, redrawn))
 

@@ -56,6 +56,7 @@ def test_a_verdict_names_a_way_only_if_the_interval_leaves_out_0():
         ({"a": [0.9, 0.8], "b": [0.7, 0.6]}, "in points, 0 to 100, got shares, none above 0.9; multiply them by 100"),
         ({"a": [90, 80, 85], "b": [70, 60]}, r"pairs, .* got shapes \(3,\) for 'a' and \(2,\) for 'b'; leave out"),
         ({"a": [90, 80]}, "way must be one of a, got 'b'"),
+        ({"a": [], "b": []}, "values must have one axis, a number for each seed"),
     ],
 )
 def test_tries_that_are_no_pairs_of_points_are_told(tries, said):

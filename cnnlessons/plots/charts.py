@@ -222,8 +222,8 @@ def curves(x, series, x_label, y_label, title=None, x_ticks=None, width=8.5, hei
         axis.set_xticks(*x_ticks)
     if log:
         axis.set_yscale("log")
-        each = np.concatenate([values.ravel() for values in runs.values()])
-        if each.max() < 100 * each.min():  # hardly two powers of ten would be named
+        every = np.concatenate([each.ravel() for each in runs.values()])
+        if np.nanmax(every) < 100 * np.nanmin(every):  # hardly two powers of ten would be named
             axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.yaxis.set_minor_formatter(lambda value, _: "")
         axis.yaxis.set_major_formatter(lambda value, _: _power(value))  # the usual one writes mathematics, which is off
