@@ -191,7 +191,9 @@ def test_the_grid_is_timed_against_a_loop_over_the_same_runs(capsys, monkeypatch
     assert script["compare"](epochs=6, seeds=4) > 0
     warm_up = (script["settings"](1), [4])
     assert trained == [warm_up, (grid, range(4)), warm_up, (grid, range(4))]
-    assert "grid ÷ loop (needs 1.7)" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "grid ÷ loop (needs 1.7)" in out
+    assert re.search(r"the loop took \d+\.\d\d cores, so on 2 it can be \d+\.\d\d at most", out)
 
 
 # --------------------------------------------------------------------------- notebooks

@@ -54,6 +54,11 @@ def steps_shown(panel):
 # --------------------------------------------------------------------------- the run
 
 
+def test_there_is_no_network_for_other_data():
+    with pytest.raises(ValueError, match="data must be one of digits, lines, got 'faces'"):
+        dashboard.network("faces")
+
+
 def test_a_run_trains_as_the_network_does_by_itself():
     run = dashboard.Run("lines", "Adam", 0.01, 32, seed=2)
     run.advance(30)

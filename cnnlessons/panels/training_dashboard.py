@@ -32,7 +32,7 @@ def _load(data):
 
 def network(data="digits", seed=0):
     """Return the untrained network of lesson 04 for "digits" or "lines"."""
-    if data == "lines":
+    if shapes.chosen(data, "data", DATA) == "lines":
         return Sequential([Conv2D(8, 5), ReLU(), GlobalAveragePool2D(), Dense(2)], (12, 12, 1), seed=seed)
     layers = [Conv2D(8, 3, padding="same"), ReLU(), MaxPool2D(2), Conv2D(16, 3, padding="same"), ReLU()]
     return Sequential([*layers, Flatten(), Dense(10)], (8, 8, 1), seed=seed)
