@@ -517,15 +517,15 @@ def descents(paths, heights, extent, titles=("", ""), width=8.5, together=False)
     shape = (extent[3] - extent[2]) / (extent[1] - extent[0])
     count, valley = (1, width - 3) if together else (len(paths), width)
     picture, axes = blank(count, 1, width, valley * shape + 0.45)
-    levels = heights.max() / 2.0 ** np.arange(9, -1, -1)
+    levels = (10.0 ** np.floor(np.log10(heights.max()) - [[2], [1], [0]]) * [1, 2, 5]).ravel()
     for axis in axes:
         lines = axis.contour(heights, levels, extent=extent, colors=GREY, linewidths=0.8, alpha=0.7)
-        axis.clabel(lines, lines.levels[1::3], fmt=lambda height: f"{height:.2g}", fontsize=9)
+        axis.clabel(lines, lines.levels[::3], fmt="%g", fontsize=9)
         axis.set(ylabel=titles[1], xlim=extent[:2], ylim=extent[2:], aspect="equal")
     looks = zip([BLUE, VERMILLION, GREEN, ORANGE] * 9, "os^D" * 9 if together else "o" * 36, strict=True)
     for axis, (name, path), (colour, marker) in zip([*axes] * len(paths), paths.items(), looks, strict=False):
         axis.plot(*path.T, marker=marker, markersize=5, linewidth=1.8, color=colour, label=name)
-        axis.plot(*path[0], marker=marker, markersize=11, markerfacecolor="white", markeredgecolor=colour)
+        axis.plot(*path[0], marker=marker, markersize=9, markerfacecolor="white", markeredgecolor=colour)
         axis.set(title=None if together else name)
     if together:
         axes[0].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
