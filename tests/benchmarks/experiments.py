@@ -5,8 +5,8 @@ Run it with ``python tests/benchmarks/experiments.py [--quick]``.
 The loop runs in one process with as many threads as TensorFlow takes by default; the grid in two processes with one
 thread each. Both have trained once before the time is taken: Keras is loaded, the photographs are read and reduced.
 
-The loop takes more than one core itself, so the grid cannot be faster than the number of jobs over that many cores. Both
-are printed: the ratio that is needed is out of reach where the loop takes more than 2 / 1.7 cores.
+The loop takes more than one core itself, so the grid cannot be faster than the number of jobs over that many cores.
+Both are printed: the ratio that is needed is out of reach where the loop takes more than 2 / 1.7 cores.
 """
 
 import os
