@@ -376,7 +376,7 @@ def test_a_chart_of_intervals_says_what_dot_and_bar_are_and_prints_them():
     groups = {"5×5": (np.array([0.5, 1.5]), (0.25, 1.75)), "7×7": ([-1, 1], (-np.inf, 2))}
     picture = plots.intervals(groups, "points", reference=0, key=("one pair of runs", "mean, 95 % interval"))
     told = [text.get_text() for text in picture.legends[0].get_texts()]
-    assert told == ["one pair of runs", "mean, 95 % interval; hollow: unresolved"]  # the second holds 0
+    assert told == ["one pair of runs", "mean, 95 % interval; hollow: the interval holds the grey line"]
     printed = {text.get_text(): text.get_position()[1] for text in picture.axes[0].texts}
     assert printed == {"1.0 (0.2 to 1.8)": 0, "0.0 (−∞ to 2.0)": 1}
     assert not plots.intervals(groups, "points").legends

@@ -306,6 +306,8 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     for values, ends, *resolved in groups.values():
         outside = reference is None or not ends[0] <= reference <= ends[1]
         rows.append((np.ravel(values), ends, resolved[0] if resolved else outside))
+    judged = any(len(group) > 2 for group in groups.values())
+    hollow = "unresolved" if judged else "the interval holds the grey line"
     pitch = 0.65 if len(rows) <= 8 else 0.48
     picture, (axis,) = blank(1, 1, width, 1.1 + pitch * len(rows))
     if reference is not None:
@@ -325,9 +327,9 @@ def intervals(groups, label, title=None, width=8.5, reference=None, key=None):
     if key is not None:
         for row, text in enumerate(told.values()):
             axis.text(1.02, row, text, transform=axis.get_yaxis_transform(), va="center", fontsize=12)
-        key = key[0], key[1] + ("" if all(resolved for *_, resolved in rows) else "; hollow: unresolved")
+        key = key[0], key[1] + ("" if all(resolved for *_, resolved in rows) else f"; hollow: {hollow}")
         picture.legend([*dots, (*line, *mean)], key, loc="outside lower center", ncols=2, fontsize=12)
-    runs = [counted(len(values), "dot") + ("" if resolved else ", unresolved") for values, _, resolved in rows]
+    runs = [counted(len(values), "dot") + ("" if resolved else f", {hollow}") for values, _, resolved in rows]
     picture.alt = f"{title or 'Runs and intervals'}, {label}. " + listed(
         [(name, f"{text}, {dots}") for (name, text), dots in zip(told.items(), runs, strict=True)], 20
     )
