@@ -252,6 +252,21 @@ def test_prediction_changes_nothing():
         np.testing.assert_array_equal(array, before[name])
 
 
+def test_measured_averages_are_those_of_the_images_and_weights_stay():
+    made = [layers.Conv2D(3), layers.BatchNorm(), layers.ReLU(), layers.Conv2D(4), layers.BatchNorm()]
+    net = Sequential([*made, layers.Flatten(), layers.Dense(2)], (6, 6, 1), dtype=float)
+    images = 3 + 2 * np.random.default_rng(0).standard_normal((20, 6, 6, 1))
+    before = {name: array.copy() for name, array in net.parameters().items()}
+    net.measure_averages(images)
+    measured = {name: array.copy() for name, array in net.state().items()}
+    np.testing.assert_allclose(net.predict(images), net.forward(images, training=True), rtol=1e-9)
+    for name, array in net.parameters().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert not np.allclose(measured["batchnorm_1.moving_mean"], 0)
+    with pytest.raises(ValueError, match="images"):
+        net.measure_averages(images[..., 0])
+
+
 def frozen(array):
     array = array.copy()
     array.flags.writeable = False

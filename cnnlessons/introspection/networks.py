@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cnnlessons import ops, shapes, threads
-from cnnlessons.layers import BatchNorm, ReLU
+from cnnlessons.layers import ReLU
 from cnnlessons.network import Sequential, fitting_images
 
 RULES = {  # what a ReLU lets back: of the layer, after its forward pass, and of what comes to it from above
@@ -97,14 +97,10 @@ class Chain:
     def randomised(self, images, names, draw):
         """Return a copy with fresh weights in some layers, and batch normalisation's averages measured on `images`."""
         other = Chain(self.network.copy())
-        maps = images.astype(self.network.dtype)
-        for name, layer in other.layers.items():
-            if name in names:
-                for parameter, array in layer.parameters().items():
-                    array[...] = draw(array.shape) if array.ndim > 1 else parameter == "scale"
-            if isinstance(layer, BatchNorm):
-                layer.moving_mean[...], layer.moving_variance[...] = ops.channel_moments(maps)
-            maps = layer.forward(maps)
+        for name in filter(set(names).__contains__, self.names):  # in the order of the layers
+            for parameter, array in other.layers[name].parameters().items():
+                array[...] = draw(array.shape) if array.ndim > 1 else parameter == "scale"
+        other.network.measure_averages(images)
         return other.network
 
 
