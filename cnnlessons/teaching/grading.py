@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from cnnlessons.teaching import guest, isolation, reports
 
 LARGEST = 30 * 10**6  # bytes of a notebook, with its pictures
 DEPTH = 4  # folders below the one that is graded
+NONE = f"There is no notebook (.ipynb) in the folder, {DEPTH} folders deep."
 PACKAGE = Path(__file__).parents[1]
 SHIPPED = ("shapes", "threads", "kernels", "ops", "gradcheck")  # what an answer may use of the course; no solution
 ALONE = "class ThreadpoolController:\n    lib_controllers = ()\n    select = limit = lambda self, **_: self\n"
@@ -62,13 +63,14 @@ def grade(folder, out="marks.csv", *, seed=None, isolated="auto", lessons=(), se
     is told what happens, in sentences.
     """
     shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
-    with open(out, "ab"):  # or it is told after all answers have run
-        pass
-    way, run = isolation.choose(isolated)
-    tell(f"Each answer runs in {isolation.SAID[way]}.")
-    students = _submissions(Path(folder))
+    students, remarks = _submissions(Path(folder), _own(Path(out)))
     seed = secrets.randbelow(2**31) if seed is None else seed
     asked = {name: _with_hidden_probes(exercises._find(name), seed) for name in _asked(students, lessons)}
+    way, run = isolation.choose(isolated)
+    with open(out, "ab"):  # or it is told after all answers have run
+        pass
+    for remark in (f"Each answer runs in {isolation.SAID[way]}.", *remarks):
+        tell(remark)
     if way == "wasm":
         tell("The first run compiles Python to this machine; once, that takes minutes.")
         run(b"{}", 600)
@@ -84,17 +86,42 @@ def grade(folder, out="marks.csv", *, seed=None, isolated="auto", lessons=(), se
 # --------------------------------------------------------------------------- what was handed in
 
 
-def _submissions(folder):
-    """By student, in alphabetical order: the notebooks' code cells, the newest first; or why there are none."""
+def _own(out):
+    """What an earlier grading may have written among the hand-ins."""
+    return {os.path.abspath(path) for path in (out, reports.feedback_folder(out))}
+
+
+def _submissions(folder, own=()):
+    """By student, in alphabetical order: the notebooks' code cells, the newest first, or why there are none; remarks.
+
+    Whoever has a folder is a student, with or without a notebook in it.
+    """
     if not folder.is_dir():
         raise ValueError(f"folder: {folder} is not a folder")
-    students = defaultdict(list)
-    for path in _files(folder, DEPTH):
-        inside = path.relative_to(folder).parts
-        students[inside[0] if len(inside) > 1 else path.stem].append(path)
-    if not students:
+    students, missed, twice = {}, [], []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or os.path.abspath(path) in own:
+            continue
+        is_folder = path.is_dir() and not path.is_symlink()
+        name = path.name if is_folder else path.stem
+        found = list(_files(path, DEPTH - 1)) if is_folder else [path] if path.suffix == ".ipynb" else []
+        if not found:
+            missed.append(path.name)
+        elif students.get(name):
+            twice.append(name)
+        if found or is_folder:
+            students.setdefault(name, []).extend(found)
+    if not any(students.values()):
         raise ValueError(f"folder: there is no notebook (.ipynb) in {folder}")
-    return {name: [_cells(path) for path in sorted(students[name], key=_age)] for name in sorted(students)}
+    read = {name: [_cells(path) for path in sorted(students[name], key=_age)] or [NONE] for name in sorted(students)}
+    return read, _remarks(missed, twice)
+
+
+def _remarks(missed, twice):
+    """What a teacher must know of what was handed in, in sentences."""
+    told = [f"Not graded, no notebook (.ipynb): {', '.join(map(reports.clean, missed))}."] if missed else []
+    both = "{}: a notebook and a folder of this name, taken as one student; the newest answer to an exercise counts."
+    return told + [both.format(reports.clean(name)) for name in twice]
 
 
 def _files(folder, depth):
@@ -133,8 +160,8 @@ def _plain_python(source):
 
 
 def _asked(students, lessons):
-    """The names of the exercises that are asked for."""
-    known = exercises.names()
+    """The names of the exercises that are asked for, those of deeper notebooks too."""
+    known, lessons = exercises.names(), [f"{lesson:0>2}" for lesson in lessons]
     if unknown := [lesson for lesson in lessons if not any(name.startswith(f"{lesson}.") for name in known)]:
         raise ValueError(f"lessons: there is no exercise of lesson {unknown[0]!r}; write it as in 01")
     if not lessons:

