@@ -3,7 +3,7 @@
 
     python3 course.py                  open the lessons in JupyterLab
     python3 course.py test             run every test
-    python3 course.py run COMMAND      run a command of the course's environment, e.g. cnnlessons bench
+    python3 course.py run COMMAND      run a command of the course's environment, e.g. cnnlessons bench, where you are
     python3 course.py setup            only install
 
     --gpu                              with TensorFlow for NVIDIA GPUs (Linux), in an environment of its own
@@ -93,20 +93,25 @@ def parse(words: list[str]) -> tuple[str, bool, list[str]]:
     return command, "--gpu" in ours, rest
 
 
-def check_python(version: tuple[int, ...]) -> None:
+def check_python(version: tuple[int, ...], windows: bool = WINDOWS) -> None:
     if tuple(version[:2]) in PYTHONS:
         return
-    names = [f"python{major}.{minor}" for major, minor in reversed(PYTHONS)]
+    kind = "py -{}.{}" if windows else "python{}.{}"
+    names = [kind.format(*python) for python in reversed(PYTHONS)]
     found = next(filter(answers, names), None)
-    remedy = f"This machine has one: {found} course.py" if found else "Install one of them and start with that."
+    remedy = f"This machine has one: {found}" if found else f"Install one of them and start with that: {names[0]}"
     this = ".".join(map(str, version[:3]))
-    raise Problem(f"The course needs Python 3.11, 3.12 or 3.13; this is {this} ({sys.executable}). {remedy}")
+    raise Problem(f"The course needs Python 3.11, 3.12 or 3.13; this is {this} ({sys.executable}). {remedy} course.py")
 
 
 def answers(name: str) -> bool:
     """Tell whether a Python is there and runs; of pyenv's programs, those of versions that are not chosen do not."""
-    program = shutil.which(name)
-    return program is not None and not subprocess.call([program, "-c", ""], stderr=subprocess.DEVNULL)
+    program, *option = name.split()
+    program = shutil.which(program)
+    asked = {**os.environ, "PYTHON_MANAGER_AUTOMATIC_INSTALL": "0"}  # or py would install what is only asked about
+    return program is not None and not subprocess.call(
+        [program, *option, "-c", ""], env=asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def check_gpu(system: str) -> None:
@@ -494,9 +499,9 @@ def ensure_home() -> None:
         print(f"There is no home folder to write to ({error}); {home} takes its place until the end.", file=sys.stderr)
 
 
-def run(words: list[str], variables: dict[str, str]) -> int:
+def run(words: list[str], variables: dict[str, str], folder: Path | None = ROOT) -> int:
     """Run a command to its end and return its exit status; Ctrl-C, which reaches it as well, is left to it."""
-    process = subprocess.Popen(words, cwd=ROOT, env=variables)
+    process = subprocess.Popen(words, cwd=folder, env=variables)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while process.poll() is None:
         with contextlib.suppress(KeyboardInterrupt):
@@ -524,7 +529,8 @@ def main(words: list[str]) -> int:
         if command == "lab" and not os.access(ROOT / "notebooks", os.W_OK):
             print("This folder cannot be written to: lessons run, but to save them, copy the course.", file=sys.stderr)
         variables = surroundings(environment, os.environ)
-        return run(command_line(command, rest, environment, variables["PATH"]), variables)
+        folder = None if command == "run" else ROOT  # the files that a command is told of are its caller's
+        return run(command_line(command, rest, environment, variables["PATH"]), variables, folder)
     except Problem as problem:
         print(f"course.py: {problem}", file=sys.stderr)
         return 1

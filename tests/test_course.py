@@ -112,6 +112,17 @@ def test_an_unknown_program_is_named(environment):
         course.command_line("run", ["nosuchprogram"], environment, path="")
 
 
+@pytest.mark.parametrize("command", ["run", "lab", "test"])
+def test_a_command_runs_where_its_caller_is_and_lessons_and_tests_in_the_course(command, tmp_path, monkeypatch, capfd):
+    for name in ("ensure_home", "prepare"):
+        monkeypatch.setattr(course, name, lambda *arguments: None)
+    where = [sys.executable, "-c", "import os; print(os.getcwd())"]
+    monkeypatch.setattr(course, "command_line", lambda *arguments: where)
+    monkeypatch.chdir(tmp_path)
+    assert course.main([command, *(["python"] if command == "run" else [])]) == 0
+    assert Path(capfd.readouterr().out.strip()) == (tmp_path if command == "run" else ROOT).resolve()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals of this kind")
 def test_the_exit_status_of_the_command_is_passed_on():
     assert course.run([sys.executable, "-c", "raise SystemExit(7)"], dict(os.environ)) == 7
@@ -142,6 +153,16 @@ def test_only_a_python_that_runs_is_recommended(tmp_path, monkeypatch):
     program(tmp_path / "python3.12", "exit 0")
     with pytest.raises(course.Problem, match=r"This machine has one: python3\.12 course\.py"):
         course.check_python((3, 10, 1))
+
+
+@POSIX
+def test_on_windows_the_launcher_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(course.Problem, match=r"Install one of them and start with that: py -3\.13 course\.py"):
+        course.check_python((3, 14, 0), windows=True)
+    program(tmp_path / "py", '[ "$PYTHON_MANAGER_AUTOMATIC_INSTALL" = 0 ] && [ "$1" = -3.12 ]')
+    with pytest.raises(course.Problem, match=r"This machine has one: py -3\.12 course\.py"):
+        course.check_python((3, 14, 0), windows=True)
 
 
 @pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 9), (3, 13, 1)])
@@ -215,7 +236,7 @@ def test_a_processor_without_avx_is_told_before_installing(tmp_path, capsys, tex
 def test_a_folder_that_cannot_be_written_to_is_told_when_the_lessons_open(monkeypatch, capsys):
     for name in ("ensure_home", "prepare"):
         monkeypatch.setattr(course, name, lambda *arguments: None)
-    monkeypatch.setattr(course, "run", lambda words, variables: 0)
+    monkeypatch.setattr(course, "run", lambda words, variables, folder: 0)
     for writable in (True, False):
         monkeypatch.setattr(course.os, "access", lambda path, mode, answer=writable: answer)
         assert course.main([]) == 0
