@@ -223,7 +223,7 @@ def grade(options):
 
 
 @command(
-    argument("lesson", metavar="NN", help="the lesson's number, such as 01"),
+    argument("lesson", metavar="NN", help="the lesson's number, such as 01, or all"),
     argument("--out", type=Path, default=Path(), metavar="FOLDER", help="(the present one)"),
     argument("--markdown", action="store_true", help="in the place of HTML"),
 )

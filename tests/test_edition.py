@@ -74,6 +74,30 @@ def test_the_command_writes_pages_that_need_nothing_else(tmp_path, capsys):
     assert "default-src 'none'" in text
     assert not re.search(r"(?:src|href)=", text)
     assert "<td>01.cross_correlate" in text.replace("<code>", "")
-    for number, said in (("77", "there is no lesson '77'"), ("one", "as in 01"), ("00", "has no teacher's notes")):
+    for number, said in (
+        ("77", "there is no lesson '77'"),
+        ("one", "as in 01"),
+        ("00", "has no teacher's notes to make an edition of; take 01, 02"),
+    ):
         assert cli.main(["teach", number, "--out", str(tmp_path)]) == 1
         assert said in capsys.readouterr().err
+
+
+def test_all_lessons_with_notes_are_written_at_once(tmp_path, capsys):
+    assert cli.main(["teach", "all", "--out", str(tmp_path), "--markdown"]) == 0
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {f"{number}_{kind}.md" for number in NUMBERS for kind in ("teacher", "handout")}
+
+
+def test_only_lesson_01_has_no_questions_from_earlier_lessons():
+    goals = {number: edition.timetable(edition.read(number), 45)[0][2] for number in ("01", "02")}
+    assert goals["01"] == "the driving question"
+    assert "earlier lessons" in goals["02"]
+
+
+def test_edition_and_handout_end_with_the_licence():
+    lesson = edition.read("01")
+    for page in (edition.teachers_page(lesson), edition.handout(lesson)):
+        last = page.splitlines()[-1]
+        assert last.startswith("© 2026 the cnnlessons authors. Text and pictures CC BY 4.0, code BSD-3-Clause.")
+        assert "data/README.md" in last

@@ -167,6 +167,19 @@ def test_formulas_are_drawn_by_the_browser_itself(built):
     assert not re.search(r"(?i)<script[^>]+mathjax", page)
 
 
+@pytest.mark.parametrize("up", ["", "../"])
+def test_a_page_s_footer_has_the_licence_and_leads_to_that_of_the_photographs(tmp_path, up):
+    page = tmp_path / "page.html"
+    page.write_text("<main></main><footer>made</footer>", encoding="utf-8")
+    site._mend(page, up)
+    said = "© 2026 the cnnlessons authors. Text and pictures CC BY 4.0, code BSD-3-Clause. Photographs: "
+    assert f'{said}licences and authors in <a href="{up}data.html">Data</a>.</p></footer>' in page.read_text("utf-8")
+
+
+def test_every_page_has_the_licence(built):
+    assert all("CC BY 4.0, code BSD-3-Clause" in page.read_text("utf-8") for page in built[0].rglob("*.html"))
+
+
 def test_no_page_holds_a_teacher_s_note(built):
     notes = [
         cell.metadata["cnnlessons"]["teacher"]["ask"]

@@ -16,6 +16,7 @@ from cnnlessons.teaching import reports
 
 FRAME = {45: (3, 4), 90: (5, 8)}  # minutes for the opening and for the answer, by the minutes of a class
 MINUTES = re.compile(r"(\d+) minutes")
+LICENCE = f"---\n\n{reports.LICENCE} {reports.PHOTOGRAPHS.format('data/README.md of the course')}"
 
 
 class Part(NamedTuple):
@@ -54,11 +55,18 @@ def read(number: str) -> Lesson:
     first = next(i for i, text in enumerate(texts) if words[i] and re.search(r"(?m)^## Exercise", text))
     parts = _parts(cells[:first], texts)
     if not parts:
-        raise ValueError(f"lesson: {path.name} has no teacher's notes")
+        with_notes = ", ".join(number for number in numbers() if number != path.name[:2])
+        raise ValueError(f"lesson: {path.name} has no teacher's notes to make an edition of; take {with_notes}")
     last = next(i for i, text in enumerate(texts) if i > first and words[i] and text.startswith("## The answer"))
     title, question = texts[0].split("\n\n")[:2]
     tasks = _tasks(texts[first:last], words[first:last])
     return Lesson(path.name[:2], title.lstrip("# "), question.strip("*"), parts, tasks)
+
+
+def numbers() -> list[str]:
+    """The numbers of the lessons that have teacher's notes."""
+    paths = sorted(notebooks.LESSONS.glob("[0-9][0-9]_*.ipynb"))
+    return [path.name[:2] for path in paths if '"teacher"' in path.read_text(encoding="utf-8")]
 
 
 def _parts(cells, texts):
@@ -102,7 +110,8 @@ def timetable(lesson: Lesson, minutes: int) -> list[tuple[int, str, str]]:
     Exercises are taken in order as long as there is time; what is left over is kept for questions.
     """
     opening, closing = FRAME[minutes]
-    rows = [(opening, "Opening", "the driving question, and the questions from earlier lessons")]
+    earlier = ", and the questions from earlier lessons" * (lesson.number > "01")
+    rows = [(opening, "Opening", f"the driving question{earlier}")]
     rows += [(part.note["minutes"][str(minutes)], part.title, part.note["goal"]) for part in lesson.parts]
     left = minutes - closing - sum(row[0] for row in rows)
     for number, task in enumerate(lesson.tasks, start=1):
@@ -134,7 +143,7 @@ def teachers_page(lesson: Lesson) -> str:
     ]
     for name in deeper:
         lines += [f"### `{name}`, in a deeper notebook", *_of_exercise(name)]
-    return "\n\n".join(lines) + "\n"
+    return "\n\n".join([*lines, LICENCE]) + "\n"
 
 
 def _plan(lesson, minutes):
@@ -172,11 +181,13 @@ def handout(lesson: Lesson) -> str:
     lines = [f"# {lesson.title}: exercises", f"**{lesson.question}**", "Name:"]
     for number, task in enumerate(lesson.tasks, start=1):
         lines += [f"## Exercise {number}", task.text, *([f"```python\n{task.stub}\n```"] if task.stub else [])]
-    return "\n\n".join(lines) + "\n"
+    return "\n\n".join([*lines, LICENCE]) + "\n"
 
 
 def write(number: str, folder, markdown: bool = False) -> list[Path]:
-    """Write the teacher's edition and the handout of a lesson into a folder, and return the files."""
+    """Write the teacher's edition and the handout of a lesson, or of "all", into a folder, and return the files."""
+    if number == "all":
+        return [file for each in numbers() for file in write(each, folder, markdown)]
     lesson, folder, files = read(number), Path(folder), []
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("teacher", teachers_page(lesson)), ("handout", handout(lesson))):

@@ -50,6 +50,10 @@ def cell(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
 
 
+LICENCE = "© 2026 the cnnlessons authors. Text and pictures CC BY 4.0, code BSD-3-Clause."
+PHOTOGRAPHS = "Photographs: licences and authors in {}."
+
+
 def page(title: str, body: str) -> str:
     """A page that needs nothing else; `title` is plain text and `body` is HTML."""
     return PAGE.format(title=safe(title), body=body)

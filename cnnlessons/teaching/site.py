@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cnnlessons import panels
 from cnnlessons.notebooks import COURSE, LESSONS, in_order
+from cnnlessons.teaching import reports
 
 HERE = Path(__file__).parent
 MARK, LITE = ".made-by-cnnlessons", "lite"  # in the folder of a site
@@ -94,7 +95,7 @@ def build(folder, notebooks=None, lite=False) -> list[str]:
         write_source(source, in_order() if notebooks is None else notebooks, lite)
         Sphinx(source, source, out, trees, "html", status=None, warning=said).build()
         for page in out.rglob("*.html"):
-            _mend(page)
+            _mend(page, "../" * (len(page.relative_to(out).parts) - 1))
         (out / MARK).write_text("Made by: cnnlessons site\n", encoding="utf-8")
         for old in folder.iterdir() if folder.is_dir() else ():
             if old.name != LITE:
@@ -104,12 +105,18 @@ def build(folder, notebooks=None, lite=False) -> list[str]:
     return said.getvalue().replace(f"{source}/", "").splitlines()
 
 
-def _mend(page: Path) -> None:
-    """Give a page the names that the theme forgot, for those who do not see it."""
+def _mend(page: Path, up: str = "") -> None:
+    """Give a page the names that the theme forgot, for those who do not see it, and the licence; `up` leads to data."""
     text = page.read_text(encoding="utf-8")
+    text = text.replace("</footer>", f"<p>{_licence(up)}</p></footer>", 1)
     for forgotten, whole in MENDED.items():
         text = text.replace(forgotten, whole)
     page.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _licence(up):
+    data = f'<a href="{up}data.html">Data</a>'
+    return f"{reports.LICENCE} {reports.PHOTOGRAPHS.format(data)}"
 
 
 def setup(app):
