@@ -258,14 +258,17 @@ def new_lesson(number: int, title: str) -> list[Path]:
         text = (SKELETON / source).read_text(encoding="utf-8").replace("99", f"{number:02}")
         text = text.replace("Skeleton", json.dumps(title, ensure_ascii=False)[1:-1])
         place.write_text(text, encoding="utf-8", newline="\n")
-    readme, row = COURSE / "README.md", f"| [{number:02} {title}]({{}}{notebook.name}) | its question |"
-    text = _listed(readme.read_text(encoding="utf-8"), row.format("notebooks/") + " 50 + 30 |")
+    readme, row = COURSE / "README.md", f"| [{number:02} {title}]({{}}{notebook.name}) |"
+    asked = notebook.read_text(encoding="utf-8")
+    question = re.search(r"\*\*(.+?)\*\*", asked)[1]
+    text = _listed(readme.read_text(encoding="utf-8"), f"{row.format('notebooks/')} {question} | 50 + 30 |")
     readme.write_text(text, encoding="utf-8", newline="\n")
     start = notebook.with_name("00_start_here.ipynb")
     contents = nbformat.read(start, as_version=4)
     for cell in contents.cells:
         if cell.source.startswith("## The lessons"):
-            cell.source = _listed(cell.source, row.format(""))
+            told = f"{row.format('')} what it is about | its picture, map/{number:02}.png |"
+            cell.source = _listed(cell.source, told)
     nbformat.write(contents, start)
     return [notebook, exercise]
 

@@ -292,6 +292,10 @@ def test_a_new_lesson_passes_the_tests_of_lessons_exercises_and_index(tmp_path):
     assert status == 0, said
     new = [tmp_path / "notebooks" / "98_what_is_same.ipynb", tmp_path / "cnnlessons" / "exercises" / "lesson_98.py"]
     assert all(str(file) in said for file in new)
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "(notebooks/98_what_is_same.ipynb) | Which one question does this lesson answer? | 50 + 30 |\n" in readme
+    start = notebooks.as_text(tmp_path / "notebooks" / "00_start_here.ipynb")
+    assert "(98_what_is_same.ipynb) | what it is about | its picture, map/98.png |\n" in start
     text = notebooks.as_text(new[0])
     assert '# 98 What is "same"?\n' in text
     assert "98.row_means" in text
