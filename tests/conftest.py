@@ -43,5 +43,5 @@ def step_by_step():
 def told_of_experiments():
     """What the table of data/evidence/README.md tells of every experiment: (trainings, recorded) by name, of str."""
     page = (Path(__file__).parents[1] / "data" / "evidence" / "README.md").read_text(encoding="utf-8")
-    row = r"^\| `python3 course\.py run cnnlessons experiment (\w+)` \|.*\| ([\d,]+(?: \+ [\d,]+)?) \| ([^|]*) \|[^|]*\|$"
+    row = r"^\| `[^`]*cnnlessons experiment (\w+)` \|.*\| ([\d,]+(?: \+ [\d,]+)?) \| ([^|]*) \|[^|]*\|$"
     return {name: numbers for name, *numbers in re.findall(row, page, re.MULTILINE)}
