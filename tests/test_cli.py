@@ -193,7 +193,7 @@ def test_the_grid_is_timed_against_a_loop_over_the_same_runs(capsys, monkeypatch
     assert trained == [warm_up, (grid, range(4)), warm_up, (grid, range(4))]
     out = capsys.readouterr().out
     assert "grid ÷ loop (needs 1.7)" in out
-    assert re.search(r"the loop took \d+\.\d\d cores; 2 cores, with as much work a run, come to \d+\.\d\d", out)
+    assert re.search(r"the loop took \d+\.\d\d cores; 2, as busy, come to \d+\.\d\d", out)
 
 
 # --------------------------------------------------------------------------- notebooks

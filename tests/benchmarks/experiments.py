@@ -5,8 +5,8 @@ Run it with ``python tests/benchmarks/experiments.py [--quick]``.
 The loop runs in one process with as many threads as TensorFlow takes by default; the grid in two processes with one
 thread each. Both have trained once before the time is taken: Keras is loaded, the photographs are read and reduced.
 
-The loop takes more than one core itself. So two cores that are used up, with as much work a run, come to 2 over that many
-cores, which is printed, too: the ratio can be above that only by as much as one thread needs less work.
+The loop takes more than one core itself, so two cores with as much work a run come to 2 over that many, which is
+printed, too: the ratio can be above that only by as much as one thread needs less work.
 """
 
 import os
@@ -56,7 +56,10 @@ def compare(epochs, seeds):
     ratio = spread / plain
     print(f"{'epochs':>6}{'runs':>6}{'plain loop':>12}{f'grid, {JOBS} jobs':>14}   grid ÷ loop (needs {NEEDED})")
     print(f"{epochs:6}{len(grid) * seeds:6}{plain:12.1f}{spread:14.1f}{ratio:14.2f}")
-    print(f"the loop took {cores:.2f} cores; {JOBS} cores, with as much work a run, come to {JOBS / cores:.2f}", flush=True)
+    print(
+        f"the loop took {cores:.2f} cores; {JOBS}, as busy, come to {JOBS / cores:.2f}",
+        flush=True,
+    )
     return ratio
 
 
