@@ -191,6 +191,15 @@ def last_answer(page, ask, wanted):
     return answer
 
 
+def resting_box(element):
+    """Return where an element lies in the window, with the mouse on its middle, once it lies still.
+
+    JupyterLab goes on laying out: what is measured at once may lie elsewhere when the mouse comes.
+    """
+    element.hover()
+    return element.bounding_box()
+
+
 def drag(page, slider, places, steps=1):
     """Take the handle of `slider` with the mouse and drag it to one place after the other, in `steps` moves each.
 

@@ -51,7 +51,7 @@ def panel(page):
 
 def places(panel, stroke):
     """Where the points of a stroke lie in the window."""
-    box = panel.locator(".cnnlessons-pad canvas").bounding_box()
+    box = lab.resting_box(panel.locator(".cnnlessons-pad canvas"))
     return [(box["x"] + column * box["width"], box["y"] + row * box["height"]) for row, column in stroke]
 
 
