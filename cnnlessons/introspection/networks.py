@@ -97,7 +97,7 @@ class Chain:
     def randomised(self, images, names, draw):
         """Return a copy with fresh weights in some layers, and batch normalisation's averages measured on `images`."""
         other = Chain(self.network.copy())
-        for name in filter(set(names).__contains__, self.names):  # in the order of the layers
+        for name in [name for name in self.names if name in names]:  # drawn in the order of the layers
             for parameter, array in other.layers[name].parameters().items():
                 array[...] = draw(array.shape) if array.ndim > 1 else parameter == "scale"
         other.network.measure_averages(images)

@@ -14,6 +14,8 @@ from pathlib import Path
 from cnnlessons import exercises
 from cnnlessons.exercises.cards import card
 
+LICENCE = "© 2026 the cnnlessons authors. Text and pictures CC BY 4.0, code BSD-3-Clause."
+PHOTOGRAPHS = "Photographs: licences and authors in {}."
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -48,10 +50,6 @@ def cell(text: str) -> str:
     """Text for a cell of a spreadsheet, which is never taken for a formula."""
     text = clean(text)
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
-
-
-LICENCE = "© 2026 the cnnlessons authors. Text and pictures CC BY 4.0, code BSD-3-Clause."
-PHOTOGRAPHS = "Photographs: licences and authors in {}."
 
 
 def page(title: str, body: str) -> str:
