@@ -95,15 +95,25 @@ def attempt(function, probes, seconds) -> Trial:
 
 
 def _watch(worker, trial, seconds):
-    deadline, modules, before = time.monotonic() + seconds, len(sys.modules), _memory()
+    deadline, before, earlier = time.monotonic() + seconds, _memory(), (len(sys.modules), False)
     while worker.is_alive() and not trial.stopped:
         worker.join(0.005)
-        if len(sys.modules) != modules:  # an `import` takes memory, too, and is nobody's mistake
-            modules, before = len(sys.modules), _memory()
-        if time.monotonic() > deadline:
-            trial.stopped = "time"
-        elif _memory() - before > MEMORY:
+        taken = _memory()  # first, or an import could begin after we looked for one, and be counted
+        now = len(sys.modules), _is_importing(worker)
+        if now != earlier or now[1]:  # it takes memory, too, and is nobody's mistake
+            before, earlier = _memory(), now
+        elif taken - before > MEMORY:
             trial.stopped = "memory"
+        if time.monotonic() > deadline:
+            trial.stopped = trial.stopped or "time"
+
+
+def _is_importing(thread):
+    """Is an `import` somewhere on the thread's stack?"""
+    frame = sys._current_frames().get(thread.ident)
+    while frame and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None
 
 
 def _memory():
