@@ -169,5 +169,6 @@ def kernels_of(name):
 
 def _existing(path):
     if not path.is_file():
-        raise FileNotFoundError(f"{path.name} is not in data/weights; make it with: cnnlessons record-weights")
+        remedy = "make it with: python3 course.py run cnnlessons record-weights"
+        raise FileNotFoundError(f"{path.name} is not in data/weights; {remedy}")
     return path

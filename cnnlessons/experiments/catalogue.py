@@ -13,6 +13,7 @@ from cnnlessons.experiments.rows import FAILED, key, parsed, read_csv, value
 from cnnlessons.experiments.running import finished
 
 SEEDS = 10
+COMMAND = "python3 course.py run cnnlessons experiment"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def grid(name, dataset=None, epochs=None):
     """
     settings = experiment(name).settings
     if not settings:
-        raise ValueError(f"the rates of {name} are not chosen yet; do it with: cnnlessons experiment {name}")
+        remedy = f"do it with: {COMMAND} {name}"
+        raise ValueError(f"the rates of {name} are not chosen yet; {remedy}")
     for column, asked in (("dataset", dataset), ("epochs", epochs)):
         if asked is not None and column not in settings[0]:
             raise ValueError(f"{column} must be None for {name}, whose settings have none, got {asked!r}: leave it out")
@@ -84,7 +86,7 @@ def _rows_of(store):
     if not path.is_file():
         remedy = f"name another file, or one of the course's experiments: {', '.join(EXPERIMENTS)}"
         if store in EXPERIMENTS:
-            remedy = f"make them with: cnnlessons experiment {store}"
+            remedy = f"make them with: {COMMAND} {store}"
         raise FileNotFoundError(f"there are no rows in {path.name}; {remedy}")
     return path
 

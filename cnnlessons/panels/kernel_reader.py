@@ -330,7 +330,8 @@ def kernel_reader(networks=None, photo=None):
     if networks is None:
         names, find = recorded.names(), recorded.kernels
         if not names:
-            raise FileNotFoundError("there is no network in data/weights; make them with: cnnlessons record-weights")
+            remedy = "make them with: python3 course.py run cnnlessons record-weights"
+            raise FileNotFoundError(f"there is no network in data/weights; {remedy}")
     else:
         if not isinstance(networks, dict) or not networks:
             raise TypeError(f"networks must be a dict from name to kernel, with at least one, got {networks!r:.80}")
