@@ -219,6 +219,17 @@ def test_a_skip_runs_beside_the_layers_that_it_passes_and_branches_stand_side_by
     assert len(arrows) == 6
 
 
+def test_a_box_alone_stands_in_the_middle_of_its_branches():
+    nodes = [("in", []), ("left", "in"), ("right", "in"), ("join", ["left", "right"]), ("out", "join")]
+    boxes, _ = placed(plots.graph(nodes))
+    middle = (boxes["left"][0] + boxes["right"][0]) / 2
+    assert [boxes[name][0] for name in ("in", "join", "out")] == pytest.approx([middle] * 3)
+
+    passed = [*nodes, ("add", ["out", "join"])]  # now a line passes "out", and all keep their lanes
+    boxes, _ = placed(plots.graph(passed))
+    assert {boxes[name][0] for name in ("in", "join", "out", "add")} <= {boxes["left"][0], boxes["right"][0]}
+
+
 def any_graph():
     """Two blocks with a skip each, the second beginning where the first ends, and graphs drawn at random."""
     yield [("in", []), ("a", "in"), ("add", ["a", "in"]), ("b", "add"), ("end", ["b", "add"])]

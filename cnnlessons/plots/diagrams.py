@@ -374,17 +374,28 @@ def graph(network, title=None):
         x[lane], right = right + room / 2, right + room
     y = {name: 0.4 + 0.9 * rank for name, rank in ranks.items()}
     picture, axis = _sheet(right + 0.15, max(y.values()) + 0.4, title)
+    alone = _alone(ranks, lanes, edges)
+    middle = {name: right / 2 + 0.075 if name in alone else x[lane] for name, lane in lanes.items()}
     for start, end, lane in edges:
-        ends = [(x[lanes[name]], y[name], _beside(name, lane, ranks, lanes)) for name in (start, end)]
-        _draw_edge(axis, ends, x[lane], width / 2, lane not in (lanes[start], lanes[end]))
+        ends = [(middle[name], y[name], _beside(name, lane, ranks, lanes)) for name in (start, end)]
+        way = middle[end] if lane == lanes[end] else x[lane]
+        _draw_edge(axis, ends, way, width / 2, lane not in (lanes[start], lanes[end]))
     for name, (label, inputs) in nodes.items():
-        corner, style = (x[lanes[name]] - width / 2, y[name] - 0.24), "round,pad=0,rounding_size=0.08"
+        corner, style = (middle[name] - width / 2, y[name] - 0.24), "round,pad=0,rounding_size=0.08"
         colour = PALE_ORANGE if len(inputs) > 1 else PALE_BLUE if inputs else PALE_GREY
         axis.add_patch(FancyBboxPatch(corner, width, 0.48, style, facecolor=colour, edgecolor=INK, linewidth=1))
-        _write(axis, x[lanes[name]], y[name], label)
+        _write(axis, middle[name], y[name], label)
     told = ((label, f"from {', '.join(inputs)}" if inputs else "input") for label, inputs in nodes.values())
     picture.alt = f"{title or 'A network'}: {counted(len(nodes), 'node')}. {listed(told, most=40)}"
     return picture
+
+
+def _alone(ranks, lanes, edges):
+    """Return the boxes with a row to themselves, if all other rows are full and no line passes a row."""
+    rows = [[name for name in ranks if ranks[name] == rank] for rank in sorted({*ranks.values()})]
+    narrow = any(1 < len(row) < len({*lanes.values()}) for row in rows)
+    passing = any(ranks[end] > ranks[start] + 1 for start, end, _ in edges)
+    return () if narrow or passing else [row[0] for row in rows if len(row) == 1]
 
 
 def _beside(name, lane, ranks, lanes):
