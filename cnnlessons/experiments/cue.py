@@ -153,6 +153,8 @@ _CONTESTANTS = (
     ("cue's stem, all above new", "cue", 0.0, "above", True, 0.0, 12),
     ("clean stem, all above new", "clean", 0.0, "above", True, 0.0, 12),
     ("removed, 40 epochs", "cue", 0.0, "all", False, 0.0, 40),
+    ("clean, then random", "clean", 1.0, "all", False, 0.0, 12),
+    ("clean, then random in 5 %", "clean", 0.05, "all", False, 0.0, 12),
 )
 _COLUMNS = ("setting", "before", "dose", "trained", "renewed", "decay", "epochs")
 _PLACE = {
