@@ -270,7 +270,7 @@ def points(groups, x_label, y_label, title=None, width=6.5, height=4.6, diagonal
     """
     picture, (axis,) = blank(1, 1, width, height)
     for (name, (x, y)), marker in zip(groups.items(), "o*s^Dv" * len(groups), strict=False):
-        size = 4 if np.size(x) > 100 else 14 if marker == "*" else 9
+        size = (4 if np.size(x) > 100 else 9) * (1.6 if marker == "*" else 1)  # a star fills less of its square
         axis.plot(x, y, marker, markersize=size, alpha=0.7, markeredgecolor="white", markeredgewidth=0.6, label=name)
     if diagonal:
         axis.axline((0, 0), slope=1, color=GREY, linewidth=1)
