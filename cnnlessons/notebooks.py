@@ -196,29 +196,34 @@ def answers(folder: Path = LESSONS) -> dict[str, list[tuple[str, str]]]:
 
 
 def write_index(folder: Path = LESSONS) -> Path:
-    """Write into the index of questions the links that the tags of all lessons call for, and return its path."""
+    """Write into the index of questions the links that the tags of all lessons call for, and return its path.
+
+    A row is ``| A1 | its question | the answer in a sentence, with a link | links to the other sections |``; the
+    last column alone is written.
+    """
     import nbformat
 
     path, found = folder / INDEX, answers(folder)
     index = nbformat.read(path, as_version=4)
     for cell in index.cells:
         if "index" in cell.metadata.get("tags", []):
-            cell.source = ROW.sub(lambda row: f"{row[1]} {_links(found.pop(row[2], []))} |", cell.source)
+            cell.source = ROW.sub(lambda row: f"{row[1]} {_links(found.pop(row[2], []), row[3])} |", cell.source)
     if found:
         raise NotebookError(f"{path.name} has no row for {', '.join(sorted(found))}: write its question there first")
     nbformat.write(index, path)
     return path
 
 
-ROW = re.compile(r"^(\| *([A-H]\d+) *\|[^|\n]+\|)[^|\n]*\|$", re.MULTILINE)  # | A1 | its question | links |
+ROW = re.compile(r"^(\| *([A-H]\d+) *\|[^|\n]+\|([^|\n]+)\|)[^|\n]*\|$", re.MULTILINE)
 
 
-def _links(places):
-    named = [(file, section, "deeper " * file.startswith("deeper/") + Path(file).name[:2]) for file, section in places]
-    return (
-        ", ".join(f"[{name}, {section}]({file}#{anchor(section)})" for file, section, name in named)
-        or "in a lesson being written"
-    )
+def _links(places, answer):
+    """Return links to those places that the answer does not link, folded."""
+    links = []
+    for file, section in places:
+        name, target = "deeper " * file.startswith("deeper/") + Path(file).name[:2], f"({file}#{anchor(section)})"
+        links += [] if target in answer else [f"[{name}, {section}]{target}"]
+    return f"<details><summary>{len(links)} more</summary>{'<br>'.join(links)}</details>" if links else "–"
 
 
 # --------------------------------------------------------------------------- as text, for whoever reads a change

@@ -28,7 +28,7 @@ def index():
         if "index" in cell.metadata.get("tags", []):
             rows = ROW.findall(cell.source)
             lines = re.findall(r"^\|", cell.source, re.MULTILINE)
-            assert len(rows) == len(lines) - 2, "below the head, every row of the index is: | A1 | question | links |"
+            assert len(rows) == len(lines) - 2, "below the head, every row is: | A1 | question | answer | more |"
             assert not {question for question, _ in rows} & set(links), "a question has one row"
             links |= {question: {(file, unquote(place)) for file, place in LINK.findall(row)} for question, row in rows}
     return links
@@ -49,6 +49,28 @@ def test_the_index_has_every_question_in_order(index):
     assert list(index) == list(QUESTION_IDS)
 
 
+def test_every_answer_of_the_index_links_a_section_and_takes_its_numbers_from_there():
+    rows = [row for cell in NOTEBOOKS[INDEX].cells for row in notebooks.ROW.findall(cell.source)]
+    for _, question, answer in rows:
+        ((file, place),) = LINK.findall(answer)
+        told = section_of(NOTEBOOKS[file], unquote(place))
+        said = re.sub(r"`[^`]*`", "", answer[: answer.index("[")])
+        absent = [number for number in NUMBER.findall(said) if number not in NUMBER.findall(told)]
+        assert not absent, f"{question}: {', '.join(absent)} stands nowhere in {file}#{place}"
+
+
+NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?!\w)")
+
+
+def section_of(notebook, place):
+    """The prose of a section, and what its code prints."""
+    cells = zip(notebook.cells, sections(notebook), strict=True)
+    inside = [cell for cell, section in cells if anchor(section) == place]
+    printed = [output for cell in inside for output in cell.get("outputs", [])]
+    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in printed]
+    return "\n".join([cell.source for cell in inside] + texts)
+
+
 def test_every_link_of_the_index_leads_to_a_heading(index):
     for file, place in set().union(*index.values()):
         assert place in map(anchor, sections(NOTEBOOKS[file])), f"{file}#{place}"
@@ -62,7 +84,7 @@ def test_the_index_is_as_the_command_writes_it(tmp_path):
 
 def test_an_answer_to_a_question_without_a_row_is_told(tmp_path):
     for name, tags in ((INDEX, ["index"]), ("01_one.ipynb", ["Q-A1"])):
-        source = "| A2 | which? | – |" if name == INDEX else "## Here"
+        source = "| A2 | which? | this | – |" if name == INDEX else "## Here"
         cell = nbformat.v4.new_markdown_cell(source, metadata={"tags": tags})
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / name)
     with pytest.raises(notebooks.NotebookError, match="has no row for A1: write its question there first"):
