@@ -223,7 +223,7 @@ def _links(places, answer):
     for file, section in places:
         name, target = "deeper " * file.startswith("deeper/") + Path(file).name[:2], f"({file}#{anchor(section)})"
         links += [] if target in answer else [f"[{name}, {section}]{target}"]
-    return f"<details><summary>{len(links)} more</summary>{'<br>'.join(links)}</details>" if links else "–"
+    return f"<details><summary>{len(links)}&nbsp;more</summary>{'<br>'.join(links)}</details>" if links else "–"
 
 
 # --------------------------------------------------------------------------- as text, for whoever reads a change
