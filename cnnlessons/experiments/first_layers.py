@@ -174,10 +174,10 @@ def tried():
 
 def settings():
     """Return the settings of "first_layers" at the places whose rates are chosen: the headline first."""
-    groups = [("headline", HEADLINE, PLACES, 1, "plain")]
-    groups += [("longer", [each for each in HEADLINE if each["setting"] in _FEW], PLACES, 1.5, "plain")]
-    groups += [("controls", CONTROLS, PLACES[:-1], 1, None)]
-    groups += [("second body", [each for each in HEADLINE if each["setting"] in _FEW], PLACES[1:2], 1, "residual")]
+    few, (*usual, largest) = [each for each in HEADLINE if each["setting"] in _FEW], PLACES
+    groups = [("headline", HEADLINE, usual, 1, "plain"), ("longer", few, usual, 1.5, "plain")]
+    groups += [("all images", few, [largest], 1, "plain"), ("all images, longer", few, [largest], 1.5, "plain")]
+    groups += [("controls", CONTROLS, usual, 1, None), ("second body", few, usual[1:2], 1, "residual")]
     found = []
     for group, contestants, places, longer, body in groups:
         for place in places:
