@@ -198,8 +198,8 @@ def answers(folder: Path = LESSONS) -> dict[str, list[tuple[str, str]]]:
 def write_index(folder: Path = LESSONS) -> Path:
     """Write into the index of questions the links that the tags of all lessons call for, and return its path.
 
-    A row is ``| A1 | its question | the answer in a sentence, with a link | links to the other sections |``; the
-    last column alone is written.
+    A row is ``| A1 | its question | the answer in a sentence, with a link |``; the links to the other sections are
+    folded below the answer.
     """
     import nbformat
 
@@ -207,14 +207,14 @@ def write_index(folder: Path = LESSONS) -> Path:
     index = nbformat.read(path, as_version=4)
     for cell in index.cells:
         if "index" in cell.metadata.get("tags", []):
-            cell.source = ROW.sub(lambda row: f"{row[1]} {_links(found.pop(row[2], []), row[3])} |", cell.source)
+            cell.source = ROW.sub(lambda row: f"{row[1]}{_links(found.pop(row[2], []), row[3])} |", cell.source)
     if found:
         raise NotebookError(f"{path.name} has no row for {', '.join(sorted(found))}: write its question there first")
     nbformat.write(index, path)
     return path
 
 
-ROW = re.compile(r"^(\| *([A-H]\d+) *\|[^|\n]+\|([^|\n]+)\|)[^|\n]*\|$", re.MULTILINE)
+ROW = re.compile(r"^(\| *([A-H]\d+) *\|[^|\n]+\|([^|\n]+?))(?: <details>.*</details>)? *\|$", re.MULTILINE)
 
 
 def _links(places, answer):
@@ -223,7 +223,7 @@ def _links(places, answer):
     for file, section in places:
         name, target = "deeper " * file.startswith("deeper/") + Path(file).name[:2], f"({file}#{anchor(section)})"
         links += [] if target in answer else [f"[{name}, {section}]{target}"]
-    return f"<details><summary>{len(links)}&nbsp;more</summary>{'<br>'.join(links)}</details>" if links else "–"
+    return f" <details><summary>{len(links)} more</summary>{', '.join(links)}</details>" if links else ""
 
 
 # --------------------------------------------------------------------------- as text, for whoever reads a change

@@ -28,7 +28,7 @@ def index():
         if "index" in cell.metadata.get("tags", []):
             rows = ROW.findall(cell.source)
             lines = re.findall(r"^\|", cell.source, re.MULTILINE)
-            assert len(rows) == len(lines) - 2, "below the head, every row is: | A1 | question | answer | more |"
+            assert len(rows) == len(lines) - 2, "below the head, every row is: | A1 | question | answer |"
             assert not {question for question, _ in rows} & set(links), "a question has one row"
             links |= {question: {(file, unquote(place)) for file, place in LINK.findall(row)} for question, row in rows}
     return links
@@ -84,7 +84,7 @@ def test_the_index_is_as_the_command_writes_it(tmp_path):
 
 def test_an_answer_to_a_question_without_a_row_is_told(tmp_path):
     for name, tags in ((INDEX, ["index"]), ("01_one.ipynb", ["Q-A1"])):
-        source = "| A2 | which? | this | – |" if name == INDEX else "## Here"
+        source = "| A2 | which? | this |" if name == INDEX else "## Here"
         cell = nbformat.v4.new_markdown_cell(source, metadata={"tags": tags})
         nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / name)
     with pytest.raises(notebooks.NotebookError, match="has no row for A1: write its question there first"):
