@@ -4,6 +4,7 @@ import inspect
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -188,6 +189,15 @@ def test_a_run_of_the_other_experiments_is_the_same_again(folder, name, contesta
     found = known.function(**setting | quick, seed=1)
     assert found == known.function(**setting | quick, seed=1)
     assert {"accuracy", "noisy_accuracy", "train_accuracy", "data"} <= set(found)
+
+
+def test_the_training_images_that_are_measured_are_of_all_classes_also_where_these_take_turns():
+    labels = np.arange(50_000) % 10
+    images = np.zeros((len(labels), 1))
+    data = SimpleNamespace(train_images=images, train_labels=labels, test_images=images[:10], test_labels=labels[:10])
+    for digit in range(10):
+        model = SimpleNamespace(predict=lambda images, digit=digit, **_: np.eye(10)[[digit] * len(images)])
+        assert classification.measured(model, data, 0)["train_accuracy"] == pytest.approx(0.1, abs=0.03)
 
 
 def test_images_are_flipped_and_made_noisy_by_the_seed_alone():
