@@ -188,9 +188,10 @@ def _with_links(text):
 
 def first_page(readme: str, notebooks, lite=False) -> str:
     """The first page: what the course is, how to open it, and its lessons."""
+    readme = readme.replace("](notebooks/", "](")
     said = readme.partition("\n![")[0].rstrip()
     begin = readme[readme.index("## Two commands") : readme.index("| other ways")].rstrip()
-    table = re.search(r"## The lessons\n\n(?:\|.*\n)+", readme)[0].replace("](notebooks/", "](")
+    table = re.search(r"## The lessons\n\n(?:\|.*\n)+", readme)[0]
     names = [path.relative_to(LESSONS).with_suffix("").as_posix() for path in notebooks]
     groups = {
         "Lessons": [name for name in names if re.match(r"\d", name)],
