@@ -217,6 +217,9 @@ def test_a_skip_runs_beside_the_layers_that_it_passes_and_branches_stand_side_by
     assert len({y for _, y in row}) == 1
     assert len({x for x, _ in row}) == 3
     assert len(arrows) == 6
+    for wide in range(10, 30):  # into the middle and out of it the lines are straight
+        _, arrows = placed(plots.graph([*nodes[:-1], (f"join\n{'x' * wide}", nodes[-1][1])]))
+        assert sum(len(line_of(arrow)) == 2 for arrow in arrows) == 2
 
 
 def test_a_box_alone_stands_in_the_middle_of_its_branches():

@@ -416,7 +416,7 @@ def _draw_edge(axis, ends, way, side, skip):
         return _arrow(axis, [*out, *into], VERMILLION, 0.1)
     y0, y1 = y0 + 0.24, y1 - 0.24
     bend = y0 + 0.21 if way == x1 else y1 - 0.21
-    return _arrow(axis, [(x0, y0), *([] if x0 == x1 else [(x0, bend), (x1, bend)]), (x1, y1)])
+    return _arrow(axis, [(x0, y0), *([] if np.isclose(x0, x1) else [(x0, bend), (x1, bend)]), (x1, y1)])
 
 
 def _nodes(network):
