@@ -739,7 +739,8 @@ def test_the_command_fails_if_a_run_comes_out_otherwise(recorded, here, monkeypa
 
 def test_rows_that_are_not_there_are_made_only_by_a_command_that_exists(tmp_path, monkeypatch):
     monkeypatch.setattr(tuning, "EVIDENCE", tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"no rows in stems.csv; make them with: .* experiment stems$"):
+    remedy = "make them with: python3 course.py run cnnlessons experiment stems"
+    with pytest.raises(FileNotFoundError, match=rf"no rows in stems.csv; {remedy}$"):
         experiments.read("stems")
     for path in (tmp_path / "stems.csv", "mine"):
         names = ", ".join(experiments.EXPERIMENTS)

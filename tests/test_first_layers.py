@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from cnnlessons import cli, experiments, stems, training
-from cnnlessons.experiments import classification, first_layers, kept, tuning
+from cnnlessons.experiments import catalogue, classification, first_layers, kept, tuning
 
 
 def rows_of(name):
@@ -157,7 +157,7 @@ def test_images_held_out_are_others_of_the_training_part():
 
 
 def test_without_rates_the_experiment_says_how_to_choose_them(name, folder):
-    with pytest.raises(ValueError, match=rf"rates of {name} are not chosen yet; .* cnnlessons experiment {name}"):
+    with pytest.raises(ValueError, match=rf"rates of {name} are not chosen yet; .*: {catalogue.COMMAND} {name}"):
         experiments.grid(name)
 
 

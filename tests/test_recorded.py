@@ -141,7 +141,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_what_was_not_recorded_is_answered_with_the_command_that_makes_it(monkeypatch, tmp_path):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     assert recorded.names() == ()
-    with pytest.raises(FileNotFoundError, match=r"lines_network.npz is not in data/weights; make it with: python3"):
+    remedy = "make it with: python3 course.py run cnnlessons"
+    with pytest.raises(FileNotFoundError, match=rf"lines_network.npz is not in data/weights; {remedy}"):
         recorded.trained_network("lines")
 
 

@@ -174,9 +174,10 @@ def tried():
 
 def settings():
     """Return the settings of "first_layers" at the places whose rates are chosen: the headline first."""
-    few, (*usual, largest) = [each for each in HEADLINE if each["setting"] in _FEW], PLACES
+    usual, largest = PLACES[:-1], PLACES[-1:]
+    few = [each for each in HEADLINE if each["setting"] in _FEW]
     groups = [("headline", HEADLINE, usual, 1, "plain"), ("longer", few, usual, 1.5, "plain")]
-    groups += [("all images", few, [largest], 1, "plain"), ("all images, longer", few, [largest], 1.5, "plain")]
+    groups += [("all images", few, largest, 1, "plain"), ("all images, longer", few, largest, 1.5, "plain")]
     groups += [("controls", CONTROLS, usual, 1, None), ("second body", few, usual[1:2], 1, "residual")]
     found = []
     for group, contestants, places, longer, body in groups:
