@@ -4,7 +4,8 @@ Used in every lesson.
 """
 
 import os
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 import numpy as np
@@ -20,14 +21,14 @@ def same(what, first, second, digits=None):
     what : str
         What the two are, for the sentence: "loops and one matrix product".
     first, second : array_like
-        Of one shape.
+        Of one shape, and one number at least.
     digits : int, optional
         How many digits of the largest number must agree; without it every number must be equal.
 
     Raises
     ------
     AssertionError
-        If the shapes differ, or a number does; it says which.
+        If the shapes differ, or a number does; it says which. If there is none.
 
     Examples
     --------
@@ -39,6 +40,8 @@ def same(what, first, second, digits=None):
     first, second = np.asarray(first), np.asarray(second)
     if first.shape != second.shape:
         raise AssertionError(f"{what}: shapes {first.shape} and {second.shape} differ")
+    if not first.size:
+        raise AssertionError(f"{what}: nothing is compared, both are empty, of shape {first.shape}")
     if digits is None:
         wrong, said = first != second, "equal" if first.size == 1 else f"equal in all {first.size:,} numbers"
     else:
@@ -63,18 +66,34 @@ def claim(sentence, condition):
     Parameters
     ----------
     sentence : str
-    condition : bool or iterable of bool
+    condition : bool, array of bool, or iterable of them
         All must be true, one at least.
 
     Raises
     ------
     AssertionError
         If it is not.
+    TypeError
+        If something else is handed over, which Python may take for true.
     """
-    condition = condition if isinstance(condition, np.ndarray) or not isinstance(condition, Iterable) else [*condition]
-    if not np.size(condition) or not np.all(condition):
+    truths = _truths(condition)
+    if not any(each.size for each in truths) or not all(each.all() for each in truths):
         raise AssertionError(f"these numbers do not show it: {sentence}")
     print(sentence)
+
+
+def _truths(condition):
+    """Return what is claimed as arrays of bool, and refuse what is no comparison; a masked entry proves nothing."""
+    several = isinstance(condition, Iterable) and not isinstance(condition, Mapping | str)
+    if several and not hasattr(condition, "__array__"):
+        return [truth for part in condition for truth in _truths(part)]
+    truths = np.ma.filled(condition, False)
+    if truths.dtype != bool and (truths.size or not several):
+        raise TypeError(
+            f"condition must be True or False, or several of them, got {' '.join(reprlib.repr(condition).split())}: "
+            "hand over a comparison, such as loss < 0.1; of a dict its .values()"
+        )
+    return [truths]
 
 
 def room_for_tensorflow():

@@ -1,5 +1,6 @@
 """Exercises: the solution passes, each mistake gets its own hint, and no answer can hurt the check."""
 
+import contextlib
 import dataclasses
 import getpass
 import importlib
@@ -9,6 +10,7 @@ import re
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import numpy as np
@@ -368,6 +370,7 @@ def test_the_time_for_an_answer_is_a_positive_number(seconds):
             ("none", {"none of it"}, False),
             ("a", {"a", "b"}, False),
         ],
+        *[(..., {2}, False), (print, {"a"}, False), (np.array(2), {2}, True)],
         *[([2, 3, 3], {2, 3, 4}, False), ([2, 3], {2, 3, 4}, False), ("", set(), False), ([[1], [1, 2]], {1}, False)],
     ],
 )
@@ -550,6 +553,106 @@ def test_an_answer_that_asks_is_told_to_take_its_arguments(answer, monkeypatch):
     assert (result.status, result.diagnosis) == ("not yet", "asks for input")
     assert "its arguments: image, row, column." in result.message
     assert (input, getpass.getpass) == (before, before)
+
+
+def checks(*arguments):
+    return exercises.check("04.softmax", checks)
+
+
+def checks_and_hides_it(image, row, column):
+    with contextlib.suppress(BaseException):
+        exercises.check("00.warm_up", checks_and_hides_it)
+    return lesson_00.window_sum(image, row, column)
+
+
+def puts_in_order(image, row, column):
+    return exercises.puzzle("00.warm_up", [1])
+
+
+def checks_elsewhere(image, row, column):
+    with ThreadPoolExecutor() as pool:
+        return pool.submit(checks).result()
+
+
+def checks_further_off(image, row, column):
+    other = threading.Thread(target=checks_and_hides_it, args=(image, row, column))
+    other.start()
+    other.join()
+    return lesson_00.window_sum(image, row, column)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [checks, checks_and_hides_it, puts_in_order, checks_elsewhere, checks_further_off],
+    ids=lambda a: a.__name__,
+)
+def test_a_check_inside_an_answer_is_told_to_move_out_and_locks_nothing(answer):
+    results, start = [], threading.Thread.start
+
+    def in_turn():
+        for each in (answer, lesson_00.window_sum):
+            results.append(exercises.check("00.warm_up", each, seconds=60))
+
+    checking = threading.Thread(target=in_turn, daemon=True)  # or, if it hangs, so would the test
+    checking.start()
+    checking.join(150)
+    assert [result.diagnosis for result in results] == ["asks for its own check", "correct"]
+    assert "at the left margin" in results[0].message
+    assert threading.Thread.start is start
+
+
+def test_what_locks_nothing_may_be_asked_for_inside_an_answer(capsys):
+    def asks_for_help(image, row, column):
+        exercises.hint("00.warm_up", 1)
+        exercises.compare(1, 1)
+        exercises.solution("00.warm_up")
+        return lesson_00.window_sum(image, row, column)
+
+    assert exercises.check("00.warm_up", asks_for_help, seconds=60).status == "passed"
+
+
+def test_an_import_that_takes_longer_than_the_answer_may_is_there_for_others(monkeypatch, tmp_path):
+    def imports(image, row, column):
+        importlib.import_module("slow_library")
+
+    (tmp_path / "slow_library.py").write_text("import time\ntime.sleep(1)\nREADY = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert exercises.check("00.warm_up", imports, seconds=0.1).diagnosis == "never ends"
+        found = []
+        other = threading.Thread(target=lambda: found.append(importlib.import_module("slow_library")), daemon=True)
+        other.start()
+        other.join(60)
+        assert [module.READY for module in found] == [True]
+    finally:
+        sys.modules.pop("slow_library", None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "said"),
+    [
+        (lambda: exercises.hint("00.warm_up", "2"), TypeError, "number must be a whole number, got '2'"),
+        (lambda: exercises.hint("00.warm_up", 1.5), TypeError, "number must be a whole number, got 1.5"),
+        (lambda: exercises.hint("00.warm_up", 0), ValueError, "number must be at least 1, got 0"),
+        *[
+            (lambda lines=lines: exercises.puzzle("01.convolve", lines), ValueError, f"from 1 to 5, got {got}")
+            for lines, got in ((3, 3), ("12", "'1'"), ([1.5], 1.5), ([None], None), (np.array(3), r"array\(3\)"))
+        ],
+        (lambda: exercises.recall(np.inf, lesson=5), TypeError, "count must be a whole number, got inf"),
+        (lambda: exercises.recall(0, lesson=5), ValueError, "count must be at least 1, got 0"),
+        (lambda: exercises.recall(lesson=np.inf), TypeError, "lesson must be a whole number, got inf"),
+        (lambda: exercises.recall(lesson="5"), TypeError, "lesson must be a whole number, got '5'"),
+        (lambda: exercises.recall(answers=[3]), TypeError, r"answers must be a dict .* got \[3\]"),
+        (
+            lambda: exercises.recall(answers={"01.places": "1" + "0" * 400 + "/1"}, lesson=3),
+            ValueError,
+            "asks for a number",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_told_in_the_house_s_words(asked, error, said):
+    with pytest.raises(error, match=said):
+        asked()
 
 
 def test_what_an_answer_prints_is_left_alone(capsys):

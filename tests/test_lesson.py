@@ -3,6 +3,7 @@
 import doctest
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cnnlessons import lesson
@@ -15,16 +16,22 @@ def test_the_examples_are_true():
 def test_same_numbers_are_told_and_others_are_named(capsys):
     lesson.same("rows and sums", np.arange(2000).reshape(2, 1000), np.arange(2000.0).reshape(2, 1000))
     lesson.same("loops and arrays", [1000.0, 1e-9], [1000.0000001, 0], digits=9)
-    lesson.same("nothing and nothing", [], [], digits=3)
     assert capsys.readouterr().out.splitlines() == [
         "rows and sums: equal in all 2,000 numbers",
         "loops and arrays: the same to 9 digits, all 2",
-        "nothing and nothing: the same to 3 digits",
     ]
     with pytest.raises(AssertionError, match=r"a and b: 1 of 4 numbers differ, the first at \(1, 0\): 3.0 and 3.5"):
         lesson.same("a and b", [[1, 2], [3.0, 4]], [[1, 2], [3.5, 4]])
     with pytest.raises(AssertionError, match=r"a and b: 1 of 1 numbers differ, the first: 1\.0 and 1\.1"):
         lesson.same("a and b", 1.0, 1.1, digits=2)
+
+
+@pytest.mark.parametrize("digits", [None, 3])
+@pytest.mark.parametrize("nothing", [[], np.empty((2, 0))])
+def test_where_there_is_nothing_nothing_is_the_same(nothing, digits, capsys):
+    with pytest.raises(AssertionError, match="nothing and nothing: nothing is compared"):
+        lesson.same("nothing and nothing", nothing, nothing, digits)
+    assert not capsys.readouterr().out
 
 
 def test_an_infinite_number_hides_no_difference():
@@ -44,6 +51,58 @@ def test_numbers_that_are_none_and_other_shapes_are_not_the_same(digits):
 def test_a_claim_of_nothing_and_one_that_is_read_only_once_are_no_proof(nothing):
     with pytest.raises(AssertionError, match="do not show it"):
         lesson.claim("all are positive", nothing)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *[
+            {"a": False},
+            {True: False},
+            [{"a": True}],
+            "False",
+            ["True"],
+            b"no",
+            None,
+            [None],
+            1,
+            0.0,
+            [1, 2],
+            [True, 1],
+        ],
+        *[
+            np.nan,
+            [np.nan],
+            np.array([np.nan]),
+            np.ones(2),
+            np.array(["yes"]),
+            np.array([True, None]),
+            bool,
+            [np.bool_],
+        ],
+        *[(number for number in (1, 2)), pd.Series([1.0, 2.0]), pd.DataFrame({"a": [1]}), [np.array([1]), True]],
+    ],
+)
+def test_what_is_no_comparison_proves_nothing(given, capsys):
+    with pytest.raises(TypeError, match=r"condition must be True or False, .* hand over a comparison"):
+        lesson.claim("all are positive", given)
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "shape_of",
+    [
+        *[lambda one: one, lambda one: np.bool_(one), lambda one: np.array(one), lambda one: [[True], [one, True]]],
+        *[lambda one: [np.array([True, one]), True], lambda one: {"a": True, "b": one}.values(), lambda one: {one}],
+        *[lambda one: pd.Series([True, one]), lambda one: pd.DataFrame({"a": [True], "b": [one]})],
+        *[lambda one: (each for each in (True, one)), lambda one: np.ma.array([True, True], mask=[False, not one])],
+    ],
+)
+def test_a_claim_may_come_in_any_container(shape_of, capsys):
+    lesson.claim("All are positive.", shape_of(True))
+    assert capsys.readouterr().out == "All are positive.\n"
+    with pytest.raises(AssertionError, match="do not show it"):
+        lesson.claim("All are positive.", shape_of(False))
 
 
 def test_a_claim_is_printed_only_if_all_of_it_is_true(capsys):

@@ -62,7 +62,7 @@ def _same_set(prediction, answer):
     word = str(prediction).strip().lower()
     if word in ("none", "both"):
         return len(answer) == {"none": 0, "both": 2}[word]
-    each = [prediction] if isinstance(prediction, str | Real) else list(prediction)
+    each = list(prediction) if np.iterable(prediction) and not isinstance(prediction, str) else [prediction]
     return len(each) == len(answer) and all(any(_same(one, other) for one in each) for other in answer)
 
 
@@ -89,7 +89,7 @@ def check(name: str, answer, seconds: float = 5) -> Result:
     seconds : float
         An answer that is still running then is stopped.
     """
-    shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
+    seconds = shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
     result = _find(name).check(answer, seconds)
     if result.status != "not attempted":
         notes.note(exercise=name, status=result.status)
@@ -101,7 +101,7 @@ def hint(name: str, number: int | None = None) -> Hint:
     hints = _find(name).hints
     if number is None:
         number = _hints_given[name] = _hints_given.get(name, 0) + 1
-    number = min(max(number, 1), len(hints))
+    number = min(shapes.whole_number(number, "number", 1), len(hints))
     return Hint(name, number, len(hints), hints[number - 1])
 
 
@@ -135,7 +135,7 @@ def puzzle(name: str, lines: list[int] | None = None):
     exercise = _find(name)
     mixed = puzzles.lines(exercise)
     if lines is not None:
-        return _assembled(exercise, mixed, [_place(number, mixed) for number in lines])
+        return _assembled(exercise, mixed, _places(lines, len(mixed)))
     from cnnlessons.panels._forms import Puzzle  # widgets take a moment to load, and few need them
 
     def answer(_, places):
@@ -152,10 +152,12 @@ def _assembled(exercise, mixed, places):
     return result
 
 
-def _place(number, mixed):
-    if number in range(1, len(mixed) + 1):
-        return int(number) - 1
-    raise ValueError(f"lines: numbers from 1 to {len(mixed)}, got {number!r}")
+def _places(lines, count):
+    given = list(lines) if np.iterable(lines) else []
+    wrong = [each for each in given if not isinstance(each, Real) or each not in range(1, count + 1)]
+    if wrong or not np.iterable(lines):
+        raise ValueError(f"lines must be a list of numbers from 1 to {count}, got {[*wrong, lines][0]!r}")
+    return [int(number) - 1 for number in given]
 
 
 def recall(count: int = 2, lesson: int | None = None, answers: dict | None = None):
@@ -183,16 +185,18 @@ def recall(count: int = 2, lesson: int | None = None, answers: dict | None = Non
     ValueError
         If there is no earlier lesson or no such question, or an answer cannot be read.
     """
-    shapes.number(count, "count", "a positive whole number", lambda count: count > 0 and count == int(count))
+    count = shapes.whole_number(count, "count", 1)
     if lesson is not None:
-        shapes.number(lesson, "lesson", "a lesson's number, such as 5", lambda lesson: lesson == int(lesson))
+        lesson = shapes.whole_number(lesson, "lesson", 0)
+    if not isinstance(answers, dict | None):
+        raise TypeError(f'answers must be a dict by the questions\' names, such as {{"01.bytes": 3}}, got {answers!r}')
     from cnnlessons.exercises import retrieval  # all questions: every lesson imports this module, few ask for them
 
     noted = notes.noted()
-    number = int(retrieval.next_lesson(noted, answers) if lesson is None else lesson)
+    number = retrieval.next_lesson(noted, answers) if lesson is None else lesson
     if answers is not None:
         return retrieval.judge(answers, number)
-    questions = retrieval.choose(int(count), number, noted)
+    questions = retrieval.choose(count, number, noted)
     from cnnlessons.panels._forms import Questions
 
     def answer(name, given):

@@ -30,6 +30,11 @@ STOPPED = {  # (diagnosis, message)
     ),
     "exit": ("ends Python", "Python ended, or was ended, while it ran your function: does it call `exit`?"),
     "input": ("asks for input", "Your function asks for input. All that it needs are its arguments: {names}."),
+    "check": (
+        "asks for its own check",
+        "Your function asks for a check while it is being checked: the line that checks, such as `exercises.check(…)`, "
+        "stands inside it, or inside a function that it calls. Move it out: below the function, at the left margin.",
+    ),
 }
 TRUTH = (
     "`if`, `and`, `or` and `not` take one truth value, not an array of them: use `np.where`, `&`, `|`, `~`, or a loop."

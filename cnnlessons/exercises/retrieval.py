@@ -130,7 +130,7 @@ def _read(question, given):
         text = str(given).replace("−", "-")
         try:
             return float(Fraction(text) if "/" in text else text)
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ArithmeticError):
             raise ValueError(
                 f"answers: {question.name} asks for a number, such as 12, 0.5 or 1/8, got {given!r}"
             ) from None

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import warnings
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +40,7 @@ class Outcome:
 
 @dataclass
 class Trial:
-    """What all calls did; where they were `stopped`, for want of "time", "memory" or "input", there are fewer."""
+    """What all calls did; there are fewer where they were `stopped`: for "time", "memory", "input" or a "check"."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Trial:
 
 
 _ONE_AT_A_TIME = threading.Lock()  # for the warnings' filters, the streams and `input`, which are the whole process's
+_trials = weakref.WeakKeyDictionary()  # those of the threads in which answers run, and of the threads that these start
 
 
 def outcome(function, arguments, trial=None) -> Outcome:
@@ -68,19 +70,31 @@ def attempt(function, probes, seconds) -> Trial:
 
     It runs in a thread, so that a loop without end can be left; in the caller's context, so that what it prints lands
     under its cell. The waits are short because on Windows Ctrl-C is seen only between them. Where there are no threads,
-    it runs in ours, and only the seconds are watched.
+    it runs in ours, and only the seconds are watched. An answer that asks for another attempt, for which it would have
+    to wait until its own is over, is stopped.
     """
+    if within := _trials.get(threading.current_thread()):
+        within.stopped = within.stopped or "check"
+        raise SystemExit
     trial, alone = Trial(), not threads.can_start_threads()
 
     def work():
         _limit_displays(screen)
         with contextlib.suppress(SystemExit), np.errstate(all="warn", under="ignore"):
             for probe in probes:
-                trial.outcomes.append(outcome(function, probe, trial))
+                done = outcome(function, probe, trial)
+                if trial.stopped:  # and a bare `except:` has hidden it
+                    break
+                trial.outcomes.append(done)
 
     worker = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
     screen = _Screen(threading.current_thread() if alone else worker)
-    with _ONE_AT_A_TIME, _surroundings(screen, trial), warnings.catch_warnings(record=True) as caught:
+    with (
+        _ONE_AT_A_TIME,
+        _marked(screen.worker, trial),
+        _surroundings(screen, trial),
+        warnings.catch_warnings(record=True) as caught,
+    ):
         warnings.simplefilter("default", RuntimeWarning)  # once a line: a loop without end could fill the memory
         if alone:
             _do_here(work, trial, seconds)
@@ -132,11 +146,12 @@ def _stop(worker, trial):
         worker.join(0.01)
 
 
-class _Halt(BaseException):
+class _Halt(SystemExit):
     """For a thread that catches all else: made there when it arrives, it never returns, and nothing more is taken."""
 
     def __init__(self):
-        threading.Event().wait()
+        if not _is_importing(threading.current_thread()):  # or whoever imports the same would wait, too
+            threading.Event().wait()
 
 
 class _Late(SystemExit):
@@ -216,6 +231,25 @@ def _limit_displays(screen):
     publisher = getattr(shell, "display_pub", None)
     if hasattr(publisher, "register_hook"):
         publisher.register_hook(lambda message: message if screen.takes(A_PICTURE, 0) else None)
+
+
+@contextlib.contextmanager
+def _marked(worker, trial):
+    """Know of a thread, and of all that it starts, to which trial they belong."""
+    start = threading.Thread.start
+
+    def starting(thread):
+        if belongs := _trials.get(threading.current_thread()):
+            _trials[thread] = belongs
+        start(thread)
+
+    _trials[worker], threading.Thread.start = trial, starting
+    try:
+        yield
+    finally:
+        threading.Thread.start = start
+        if worker is threading.current_thread():  # another one that is left behind stays known
+            del _trials[worker]
 
 
 @contextlib.contextmanager

@@ -30,7 +30,9 @@ from cnnlessons.exercises.sandbox import Outcome, Trial
 from cnnlessons.teaching import guest, isolation, reports
 
 LARGEST = 30 * 10**6  # bytes of a notebook, with its pictures
+LONGEST = 24 * 60 * 60  # seconds that an answer may be given
 DEPTH = 4  # folders below the one that is graded
+TIMED = re.compile(r"\A\s*%%(?:time|timeit|capture|prun)\b.*\n?")  # the cell's code stands below
 NONE = f"There is no notebook (.ipynb) in the folder, {DEPTH} folders deep."
 PACKAGE = Path(__file__).parents[1]
 SHIPPED = ("shapes", "threads", "kernels", "ops", "gradcheck")  # what an answer may use of the course; no solution
@@ -59,12 +61,14 @@ def grade(folder, out="marks.csv", *, seed=None, isolated="auto", lessons=(), se
 
     They are written to `out`, a CSV file, and a page for each student and one for the class into a folder beside it.
     The same `seed` draws the same probes and gives the same marks. Without `lessons`, such as ["01"], those are asked
-    for that half of the students hand in. One answer may run for so many `seconds`, and `jobs` of them at once; `tell`
-    is told what happens, in sentences.
+    for that half of the students hand in. One answer may run for so many `seconds`, once it is made, and `jobs` of them
+    at once, without a number as many as there are cores; `tell` is told what happens, in sentences.
     """
-    shapes.number(seconds, "seconds", "a positive number", lambda seconds: seconds > 0)
-    students, remarks = _submissions(Path(folder), _own(Path(out)))
-    seed = secrets.randbelow(2**31) if seed is None else seed
+    seconds = shapes.number(seconds, "seconds", f"above 0 and at most {LONGEST:,}", lambda each: 0 < each <= LONGEST)
+    seed = secrets.randbelow(2**31) if seed is None else shapes.whole_number(seed, "seed", 0)
+    jobs = joblib.cpu_count() if jobs is None else shapes.whole_number(jobs, "jobs", 1)
+    folder, out = Path(folder).expanduser(), Path(out).expanduser()
+    students, remarks = _submissions(folder, _own(out))
     asked = {name: _with_hidden_probes(exercises._find(name), seed) for name in _asked(students, lessons)}
     way, run = isolation.choose(isolated)
     with open(out, "ab"):  # or it is told after all answers have run
@@ -75,10 +79,10 @@ def grade(folder, out="marks.csv", *, seed=None, isolated="auto", lessons=(), se
         tell("The first run compiles Python to this machine; once, that takes minutes.")
         run(b"{}", 600)
     work = [(student, exercise) for student in students.items() for exercise in asked.values()]
-    with ThreadPoolExecutor(jobs or joblib.cpu_count()) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         marks = list(pool.map(lambda pair: _mark(*pair[0], pair[1], partial(run, seconds=seconds), seconds), work))
     about = f"Probes from the seed {seed}; isolation: {way}."
-    pages = reports.write(marks, Path(out), about)
+    pages = reports.write(marks, out, about)
     tell(f"{len(students)} students, {len(asked)} exercises. Marks: {out}. Pages: {pages}. {about}")
     return marks
 
@@ -152,9 +156,9 @@ def _cells(path):
 
 
 def _plain_python(source):
-    """A cell without IPython's own lines, such as %timeit, !pip and name?, which become calls."""
+    """A cell without IPython's own lines, such as %timeit, !pip and name?, which become calls, and without %%time."""
     try:
-        return TransformerManager().transform_cell(source)
+        return TransformerManager().transform_cell(TIMED.sub("", source))
     except SyntaxError:  # it is told where the answer is read
         return source
 
@@ -198,8 +202,11 @@ def _mark(student, notebooks, exercise, run, seconds):
         if isinstance(cells, str):
             result = result or exercise.result(("no notebook", cells))
         elif any(mentions.search(source) for _, source in cells):
-            result = _judged(exercise, cells, run, seconds)
-            break
+            found = _judged(exercise, cells, run, seconds)
+            if found.status != "not attempted":
+                result = found
+                break
+            result = result if result and result.diagnosis != "no notebook" else found  # a copy that nobody touched
     return Mark(student, result or _without(exercise, "not found"), round(time.monotonic() - began, 1))
 
 
@@ -218,7 +225,7 @@ def _judged(exercise, cells, run, seconds):
         "cells": [[number, _plain_python(source)] for number, source in cells],
         "probes": None if an_array else [[guest.encode(value) for value in probe] for probe in exercise.probes],
         "modules": _modules(),
-        "seconds": int(seconds) + 1,
+        "seconds": int(isolation.START + seconds) + 1,
         "memory": isolation.MEMORY,
     }
     try:
@@ -227,7 +234,7 @@ def _judged(exercise, cells, run, seconds):
         return exercise.result(("not run", f"The answer could not be run: {type(error).__name__}."))
     try:
         if not (lines := _lines(output, nonce)):
-            return _without(exercise, "stopped" if stopped == "time" else "ended", f"{seconds:g}")
+            return _without(exercise, "stopped" if stopped == "time" else "ended", isolation.START)
         return (_of_array if an_array else _of_function)(exercise, lines, stopped, seconds)
     except Exception:  # whatever a forged line leads to, the class is graded
         return _without(exercise, "interfered")

