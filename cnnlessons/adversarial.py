@@ -100,7 +100,7 @@ def noise(images, epsilon, *, norm="linf", low=0.0, high=1.0, seed=0):
 
     What an attack has to be compared with. Parameters as in `pgd`. Taught in lesson 13.
     """
-    images = _floats(images)
+    images = ops.floats(images)
     epsilon, (low, high) = _sizes(epsilon, len(images)), _range(images, low, high)
     change = _random(images.shape, epsilon, norm, np.random.default_rng(seed), corner=True).astype(images.dtype)
     return np.clip(images + change, low, high)
@@ -302,7 +302,7 @@ def checks(model, images, labels, epsilon, other=None, *, steps=40, seed=0, low=
 
     Other parameters as in `pgd`. Taught in lesson 13.
     """
-    half = _half(_floats(images), low, high, "give the images' own range")
+    half = _half(ops.floats(images), low, high, "give the images' own range")
     ends = {"low": low, "high": high}
 
     def under(made_with=model, size=epsilon, **options):
@@ -349,24 +349,12 @@ def _random(shape, sizes, norm, rng, corner=False):
 # --------------------------------------------------------------------------- checks
 
 
-def _floats(images):
-    images = ops.finite(images, "images", "(N, H, W, C)", 4)
-    if images.dtype.kind != "f":
-        raise ValueError(f"images must be numbers with a point, got {images.dtype}; write images / 255")
-    return images
-
-
 def _range(images, low, high):
     """Return the ends of the range as floats, if the images lie between them but for what is left of rounding."""
-    low = shapes.number(low, "low", "a number below high", lambda low: low < np.inf)
-    high = shapes.number(high, "high", f"a number above low, {low:g}", lambda high: high > low)
-    slack = 8 * np.finfo(images.dtype).eps * max(abs(end) for end in (low, high, 0) if np.isfinite(end))
-    least, most = float(images.min()), float(images.max())
-    if least < low - slack or most > high + slack:
-        raise ValueError(
-            f"images must lie from low to high, {low:g} to {high:g}, got {least:g} to {most:g}; give the low and high "
-            "that belong to these images, or bring them into the range, for example with images / 255"
-        )
+    low = shapes.number(low, "low", "a number below high", lambda low: low < np.inf, infinite=True)
+    high = shapes.number(high, "high", f"a number above low, {low:g}", lambda high: high > low, infinite=True)
+    remedy = "give the low and high that belong to these images, or bring them into the range, for example with "
+    ops.floats(images, low, high, "from low to high, {} to {}", f"{remedy}images / 255")
     return low, high
 
 
@@ -393,7 +381,7 @@ def _sizes(size, count, name="epsilon"):
 
 
 def _one_size(size, name):
-    return shapes.number(size, name, "a number from 0 up", lambda size: 0 <= size < np.inf)
+    return shapes.number(size, name, "a number from 0 up", lambda size: size >= 0)
 
 
 def _several_sizes(epsilons):
@@ -427,7 +415,7 @@ def _classes(model, images):
 
 def _checked(model, images, labels, loss, targets):
     """Return the images, the class of each that the attack aims at, and 1, or -1 where it aims for that class."""
-    images = _floats(images)
+    images = ops.floats(images)
     shapes.chosen(loss, "loss", list(LOSSES))
     count, classes = len(images), _classes(model, images)
     labels = fitting_labels(labels, count, classes)

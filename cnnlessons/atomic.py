@@ -14,7 +14,7 @@ def writing(path):
     Who reads at the same moment gets the old file or the new one, never half of one. Each process writes its own. If
     that fails, what was there before stays as it was.
     """
-    path = Path(os.path.realpath(path))  # a link keeps pointing to the file
+    path = Path(os.path.realpath(os.path.expanduser(path)))  # a link keeps pointing to the file
     unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
     try:
         with unfinished.open("xb") as file:

@@ -107,13 +107,14 @@ def bench(options):
 )
 def present(options):
     """Open a lesson in JupyterLab as slides, its cells run, panels alive."""
-    path = (notebooks.lesson(options.lesson) or Path(options.lesson)).resolve()
-    if not path.is_file() or not path.is_relative_to(notebooks.COURSE):
+    path = (notebooks.lesson(options.lesson) or Path(options.lesson).expanduser()).resolve()
+    course = notebooks.COURSE.resolve()  # it may be reached through a link
+    if not path.is_file() or not path.is_relative_to(course):
         raise Problem(f"there is no lesson {options.lesson!r}: name a number, such as 01, or a notebook of this course")
     # By the workspace's name the course's extension (lab/share) knows what to do; what is open in the others stays so.
-    place = f"/lab/workspaces/presenting/tree/{path.relative_to(notebooks.COURSE).as_posix()}"
+    place = f"/lab/workspaces/presenting/tree/{path.relative_to(course).as_posix()}"
     call = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", "--allow-root", f"--LabApp.default_url={place}"]
-    subprocess.run([*call, f"--ServerApp.root_dir={notebooks.COURSE}", *options.options])
+    subprocess.run([*call, f"--ServerApp.root_dir={course}", *options.options])
 
 
 @command(argument("notebooks", nargs="+", type=Path, metavar="NOTEBOOK"))
@@ -185,7 +186,7 @@ def anki(options):
     """Write the questions of `exercises.recall` as cards for Anki."""
     from cnnlessons.exercises import retrieval
 
-    with options.file.open("x", encoding="utf-8", newline="\n") as file:
+    with options.file.expanduser().open("x", encoding="utf-8", newline="\n") as file:
         file.write(retrieval.anki())
     print(f"wrote {options.file}, {len(retrieval.QUESTIONS)} cards; in Anki: File, Import")
 
@@ -211,7 +212,7 @@ def anki(options):
         metavar="WAY",
         help="wasm or bwrap, or process, which is no wall (auto: the first of the two that is there)",
     ),
-    argument("--seconds", type=float, default=10, metavar="S", help="that one answer may take (10)"),
+    argument("--seconds", type=float, default=10, metavar="S", help="that one answer may take, once it is made (10)"),
     argument("--jobs", type=int, metavar="N", help="answers run at once (as many as cores)"),
 )
 def grade(options):

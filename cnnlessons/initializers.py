@@ -179,7 +179,7 @@ def _checked(shape):
 
 def _number(value, name, least=0.0):
     rule = "a finite number" if least < 0 else "a number from 0 up"
-    return shapes.number(value, name, rule, lambda value: least <= value and abs(value) < np.inf)
+    return shapes.number(value, name, rule, lambda value: value >= least)
 
 
 def _generator(rng):

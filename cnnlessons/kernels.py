@@ -142,12 +142,13 @@ def gabor(size, wavelength, angle, phase=0.0, sigma=None, aspect=1.0):
     _check_size(size)
     sigma = size / 4 if sigma is None else sigma
     wave = {"wavelength": wavelength, "angle": angle, "phase": phase, "sigma": sigma, "aspect": aspect}
-    for name, value in wave.items():
-        shapes.number(value, name, "a number", lambda value: not np.isnan(value))
+    wavelength, angle, phase, sigma, aspect = (shapes.number(value, name, "a number") for name, value in wave.items())
     if wavelength < 2:
         raise ValueError(f"wavelength must be at least 2 pixels, or pixels cannot show it, got {wavelength!r}")
-    if sigma <= 0:
-        raise ValueError(f"sigma must be a positive number of pixels, got {sigma!r}")
+    if not 1e-50 <= sigma <= 1e50:  # it is squared
+        raise ValueError(f"sigma must be a positive number of pixels, 1e-50 to 1e50, got {sigma!r}; try {size / 4}")
+    if abs(aspect) > 1e50:
+        raise ValueError(f"aspect must be of size 1e50 at most, got {aspect!r}; 1 is a round window")
     row, column = _offsets(size)
     along = column * np.cos(angle) + row * np.sin(angle)
     across = row * np.cos(angle) - column * np.sin(angle)
@@ -179,10 +180,10 @@ def _offsets(size):
 
 
 def _derivatives(size):
-    def binomial(order):  # the coefficients of (1 + z)^(size - 1 - order) · (z - 1)^order
+    def binomial(order):  # the coefficients of (1 + z)^(size - 1 - order) · (z - 1)^order, halved so often: none grows
         weights = np.ones(1)
         for step in range(size - 1):
-            weights = np.convolve(weights, [-1, 1] if step < order else [1, 1])
+            weights = np.convolve(weights, [-0.5, 0.5] if step < order else [0.5, 0.5])
         return weights
 
     orders = [(1, 0), (0, 1), (2, 0), (1, 1), (0, 2)]

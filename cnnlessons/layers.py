@@ -19,6 +19,7 @@ class Layer:
     """What every layer has; this one passes everything through unchanged."""
 
     trainable = True  #: whether an optimiser may change the parameters
+    drawn = None  #: the checksums of the parameters that a network drew
 
     def build(self, input_shape, rng, dtype=np.float32):
         """Make the parameters for inputs of `input_shape` (without the batch axis) and return the output's shape."""

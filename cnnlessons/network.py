@@ -5,8 +5,11 @@ Taught in lesson 04.
 
 import copy
 import time
+import weakref
+import zlib
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -50,6 +53,13 @@ class Sequential:
         That of the last training.
     """
 
+    _living: ClassVar[set] = set()  # a weak reference to every network, however it was made
+
+    def __new__(cls, *arguments, **options):
+        network = super().__new__(cls)
+        cls._living.add(weakref.ref(network, cls._living.discard))
+        return network
+
     def __init__(self, layers, input_shape=None, seed=0, dtype=np.float32):
         self.layers = _checked_layers(layers)
         if len({id(layer) for layer in self.layers}) < len(self.layers):
@@ -64,16 +74,36 @@ class Sequential:
     def build(self, input_shape):
         """Draw the starting weights of all layers for inputs of `input_shape`, without the batch axis.
 
-        What was trained before is forgotten.
+        What was trained before is forgotten, unless that shape is refused: then all stays as it was. Weights that
+        another network got since they were drawn, by training or by hand, are not drawn anew: see `copy`.
         """
         if np.ndim(input_shape) != 1 or not len(input_shape):
             raise ValueError(f"input_shape must be (H, W, C), the shape of one image, got {input_shape!r}")
         rng = np.random.default_rng(self.seed)
         made = [tuple(shapes.whole_number(size, "input_shape", 1) for size in input_shape)]
+        with _all_or_nothing(self.layers), self._keeping_others():
+            for layer in self.layers:
+                made.append(tuple(layer.build(made[-1], rng, self.dtype)))
         for layer in self.layers:
-            made.append(tuple(layer.build(made[-1], rng, self.dtype)))
+            layer.drawn = checksum(layer)
         self.input_shape, self.output_shapes, self.output_shape = made[0], made[1:], made[-1]
         self.training = self.optimizer = None
+
+    @contextmanager
+    def _keeping_others(self):
+        """Refuse in the end to have changed weights of another network that are not just as they were drawn."""
+        others = [network for living in tuple(self._living) if (network := living()) not in (None, self)]
+        theirs = {id(layer) for network in others if vars(network).get("input_shape") for layer in network.layers}
+        before = {index: checksum(layer) for index, layer in enumerate(self.layers) if id(layer) in theirs}
+        drawn = {index: self.layers[index].drawn for index in before}
+        yield
+        for index, held in before.items():
+            if held not in (drawn[index], checksum(layer := self.layers[index])):
+                raise ValueError(
+                    f"layers must not be those of another network, whose weights would be lost, got its "
+                    f"{type(layer).__name__} as layers[{index}]; give net.copy().layers to draw new weights, or go on "
+                    "from them with net.copy(keep=-1, then=[Dense(3)])"
+                )
 
     # ----- forward and backward
 
@@ -126,9 +156,24 @@ class Sequential:
                 layer.moving_mean[...], layer.moving_variance[...] = ops.channel_moments(maps)
             maps = layer.forward(maps)
 
-    def copy(self):
-        """Return another network with the same layers, weights and training, which can go its own way."""
-        return copy.deepcopy(self)
+    def copy(self, keep=None, then=(), seed=0):
+        """Return another network with the same layers, weights and training, which can go its own way.
+
+        To go on from what was trained to other classes, write ``net.copy(keep=-1, then=[Dense(3)])``: it keeps the
+        weights of ``net.layers[:keep]`` and draws those of the layers that `then` lists from the seed; its training
+        begins anew. Where a layer is not ``trainable``, training leaves it as it is.
+        """
+        other = copy.deepcopy(self)
+        if keep is None and not then:
+            return other
+        self._require_built()
+        kept = other.layers[:keep]
+        made = [self.input_shape, *self.output_shapes][: len(kept) + 1]
+        new = Sequential(then, made[-1], seed, self.dtype) if then else None
+        other.layers = _checked_layers(kept + (new.layers if new else []))
+        made += new.output_shapes if new else []
+        other.output_shapes, other.output_shape, other.training, other.optimizer = made[1:], made[-1], None, None
+        return other
 
     def named_layers(self):
         """Return the layers by name: their kind and their place from 0, such as "conv2d_0"."""
@@ -362,6 +407,22 @@ def in_batches(function, *arrays, size=256):
     return np.concatenate([function(*(array[start : start + size] for array in arrays)) for start in starts])
 
 
+@contextmanager
+def _all_or_nothing(layers):
+    """Leave the layers as they were if the block fails."""
+    themselves = {id(layer): layer for layer in layers}  # not copied where a layer refers to itself or to another
+    before = [dict(vars(layer)) for layer in layers]
+    with suppress(Exception):  # a layer of your own may hold what cannot be copied
+        before = copy.deepcopy(before, themselves)  # build may write into arrays, or build layers inside of this one
+    try:
+        yield
+    except BaseException:
+        for layer, held in zip(layers, before, strict=True):
+            vars(layer).clear()
+            vars(layer).update(held)
+        raise
+
+
 def _checked_layers(layers):
     if not isinstance(layers, (list, tuple)) or not layers:
         raise TypeError(f"layers must be a list of layers, at least one, got {layers!r}")
@@ -370,6 +431,11 @@ def _checked_layers(layers):
             remedy = f"; write {layer.__name__}(...)" if isinstance(layer, type) else ""
             raise TypeError(f"layers[{index}] must be a layer, such as ReLU(), got {layer!r}{remedy}")
     return list(layers)
+
+
+def checksum(layer):
+    """Return numbers that tell whether the parameters of a layer that is built are still the same."""
+    return [zlib.crc32(np.ascontiguousarray(array)) for array in layer.parameters().values()]
 
 
 def fitting_images(images, input_shape, name="images"):
@@ -383,19 +449,17 @@ def fitting_images(images, input_shape, name="images"):
     return images
 
 
-def fitting_labels(labels, count, classes, name="labels"):
-    """Return labels as an array, if they are one class an image."""
+def fitting_labels(labels, count, classes=None, name="labels"):
+    """Return labels as an array, if they are one class an image, of so many classes."""
     labels = ops.whole_array(labels, name, "one whole number an image")
     if labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise ValueError(
             f"{name} must be {count} whole numbers, one an image, got {labels.dtype} of shape {labels.shape}"
             f"{_labels_remedy(labels.shape, count, name)}"
         )
-    if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(
-            f"{name} must lie from 0 to {classes - 1}, since the network has {classes} outputs, got "
-            f"{labels.min()} to {labels.max()}"
-        )
+    if labels.min() < 0 or (classes and labels.max() >= classes):
+        rule = f"lie from 0 to {classes - 1}, since the network has {classes} outputs" if classes else "be 0 or more"
+        raise ValueError(f"{name} must {rule}, got {labels.min()} to {labels.max()}")
     return labels
 
 

@@ -75,7 +75,7 @@ def store(path: str | Path) -> None:
             f"to run notebooks the package {error.name!r} is needed, which is not installed; "
             "install the course's requirements"
         ) from error
-    path = Path(path)
+    path = Path(path).expanduser()
     notebook = nbformat.read(path, as_version=4)
     run(notebook, path)
     tidy(notebook)
@@ -232,7 +232,7 @@ def _links(places, answer):
 def as_text(path: str | Path) -> str:
     """Return the words, the code and what the outputs say; of a picture, its words, how large it is, a checksum."""
     lines = []
-    for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
+    for cell in json.loads(Path(path).expanduser().read_text(encoding="utf-8"))["cells"]:
         metadata = json.dumps(cell["metadata"], ensure_ascii=False, sort_keys=True)
         lines += [f"--- {cell['cell_type']} {cell.get('id', '')} {metadata}", *"".join(cell["source"]).splitlines(), ""]
         for output in cell.get("outputs", []):

@@ -306,6 +306,7 @@ def relu_backward(grad_output, array):
     array = numbers(array, "array", "any shape")
     grad_output = numbers(grad_output, "grad_output", "the shape of array")
     _require_shape(grad_output, "grad_output", "relu's output", array.shape)
+    grad_output = grad_output if grad_output.dtype.kind == "f" else grad_output.astype(_float_type(array))
     passes = array > 0
     with np.errstate(invalid="ignore"):
         gradient = grad_output * passes  # faster than np.where, which takes a branch at every number
@@ -447,6 +448,7 @@ def _channels(inputs, **per_channel):
 
 
 def _deviation(variance, epsilon):
+    shapes.number(epsilon, "epsilon", "a number")
     least = variance.min()
     if epsilon < 0 or least < 0 or least + epsilon == 0:
         raise ValueError(
@@ -699,6 +701,25 @@ def finite(array, name, form="any shape", axes=None):
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity; find them with np.isfinite({name})")
     return array
+
+
+def floats(images, low=-np.inf, high=np.inf, rule="from {} to {}", remedy="write images / 255"):
+    """Return images (N, H, W, C) as an array of floats from `low` to `high`, but for rounding, or say what is wrong."""
+    images = finite(images, "images", "(N, H, W, C)", 4)
+    if images.dtype.kind != "f":
+        raise ValueError(f"images must be numbers with a point, got {images.dtype}; write images / 255")
+    slack = 8 * np.finfo(images.dtype).eps * max(abs(end) for end in (low, high, 0) if np.isfinite(end))
+    least, most = float(images.min()), float(images.max())
+    if least < low - slack or most > high + slack:
+        rule = rule.format(f"{low:g}", f"{high:g}")
+        raise ValueError(f"images must lie {rule}, got {least:g} to {most:g}; {remedy}")
+    return images
+
+
+def scaled(array, axis=None):
+    """Return `array` times a power of two, of size 1/2 to 1 at its largest, whose squares are floats, and the power."""
+    _, power = np.frexp(np.abs(array).max(axis, keepdims=True))
+    return np.ldexp(array, -power), -power
 
 
 def _axes_remedy(array, name, form, axes):

@@ -53,7 +53,7 @@ class Optimizer:
             array = parameters[name]
             if self.weight_decay and array.ndim > 1:
                 array *= 1 - self.learning_rate * self.weight_decay
-            array -= self._step(name, np.asarray(gradient, array.dtype))
+            array -= self._step(name, np.asarray(gradient, kept_in(array.dtype)))
 
     def _step(self, name, gradient):
         """Return what is subtracted from the parameter `name`."""
@@ -148,6 +148,11 @@ class Adam(Optimizer):
         return rate * mean / (np.sqrt(square / (1 - self.beta_2**self.steps)) + self.epsilon)
 
 
+def kept_in(dtype):
+    """Return the type in which an optimiser computes: in float16 the square of a gradient of 1e-4 would be 0."""
+    return np.result_type(dtype, np.float32)
+
+
 def make(optimizer, custom=()):
     """Return an optimiser from its name, "sgd" or "adam", or from another's `settings`; an optimiser as it is.
 
@@ -166,7 +171,7 @@ def make(optimizer, custom=()):
 
 
 def _above_zero(value, name, remedy):
-    return shapes.number(value, name, "a number above 0", lambda value: 0 < value < np.inf, remedy)
+    return shapes.number(value, name, "a number above 0", lambda value: value > 0, remedy)
 
 
 def _from_zero(value, name, end=np.inf):

@@ -90,14 +90,14 @@ def kernels(name):
 
 def trained_network(task):
     """Return one whole trained network of a task, from seed 0, with 5×5 kernels: a `Sequential`. Taught in 08."""
-    return Sequential.load(_existing(FOLDER / f"{task}_network.npz"))
+    return Sequential.load(_existing(FOLDER / f"{shapes.chosen(task, 'task', TASKS)}_network.npz"))
 
 
 def reused(task, classes, seed=0, dtype=np.float32):
     """Return `trained_network` with a new last layer, drawn from the seed, for other classes. Taught in lesson 15."""
     source = trained_network(task)
     kept = {**source.parameters(), **source.state()}
-    made = Sequential([*source.layers[:-1], layers.Dense(classes)], source.input_shape, seed, dtype)
+    made = Sequential([*source.copy().layers[:-1], layers.Dense(classes)], source.input_shape, seed, dtype)
     for name, array in {**made.parameters(), **made.state()}.items():
         if not name.startswith("dense"):
             array[...] = kept[name]

@@ -16,12 +16,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from cnnlessons import atomic, experiments, shapes
+from cnnlessons import atomic, experiments, ops, shapes
+from cnnlessons.network import fitting_labels
 
 TRIES, PER_CLASS = 6, 10  # the least that the rubric asks for
 CONTROLS, ATTACK = ("another seed", "never trained"), {"epsilon", "noise", "attack"}  # keys that it asks for
 PAGE = Path(__file__).with_name("report.html")
-CLAIMS = r"\b(better|best|worse|worst|beats?|wins?|superior|inferior|outperforms?)\b"
+CLAIMS = re.compile(r"\b(better|best|worse|worst|beats?|wins?|superior|inferior|outperforms?)\b", re.IGNORECASE)
+BEHIND = ("worse", "worst", "inferior")  # said of the other one
+ASIDE = r"\b(?:not|than|unlike|against|over|compared (?:with|to)|(?:instead|in place) of)\s+(?:the\s+)?"
+LINKED, NEGATED = r"\b(?:than|over|to|against)\b", r"\b(?:not|no|never|hardly|cannot)\b|n['’]t\b"
 
 # --------------------------------------------------------------------------- what is compared, and what is examined
 
@@ -91,11 +95,21 @@ class Exam:
     """
 
     def __init__(self, images, labels):
-        self.images, self.labels, self._sheets, self.right = images, np.asarray(labels), set(), None
+        self.images = ops.finite(images, "images", "(N, H, W, C)", 4)
+        self.labels, self._sheets, self.right = fitting_labels(labels, len(self.images)), set(), None
 
     def sit(self, predict):
-        """Return the logits (N, K) that `predict` gives for the images, and note it."""
-        logits = np.asarray(predict(self.images))
+        """Return the logits (N, K) that `predict` gives for the images, and note it.
+
+        Where that fails, no answers were handed in, and nothing is noted.
+        """
+        logits = ops.finite(predict(self.images), "logits", "(N, K)", 2)
+        if len(logits) != len(self.labels):
+            raise ValueError(
+                f"predict must return a row of logits for each of the {len(self.labels)} images, got {logits.shape}; "
+                "give the predict of a network itself: sit(network.predict)"
+            )
+        fitting_labels(self.labels, len(logits), logits.shape[1])
         answers = logits.argmax(axis=1)
         self._sheets.add(answers.tobytes())
         self.right = answers == self.labels
@@ -150,10 +164,8 @@ class Report:
     def rubric(self):
         """Return what makes a report worth believing, as a list of `Check`; whether it is met is read off."""
         smallest = np.unique(self.exam.labels, return_counts=True)[1].min()
-        claimed = re.search(CLAIMS, self.conclusion, re.IGNORECASE)
-        ahead = {each.better.lower() for each in self.verdicts if each.better}
-        unfounded = claimed and not any(way in self.conclusion.lower() for way in ahead)
-        told = f"; yours says {claimed[0]!r}, and names no way that an interval shows to be ahead" if unfounded else ""
+        unfounded = _unfounded(self.conclusion, self.verdicts)
+        told = f"; yours says {unfounded!r}, and no interval shows that of the way named before it" if unfounded else ""
         return [
             Check("your question", _words(self.question) >= 5,
                   "without a question nobody can say whether the numbers answer it; write five words or more"),
@@ -235,6 +247,41 @@ class Report:
             file.write(self.html().encode())
         print(f"{Path(path).name}: {len(self.figures)} pictures inside, nothing is asked for from elsewhere.")
         print("A double click opens it in the browser; print it there, and choose PDF, for a sheet to hand in.")
+
+
+def _unfounded(conclusion, verdicts):
+    """Return the first word of a conclusion, such as "better", that says what no verdict shows, or None."""
+    pairs = [(each.one.lower(), each.other.lower()) for each in verdicts]
+    shown = {
+        pair if each.better == each.one else pair[::-1]
+        for each, pair in zip(verdicts, pairs, strict=True)
+        if each.better
+    }
+    names = "|".join(re.escape(name) for name in sorted({*sum(pairs, ())}, key=len, reverse=True))
+    way = rf"(?<!\w)(?:{names or '(?!)'})(?!\w)"
+    for sentence in re.split(r"(?<=[.!?;])\s+|\n\s*\n", conclusion):
+        for claim in CLAIMS.finditer(sentence):
+            told = _told(sentence[: claim.start()].lower(), claim[0].lower(), sentence[claim.end() :].lower(), way)
+            if not any(told in ((ahead, behind), (ahead, None), (None, behind)) for ahead, behind in shown):
+                return claim[0]
+    return None
+
+
+def _told(before, word, after, way):
+    """Return which way a word is said to put ahead and which behind, one of them perhaps None.
+
+    The way is the last that is named before the word, and not by the way, as in "not SGD" or "compared with SGD";
+    or, as in "the best is Adam", the first after it. A "not" between them turns it round.
+    """
+    alone = re.sub(ASIDE + way, "", before)
+    named = [*re.finditer(way, alone if re.search(way, alone) else before)]
+    found = re.search(way, after)
+    linked = found and (word[:4] in ("beat", "outp") or re.search(LINKED, after[: found.start()]))
+    if not named:
+        return (None, None) if linked or not found or word in BEHIND else (found[0], None)
+    between = named[-1].string[named[-1].end() :]
+    both = named[-1][0], found[0] if linked and found[0] != named[-1][0] else None
+    return both[:: -1 if (word in BEHIND) != bool(re.search(NEGATED, between)) else 1]
 
 
 def _words(text):

@@ -75,7 +75,8 @@ def _restore(network, description, arrays, own_optimizers):
         network.training = Training.described_by(description["training"])
     if entry := description["optimizer"]:
         network.optimizer = _make_optimizer(entry["settings"], own_optimizers)
-        state = {name: np.zeros_like(network.parameters()[name.partition("/")[2]]) for name in entry["arrays"]}
+        of = {name: network.parameters()[name.partition("/")[2]] for name in entry["arrays"]}
+        state = {name: np.zeros(array.shape, optimizers.kept_in(array.dtype)) for name, array in of.items()}
         copy_into(state, arrays["optimizer"], "optimizer")
         network.optimizer.restore(entry["steps"], state)
 

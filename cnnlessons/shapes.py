@@ -15,6 +15,7 @@ Taught in lesson 02. Source: V. Dumoulin and F. Visin, "A guide to convolution a
 arXiv:1603.07285 (2016); "same" as TensorFlow and Keras place it.
 """
 
+import math
 import operator
 from collections.abc import Iterable
 from numbers import Real
@@ -34,11 +35,29 @@ def whole_number(value, name, least):
     return number
 
 
-def number(value, name, rule, holds, remedy=""):
-    """Return `value` as a float if it is a real number for which ``holds(value)``, or say the rule that it breaks."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not holds(value):
-        raise ValueError(f"{name} must be {rule}, got {value!r}{remedy and f'; {remedy}'}")
+def number(value, name, rule, holds=lambda value: True, remedy="", infinite=False):
+    """Return `value` as a float if it is a real number for which ``holds(value)``, or say the rule that it breaks.
+
+    NaN, and infinity unless it is allowed, break every rule.
+    """
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    beyond = real and not infinite and not _is_finite(value)
+    if not real or beyond or value != value or not holds(value):
+        got = f"{value!r}, which is not finite" if beyond else f"{value!r}"
+        raise ValueError(f"{name} must be {rule}, got {got}{remedy and f'; {remedy}'}")
     return float(value)  # NumPy's own scalars would widen arrays, and no file of settings could hold them
+
+
+def _is_finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number too large for a float
+        return False
+
+
+def listed(names):
+    """Return names as a list: a single one is a list of one, not of its letters."""
+    return list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
 
 
 def chosen(value, name, known):

@@ -153,6 +153,11 @@ def fit(
     dict of str to ndarray, shape (epochs - first_epoch,)
         "loss", "accuracy", with validation "val_loss" and "val_accuracy", and "images_per_second".
     """
+    if not getattr(model, "compiled", False):
+        kind = type(model).__name__
+        raise ValueError(
+            f"model must be compiled to be trained, got a {kind} that is not; write training.compiled(model)"
+        )
     images, labels = np.asarray(images), np.asarray(labels)
     if len(images) != len(labels) or not len(images):
         raise ValueError(f"labels must be as many as images, and at least one, got {len(labels)} for {len(images)}")
@@ -220,14 +225,14 @@ def fit_in_two_phases(
         As in `fit`, and so is what is returned, of both phases.
     epochs, first_phase : int
         In all, and of these in the first phase.
-    frozen : sequence of str
+    frozen : str or sequence of str
         The names of layers whose weights do not move in the first phase and do in the second.
     rates : (float, float)
         The learning rate of each phase.
     """
     if shapes.whole_number(first_phase, "first_phase", 0) > shapes.whole_number(epochs, "epochs", 1):
         raise ValueError(f"first_phase must be at most epochs, {epochs}, got {first_phase}")
-    held = [model.get_layer(name) for name in frozen]
+    held = [model.get_layer(name) for name in shapes.listed(frozen)]
     for layer in held:
         if not layer.weights:
             raise ValueError(f"frozen must name layers with weights, and {layer.name!r} has none")

@@ -163,6 +163,31 @@ def test_merging_changes_none_of_its_arguments_and_keeps_float32():
     assert {array.dtype for array in merged} == {np.dtype(np.float32)}
 
 
+def test_a_layer_without_bias_is_merged_without():
+    kernel, outgoing = np.array([[1.0, 2.0, 0.0], [1.0, 2.0, 3.0]]), np.array([[4.0], [5.0], [6.0]])
+    kernel, bias, outgoing = capacity.merge(kernel, None, outgoing, capacity.duplicates(kernel))
+    assert bias is None
+    assert (kernel.tolist(), outgoing.tolist()) == ([[2, 0], [2, 3]], [[5 + 4 / 2], [6]])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1e200, 1e300])
+def test_how_large_all_weights_are_decides_nothing(size):
+    kernel, bias = with_copies(*layer(), of=1, factors=[2, 0.5])
+    groups, outgoing = capacity.duplicates(kernel, bias), np.ones((7, 1))
+    np.testing.assert_allclose(capacity.similarities(size * kernel), capacity.similarities(kernel), atol=1e-12)
+    assert capacity.duplicates(size * kernel, size * bias) == groups
+    merged, expected = (capacity.merge(scale * kernel, scale * bias, outgoing, groups)[2] for scale in (size, 1))
+    np.testing.assert_allclose(merged, expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_copies_among_filters_of_very_different_sizes_are_found_and_merged():
+    kernel = np.array([[1, 1e-200, 3e-200], [0, 2e-200, 6e-200]])
+    assert capacity.duplicates(kernel) == [[2, 1]]
+    assert capacity.merge(kernel, None, np.ones((3, 1)), [[2, 1]])[2] == pytest.approx(np.array([[1], [1 + 1 / 3]]))
+
+
 def test_without_groups_nothing_is_merged():
     kernel, bias = layer()
     outgoing = np.arange(10).reshape(5, 2)
@@ -189,6 +214,13 @@ OUTGOING = np.ones((4, 3, 2))
         (lambda: capacity.merge(KERNEL, BIAS, np.ones(3), []), r"outgoing must have shape \(\.\.\., 3, K\)"),
         (lambda: capacity.merge(KERNEL, BIAS, OUTGOING, [[0, 1], [1, 2]]), "groups must name each filter .* once"),
         (lambda: capacity.merge(KERNEL, BIAS, OUTGOING, [[0, 3]]), "groups must name each filter from 0 to 2"),
+        *(
+            (
+                lambda groups=groups: capacity.merge(KERNEL, BIAS, OUTGOING, groups),
+                "groups must .* lists of one or more",
+            )
+            for groups in ([[]], [[0, 1], []], [0, 1], [[0.0, 1.0]], [[True, False]], None)
+        ),
         (
             lambda: capacity.merge(np.array([[1, -1]]), np.zeros(2), np.ones((2, 1)), [[0, 1]]),
             "1 points away from 0; a negative factor does not pass a ReLU",
@@ -673,6 +705,10 @@ OUTPUTS, PICTURE = np.zeros((1, 4, 4, 8)), np.full((8, 8, 3), 0.5)
         ),
         (lambda: capacity.reconstruct(OUTPUTS, STEM, tolerance=0), "tolerance must be a number above 0 .*; try 1e-10"),
         (lambda: capacity.reconstruct(OUTPUTS, STEM, iterations=0), "iterations must be at least 1"),
+        *(
+            (lambda ridge=ridge: capacity.invert(OUTPUTS, STEM, ridge=ridge), f"ridge must be 0, or .* got {ridge}")
+            for ridge in (np.nan, np.inf, -1, 1e-300, None)
+        ),
         (lambda: capacity.invert(OUTPUTS, STEM, bias=np.ones(3)), "bias must have the shape of"),
         (lambda: capacity.null_space_part(IMAGES, STEM, 3), "image_size must be a multiple of the stride"),
         (
@@ -697,6 +733,22 @@ OUTPUTS, PICTURE = np.zeros((1, 4, 4, 8)), np.full((8, 8, 3), 0.5)
 def test_what_cannot_be_counted_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1e200, 1e305])
+def test_how_large_all_activations_are_decides_nothing(size):
+    maps = np.random.default_rng(0).normal(1, [1, 2, 3], (2, 5, 6, 3))
+    for name in ("variance_shares", "effective_rank", "components_that_carry", "neighbour_correlation"):
+        measure = getattr(capacity, name)
+        np.testing.assert_allclose(measure(size * maps), measure(maps), rtol=1e-9)
+
+
+@pytest.mark.parametrize("ridge", [0, 1e-15, 1e15])
+def test_a_layer_of_zeros_leaves_the_images_that_inversion_begins_with(ridge):
+    np.testing.assert_array_equal(
+        capacity.invert(OUTPUTS, 0 * STEM, ridge=ridge), np.full((*OUTPUTS.shape[:3], 3), 0.5)
+    )
 
 
 def test_words_are_no_images_either():

@@ -214,6 +214,30 @@ def test_present_opens_jupyterlab_on_the_lesson_as_slides(run, monkeypatch, less
     assert command[-2:] == [f"--ServerApp.root_dir={ROOT}", "--no-browser"]
 
 
+def test_present_finds_the_course_through_a_link(run, monkeypatch, tmp_path):
+    (tmp_path / "link").symlink_to(ROOT)
+    commands = []
+    monkeypatch.setattr(notebooks, "COURSE", tmp_path / "link")
+    monkeypatch.setattr(notebooks, "LESSONS", tmp_path / "link" / "notebooks")
+    monkeypatch.setattr(subprocess, "run", commands.append)
+    assert run("present", "01")[0] == 0
+    assert any(word.endswith(f"presenting/tree/{NOTEBOOK}") for word in commands[0])
+
+
+def test_paths_of_the_command_may_begin_in_the_home_folder(run, monkeypatch, tmp_path):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    nbformat.write(new_notebook(cells=[new_code_cell("6 * 7")]), tmp_path / "home" / "right.ipynb")
+    assert run("store", "~/right.ipynb")[0] == 0
+    assert "| 42" in notebooks.as_text("~/right.ipynb")
+    assert run("anki", "~/cards.txt")[0] == 0
+    assert run("teach", "01", "--markdown", "--out=~/edition")[0] == 0
+    assert {path.name for path in (tmp_path / "home").iterdir()} >= {"cards.txt", "edition"}
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_present_without_such_a_lesson_is_told(run):
     status, _, complaint = run("present", "99")
     assert status == 1

@@ -370,6 +370,15 @@ def test_a_spectrogram_does_not_say_how_loud_the_melody_is():
     np.testing.assert_allclose(*synthetic.spectrogram(np.stack([sound, 7 * sound])), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_silence_has_a_black_spectrogram_and_no_loudness_is_too_much_or_too_little():
+    sound = datasets.melody("violin")
+    np.testing.assert_array_equal(synthetic.spectrogram(np.zeros((1, synthetic.SAMPLES))), 0)
+    expected, *scaled, silent = synthetic.spectrogram(np.stack([sound, 1e-300 * sound, 1e200 * sound, 0 * sound]))
+    np.testing.assert_allclose(scaled, [expected, expected], atol=1e-6)
+    assert not silent.any()
+
+
 def test_every_spectrogram_reaches_white():
     images = datasets.load("spectrograms", count=60).train_images
     assert images.shape == (48, 32, 32, 1)
@@ -396,6 +405,8 @@ def test_more_noise_makes_the_background_brighter():
         (lambda: datasets.load("spectrograms", seed=-1), "seed must be at least 0, got -1"),
         (lambda: datasets.load("spectrograms", noise=-1), "noise must be a standard deviation from 0 up, got -1"),
         (lambda: datasets.load("spectrograms", noise=np.nan), "noise must be a standard deviation"),
+        (lambda: synthetic.spectrogram(np.full((1, 8448), np.nan)), "sounds must be finite"),
+        (lambda: synthetic.spectrogram(np.ones((1, 100))), r"sounds must have shape \(N, 8,448\), .* got \(1, 100\)"),
         (lambda: datasets.melody("oboe"), "no instrument 'oboe'; there are: organ, clarinet, flute"),
         (lambda: datasets.melody("organ", seed=0.5), "seed must be a whole number"),
     ],
@@ -1914,6 +1925,9 @@ def test_a_texture_tells_the_class_and_has_no_brightness_of_its_own():
         (np.zeros((2, 8, 8, 3)), 1, "images must have shape"),
         (np.zeros((2, 8, 8, 1)), 10, "classes must be whole numbers from 0 to 9, got 10 to 10"),
         (np.zeros((2, 8, 8, 1)), 0.5, "classes must be whole numbers"),
+        (np.zeros((2, 8, 8, 1), int), 3, "images must be numbers with a point, got int64; write images / 255"),
+        (np.full((2, 8, 8, 1), 255.0), 3, "images must lie from 0 to 1, got 255 to 255; write images / 255"),
+        (np.full((2, 8, 8, 1), -0.1), 3, "images must lie from 0 to 1, got -0.1 to -0.1"),
     ],
 )
 def test_what_cannot_have_a_texture_is_refused(images, classes, said):

@@ -67,6 +67,11 @@ def test_the_array_is_left_as_it_was_even_by_a_function_that_writes_into_its_arg
             r"array must hold floats.*int64; use array.astype\(float\)",
         ),
         (lambda: numerical_gradient(np.square, [1.0], step=0), ValueError, "step must be a positive number, got 0"),
+        (
+            lambda: numerical_gradient(np.square, [1.0], step=np.inf),
+            ValueError,
+            "step must be a positive number, got inf",
+        ),
         (lambda: numerical_gradient(np.square, [1.0], step=None), ValueError, "a positive number, got None"),
         (lambda: numerical_gradient(np.square, [1e12]), ValueError, "step must move every number.*give a larger step"),
         (
@@ -93,3 +98,11 @@ def test_equal_arrays_have_no_relative_error_even_all_zero_ones():
 def test_the_larger_of_the_two_is_the_measure_so_the_order_does_not_matter():
     assert relative_error([1.0], [4.0]) == relative_error([4.0], [1.0]) == 0.75
     assert relative_error([1.0], [-1.0]) == 2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1.7e308, 1e-308, 5e-324])
+def test_the_largest_and_the_smallest_numbers_differ_by_a_number(size):
+    assert relative_error([size], [-size]) == 2
+    assert relative_error([size], [0.0]) == 1
+    assert relative_error([size], [size]) == 0

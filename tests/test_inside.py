@@ -93,6 +93,8 @@ def test_the_seed_decides_where_marks_lie():
     ("make", "words"),
     [
         (lambda: datasets.marked(IMAGES[..., :1], 0), r"images must have shape \(N, H, W, 3\)"),
+        (lambda: datasets.marked(np.full((1, 8, 8, 3), 128, np.uint8), 4), "a point, got uint8; write images / 255"),
+        (lambda: datasets.marked(255 * IMAGES, 4), "images must lie from 0 to 1, got .*; write images / 255"),
         (lambda: datasets.marked(IMAGES, 10), "classes must be whole numbers from 0 to 9, got 10 to 10"),
         (lambda: datasets.marked(IMAGES, 0, kind="stripes"), "kind must be one of checkerboard, colour"),
         (lambda: datasets.marked(IMAGES, 0, side=11), "side must fit into images of 12×10, got 11"),

@@ -423,6 +423,19 @@ def test_what_cannot_be_asked_is_refused(pair, ask, words):
             ask(model, some_images())
 
 
+def test_a_single_layer_may_be_named_without_a_list(pair):
+    for model in pair:
+        assert list(introspection.activations(model, some_images(), "conv2d_0")) == ["conv2d_0"]
+        one, other = (introspection.randomised(model, some_images(), of, 1) for of in ("conv2d_0", ["conv2d_0"]))
+        found = [introspection.activations(each, some_images(), "conv2d_0")["conv2d_0"] for each in (one, other, model)]
+        np.testing.assert_array_equal(found[0], found[1])
+        assert not np.allclose(found[0], found[2])
+        with pytest.raises(ValueError, match=r"layer must be one of conv2d_0, .* got 'conv2d'"):
+            introspection.randomised(model, some_images(), "conv2d")
+        with pytest.raises(ValueError, match=r"layer must be one of conv2d_0, .* got 3"):
+            introspection.activations(model, some_images(), 3)
+
+
 def test_what_is_no_network_is_refused():
     with pytest.raises(TypeError, match=r"must be a network.Sequential or a keras.Model, got int"):
         introspection.activations(3, some_images())

@@ -241,6 +241,12 @@ def test_the_filters_of_a_bank_are_independent_and_have_unit_norm(name, size):
     np.testing.assert_allclose(np.linalg.norm(matrix, axis=0), 1)
 
 
+@pytest.mark.parametrize("size", [301, 1201])
+def test_binomial_filters_of_any_size_have_unit_norm(size):
+    norms = np.linalg.norm(kernels.bank("derivatives", size), axis=(0, 1))
+    np.testing.assert_allclose(norms, 1)
+
+
 @pytest.mark.parametrize("name", kernels.banks())
 def test_only_the_first_dct_filter_answers_to_a_flat_image(name):
     sums = kernels.bank(name, 5).sum(axis=(0, 1, 2))
@@ -355,14 +361,25 @@ def test_a_wave_of_two_pixels_is_the_shortest():
         kernels.gabor(5, 1.99, 0)
 
 
-@pytest.mark.parametrize("sigma", [0, -1])
+@pytest.mark.parametrize("sigma", [0, -1, 1e-200, 1e200])
 def test_a_window_without_width_is_refused(sigma):
     with pytest.raises(ValueError, match="sigma must be a positive number of pixels"):
         kernels.gabor(5, 4, 0, sigma=sigma)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_window_may_be_as_narrow_as_a_pixel_and_no_narrower_than_its_square_can_be_told():
+    point = np.zeros((5, 5))
+    point[2, 2] = 1
+    np.testing.assert_array_equal(kernels.gabor(5, 4, 0, sigma=1e-50, aspect=1e50), point)
+    with pytest.raises(ValueError, match=r"aspect must be of size 1e50 at most, got 1e\+200"):
+        kernels.gabor(5, 4, 0, aspect=1e200)
+
+
 @pytest.mark.parametrize("name", ["wavelength", "angle", "phase", "sigma", "aspect"])
-@pytest.mark.parametrize("value", ["4", float("nan"), (4,)])
+@pytest.mark.parametrize(
+    "value", ["4", float("nan"), (4,), float("inf"), float("-inf"), pytest.param(10**400, id="huge")]
+)
 def test_a_gabor_is_made_of_numbers(name, value):
     with pytest.raises(ValueError, match=f"{name} must be a number, got"):
         kernels.gabor(**{"size": 5, "wavelength": 4, "angle": 0, name: value})

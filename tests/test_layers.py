@@ -451,6 +451,12 @@ def test_a_misspelt_attribute_of_a_built_layer_is_not_blamed_on_build():
         (layers.BatchNorm("0.9"), (8,), ValueError, "momentum must be a number from 0 to 1, got '0.9'"),
         (layers.BatchNorm(epsilon=-1e-3), (8,), ValueError, "epsilon must be a number from 0 up, got -0.001"),
         (layers.BatchNorm(epsilon=np.nan), (8,), ValueError, "epsilon must be a number from 0 up, got nan"),
+        (
+            layers.BatchNorm(epsilon=np.inf),
+            (8,),
+            ValueError,
+            "epsilon must be a number from 0 up, got inf, which is not",
+        ),
     ],
 )
 def test_a_layer_in_the_wrong_place_or_with_wrong_arguments_says_what_to_do(layer, input_shape, error, words):

@@ -193,6 +193,115 @@ def test_the_seed_decides_the_starting_weights_and_build_draws_them_anew():
     np.testing.assert_array_equal(first.parameters()["conv2d_0.kernel"], kernels[0])
 
 
+# ---- what was trained is not lost
+
+
+class Inside(layers.Layer):
+    """A layer with others inside, one of whose own arrays is drawn in its place."""
+
+    def __init__(self):
+        self.inner, self.shift = layers.Conv2D(2), np.zeros(1)
+
+    def build(self, input_shape, rng, dtype=np.float32):
+        self.shift[:] = rng.random()
+        return self.inner.build(input_shape, rng, dtype)
+
+    def forward(self, images, training=False):
+        return self.inner.forward(images, training) + self.shift
+
+    def backward(self, grad_output):
+        return self.inner.backward(grad_output)
+
+    def parameters(self):
+        return self.inner.parameters()
+
+    def gradients(self):
+        return self.inner.gradients()
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 3), (3, 3, 3), (6, 6), (6, 6, 0), (6, 6, 1.5)])
+@pytest.mark.parametrize("first", [[], [Inside()]], ids=["plain", "with layers inside"])
+def test_a_shape_that_is_refused_leaves_a_trained_network_as_it_was(first, shape):
+    made = Sequential([*first, *chain(), layers.Dense(3)], (8, 8, 1))
+    images = np.pad(IMAGES, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    made.fit(images, LABELS, 1, BATCH, progress=False)
+    before, training = made.predict(images), made.training
+    with pytest.raises((TypeError, ValueError)):
+        made.build(shape)
+    np.testing.assert_array_equal(made.predict(images), before)
+    assert made.training is training
+    made.fit(images, LABELS, 2, BATCH, progress=False, resume=True)
+
+
+def test_a_layer_that_cannot_be_copied_is_built_all_the_same():
+    made = [layers.Flatten(), layers.Dense(3)]
+    made[0].lock = threading.Lock()
+    assert Sequential(made, INPUT).predict(IMAGES).shape == (14, 3)
+    with pytest.raises(ValueError, match="Dense takes"):
+        Sequential([made[1]], INPUT)
+    assert made[1].weights.shape == (36, 3)
+
+
+def trained():
+    made = network()
+    fit(made, 1)
+    return made
+
+
+def given_by_hand():
+    made = network()
+    made.layers[0].kernel[:] = 1
+    return made
+
+
+def unpickled():
+    return pickle.loads(pickle.dumps(trained()))
+
+
+@pytest.mark.parametrize("make", [trained, given_by_hand, unpickled, lambda: trained().copy()])
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda net: Sequential([*net.layers[:-1], layers.Dense(2)], INPUT),
+        lambda net: Sequential([*net.layers[:-1], layers.Dense(2)]).predict(IMAGES),
+        lambda net: Sequential(net.layers, INPUT, seed=1),
+        lambda net: net.copy(keep=0, then=net.layers),
+    ],
+)
+def test_weights_of_another_network_are_not_drawn_anew(make, share):
+    made = make()
+    before = made.predict(IMAGES)
+    with pytest.raises(
+        ValueError, match=r"layers\[0\]; give net.copy\(\).layers .*net.copy\(keep=-1, then=\[Dense\(3\)"
+    ):
+        share(made)
+    np.testing.assert_array_equal(made.predict(IMAGES), before)
+    Sequential([*made.copy().layers[:-1], layers.Dense(2)], INPUT)  # the first remedy works
+    made.build(INPUT)  # its own weights it may draw
+
+
+def test_a_network_may_share_layers_whose_weights_are_as_they_were_drawn():
+    whole = network()
+    last = Sequential(whole.layers[-1:], whole.output_shapes[-2])
+    last.layers[0].weights[:] = 2
+    assert (whole.layers[-1].weights == 2).all()
+
+
+def test_a_copy_goes_on_from_trained_layers_to_other_classes():
+    first = trained()
+    before = first.predict(IMAGES)
+    other = first.copy(keep=-1, then=[layers.Dense(4), layers.ReLU(), layers.Dense(2)], seed=1)
+    assert (other.output_shapes[-4:], other.output_shape) == ([(8,), (4,), (4,), (2,)], (2,))
+    assert (other.training, other.optimizer, len(other.layers)) == (None, None, 8)
+    for name, array in {**other.parameters(), **other.state()}.items():
+        if not name.startswith("dense"):
+            np.testing.assert_array_equal(array, {**first.parameters(), **first.state()}[name])
+    other.fit(IMAGES, LABELS % 2, progress=False)
+    features = first.copy(keep=-1)
+    assert features.predict(IMAGES).shape == (14, *features.output_shape) == (14, 8)
+    np.testing.assert_array_equal(first.predict(IMAGES), before)
+
+
 def test_weights_drawn_anew_have_no_training_to_resume():
     made = network()
     fit(made, 1)
@@ -211,6 +320,17 @@ def test_without_an_input_shape_the_first_images_decide():
     assert (made.input_shape, made.output_shape) == (None, None)
     assert made.predict(IMAGES).shape == (14, 3)
     assert (made.input_shape, made.output_shape) == (INPUT, (3,))
+
+
+def test_a_float16_training_is_saved_and_goes_on_with_the_same_numbers(tmp_path):
+    made = network(dtype=np.float16)
+    fit(made, 1)
+    made.save(tmp_path / "half.npz")
+    loaded = Sequential.load(tmp_path / "half.npz")
+    for each in (made, loaded):
+        fit(each, 2, resume=True)
+    assert_same_numbers(made, loaded)
+    assert {array.dtype for array in loaded.optimizer.state().values()} == {np.dtype(np.float32)}
 
 
 def test_the_table_counts_parameters_and_shows_shapes():

@@ -466,7 +466,24 @@ def test_relu_stops_even_an_infinite_gradient(gradient):
     np.testing.assert_array_equal(ops.relu_backward(gradient, -1), 0)
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_])
+def test_gradients_of_integers_are_float64_and_beside_floats_of_their_type(dtype):
+    maps, rows, kernel = np.ones((1, 2, 2, 1), dtype), np.ones((2, 2), dtype), np.ones((1, 1, 1, 1), dtype)
+    grads = [
+        ops.relu_backward(rows, rows),
+        ops.max_pool2d_backward(maps[:, :1, :1], maps, 2),
+        ops.average_pool2d_backward(maps[:, :1, :1], maps, 2),
+        *ops.conv2d_backward(maps, maps, kernel),
+        *ops.dense_backward(rows, rows, rows),
+        *ops.batch_norm_backward(maps, maps, np.ones(1, dtype)),
+        ops.softmax_cross_entropy_backward(rows, [0, 1]),
+    ]
+    assert {grad.dtype for grad in grads} == {np.dtype(float)}
+    assert ops.relu_backward(rows, rows.astype(np.float32)).dtype == np.float32
+    np.testing.assert_array_equal(ops.relu_backward([3, 4, 5], [1, 0, -1]), [3.0, 0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_the_gradient_of_relu_has_the_type_of_what_comes_back(dtype):
     assert ops.relu_backward(np.array([1, 2], dtype), np.array([-1.0, 1.0])).dtype == dtype
 
@@ -620,6 +637,8 @@ IMAGES, KERNEL = np.ones((1, 5, 6, 3)), np.ones((3, 3, 3, 2))
         (lambda: ops.batch_norm_backward(np.ones((1, 3)), np.ones((2, 3)), np.ones(3)), ValueError,
          r"shape of batch_norm's output: \(2, 3\), got \(1, 3\)"),
         (lambda: ops.batch_norm(np.ones((2, 1)), [1], [0], epsilon=-1), ValueError, "not be negative.*got epsilon -1"),
+        (lambda: ops.batch_norm(np.eye(2), [1, 1], [0, 0], epsilon=np.nan), ValueError, "epsilon .* got nan, which"),
+        (lambda: ops.batch_norm(np.eye(2), [1, 1], [0, 0], epsilon=np.inf), ValueError, "epsilon .* got inf, which"),
         (lambda: ops.batch_norm(np.ones((2, 1)), [1], [0], epsilon=0), ValueError, "nor both zero"),
         (lambda: ops.batch_norm(np.ones((2, 1)), [1], [0], mean=[0], variance=[-1]), ValueError, "variances from -1"),
         (lambda: ops.relu_backward(np.ones((3, 1)), np.ones((1, 4))), ValueError,

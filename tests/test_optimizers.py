@@ -67,6 +67,19 @@ def test_momentum_keeps_its_share_of_the_last_step():
     assert one(SGD(0.25, momentum=0.5), 4, 4, 0) == [0, -1.5, -2.25]  # velocity 4, 6, 3
 
 
+@pytest.mark.parametrize("make", [lambda: Adam(0.001), lambda: SGD(0.5, momentum=0.9)])
+@pytest.mark.parametrize("gradient", [1e-4, -300.0])
+def test_float16_weights_move_as_far_as_float32_weights(make, gradient):
+    moved = []
+    for dtype in (np.float16, np.float32):
+        weights, optimizer = {"w": np.zeros(3, dtype)}, make()
+        for _ in range(3):
+            optimizer.update(weights, {"w": np.full(3, gradient, dtype)})
+        moved.append(weights["w"])
+    assert moved[0].dtype == np.float16
+    np.testing.assert_allclose(*moved, rtol=3e-3)
+
+
 def test_where_gradients_agree_momentum_lengthens_the_step_up_to_one_over_one_minus_itself():
     path = one(SGD(0.01, momentum=0.9), *[1] * 200)
     assert path[-2] - path[-1] == pytest.approx(0.01 * 10)

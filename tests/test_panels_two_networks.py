@@ -81,6 +81,8 @@ def test_both_maps_share_one_scale_with_zero_in_the_middle():
     [
         ({"one": left}, IMAGES, "networks must be two functions"),
         ({"one": left, "two": 3}, IMAGES, "networks must be two functions"),
+        ([left, left], IMAGES, 'networks must be two functions by name, got .*; write {"ours": f, "theirs": g}'),
+        (left, IMAGES, "networks must be two functions by name, got"),
         ({"one": left, "two": left}, IMAGES[0], r"images must have shape \(N, H, W, C\), got \(4, 4, 1\)"),
         ({"one": left, "two": lambda _: {"x": 1}}, IMAGES, "must have a layer name in common, got conv, dense and x"),
     ],

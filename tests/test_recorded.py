@@ -138,6 +138,12 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
         recorded.kernels("mnist")
 
 
+@pytest.mark.parametrize("network", [recorded.trained_network, lambda task: recorded.reused(task, 3)])
+def test_an_unknown_task_is_answered_with_the_known_ones(network):
+    with pytest.raises(ValueError, match="task must be one of lines, digits, photo_patches, cifar10, got 'photos'"):
+        network("photos")
+
+
 def test_what_was_not_recorded_is_answered_with_the_command_that_makes_it(monkeypatch, tmp_path):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     assert recorded.names() == ()

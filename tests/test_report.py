@@ -71,6 +71,37 @@ def test_a_claim_names_a_way_that_was_shown_to_be_ahead():
     assert claim in missing(page(verdicts=[shown], conclusion=LONG + " From scratch is better than two layers."))
 
 
+ADAM = report.verdict({"Adam": [60, 62, 61, 63, 64, 60], "SGD": [50, 51, 50, 54, 52, 50]}, "Adam", "SGD")
+TIED = report.verdict({"Adam": [60, 62, 61, 63, 64, 60], "RMS": [61, 60, 60, 66, 62, 61]}, "Adam", "RMS")
+
+
+@pytest.mark.parametrize(
+    ("said", "founded"),
+    [
+        ("Adam is clearly better than SGD.", True),
+        ("SGD is clearly better than Adam, which I would not take.", False),
+        ("I looked at Adam. SGD is the best.", False),
+        ("SGD is worse than Adam.", True),
+        ("Adam is worse than SGD.", False),
+        ("SGD is not better than Adam.", True),
+        ("Adam isn't better than SGD.", False),
+        ("SGD beats Adam.", False),
+        ("ADAM beats SGD.", True),
+        ("Compared with Adam, SGD is better.", False),
+        ("Adam, not SGD, is better.", True),
+        ("SGD, not Adam, is better.", False),
+        ("The best of the two is Adam.", True),
+        ("It is better than Adam.", False),
+        ("With Adam it reads better.", True),
+        ("Adam is better than RMS.", False),
+        ("Adam is better than SGD. RMS is better, too.", False),
+    ],
+)
+def test_the_way_before_a_claim_is_the_one_that_is_shown_to_be_ahead(said, founded):
+    made = page(verdicts=[ADAM, TIED], conclusion=f"{LONG} {said}")
+    assert missing(made) == [] if founded else ["no claim beyond the intervals"]
+
+
 def test_the_smallest_class_is_one_that_the_exam_holds():
     exam = report.Exam(np.zeros((40, 4, 4, 1)), np.repeat([1, 2], 20))
     assert "10 exam images or more of each class" not in missing(page(exam=exam))
@@ -100,6 +131,40 @@ def test_the_exam_counts_different_answers_and_not_how_often_a_cell_runs():
     assert str(exam).startswith("3 of 4 right: 75%")
     exam.sit(lambda images: np.eye(2)[[0, 1, 1, 0]])
     assert exam.sittings == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.arange(5)[:, None], r"labels must be 5 whole numbers.*\(5, 1\); use labels\[:, 0\]"),
+        (np.eye(5), r"from one-hot rows use labels.argmax\(axis=1\)"),
+        (np.arange(4), r"labels must be 5 whole numbers, one an image, got int64 of shape \(4,\)"),
+        (np.arange(5.0), r"use labels.astype\(int\)"),
+        (np.arange(5) - 1, "labels must be 0 or more, got -1 to 3"),
+    ],
+)
+def test_labels_that_are_not_one_an_image_are_refused_before_the_exam(labels, words):
+    with pytest.raises(ValueError, match=words):
+        report.Exam(np.zeros((5, 2, 2, 1)), labels)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda images: np.eye(5)[:3], r"a row of logits for each of the 5 images, got \(3, 5\)"),
+        (lambda images: np.arange(5.0), r"logits must have 2 axes, \(N, K\), got 1"),
+        (lambda images: np.full((5, 5), np.nan), "logits must be finite"),
+        (lambda images: np.eye(5)[:, :3], "since the network has 3 outputs, got 0 to 4"),
+        (lambda images: [][0], "list index out of range"),
+    ],
+)
+def test_an_exam_at_which_nothing_was_handed_in_has_not_been_sat(answer, words):
+    exam = report.Exam(np.zeros((5, 2, 2, 1)), np.arange(5))
+    with pytest.raises((ValueError, IndexError), match=words):
+        exam.sit(answer)
+    assert (exam.sittings, exam.right) == (0, None)
+    exam.sit(lambda images: np.eye(5))
+    assert (exam.sittings, str(exam)[:14]) == (1, "5 of 5 right: ")
 
 
 # --------------------------------------------------------------------------- the rubric
@@ -199,6 +264,44 @@ def test_the_materials_are_a_folder_whose_parts_share_no_pixel_of_a_photograph(t
     assert np.bincount(made.test_labels).tolist() == [3] * 6
     assert not made.skipped
     assert "files of 2," in made.source
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert datasets.materials("~/pictures", 1, 1) == tmp_path / "home" / "pictures"
+    assert len(datasets.folder("~/pictures").train_labels) == 6
+    page().write("~/page.html")
+    assert {file.name for file in (tmp_path / "home").iterdir()} == {"pictures", "page.html"}
+    (tmp_path / "home" / "photo").write_bytes((tmp_path / "home/pictures/train/coins/00.png").read_bytes())
+    assert datasets.photograph("~/photo").ndim == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["home"]
+
+
+def test_materials_are_not_mixed_with_other_pictures(tmp_path):
+    place = datasets.materials(tmp_path / "materials", 3, 2)
+    before = {file: file.read_bytes() for file in place.rglob("*.png")}
+    datasets.materials(place, 3, 2)
+    assert {file: file.read_bytes() for file in place.rglob("*.png")} == before
+    with pytest.raises(
+        ValueError, match=r"hold nothing but.* 6 other files, such as 'test/brick/01.png'; name another"
+    ):
+        datasets.materials(place, 3, 1, seed=1)
+    with pytest.raises(ValueError, match=r" 6 other files, such as 'train/brick/02.png'"):
+        datasets.materials(place, 2, 2)
+    assert {file: file.read_bytes() for file in place.rglob("*.png")} == before
+    assert len(datasets.folder(datasets.materials(place, 4, 2)).train_labels) == 24
+
+
+@pytest.mark.parametrize("counts", [{"per_class": 2.5}, {"test_per_class": "2"}, {"per_class": 0}])
+def test_materials_are_counted_in_whole_pictures_and_refused_before_any_is_written(tmp_path, counts):
+    with pytest.raises(
+        (TypeError, ValueError), match=rf"^{next(iter(counts))} must be (a whole number|at least 1), got"
+    ):
+        datasets.materials(tmp_path / "materials", **counts)
+    assert not (tmp_path / "materials").exists()
 
 
 def test_a_class_with_fewer_pictures_than_asked_for_is_named(tmp_path):

@@ -139,6 +139,22 @@ def test_bad_shapes_are_explained(call, words):
         call()
 
 
+@pytest.mark.parametrize(
+    "value", [np.nan, np.inf, -np.inf, np.float32("inf"), np.float16("nan"), pytest.param(10**400, id="huge")]
+)
+def test_a_number_is_finite_unless_infinity_is_allowed(value):
+    with pytest.raises(ValueError, match=r"rate must be a number from 0 up, got .* not finite; try 1"):
+        shapes.number(value, "rate", "a number from 0 up", remedy="try 1")
+    assert shapes.number(np.inf, "end", "a number above 0", lambda end: end > 0, infinite=True) == np.inf
+    with pytest.raises(ValueError, match="end must be a number above 0, got nan"):
+        shapes.number(np.nan, "end", "a number above 0", infinite=True)
+
+
+def test_a_single_name_is_a_list_of_one():
+    assert shapes.listed("conv2d_0") == shapes.listed(["conv2d_0"]) == shapes.listed(("conv2d_0",)) == ["conv2d_0"]
+    assert (shapes.listed([]), shapes.listed(3)) == ([], [3])
+
+
 def test_a_chain_of_layers_is_a_list():
     with pytest.raises(TypeError, match=r"layers must be a list of \(kernel_size, stride, dilation\), got 5"):
         shapes.receptive_field(5)

@@ -165,6 +165,11 @@ def test_labels_that_are_too_few_say_so():
         training.fit(training.compiled(small()), IMAGES, LABELS[:-1], progress=False)
 
 
+def test_a_model_must_be_compiled_to_be_trained():
+    with pytest.raises(ValueError, match=r"model must be compiled .* got a Functional .* training.compiled\(model\)"):
+        training.fit(small(), IMAGES, LABELS, progress=False)
+
+
 def test_watched_training_runs_line_by_line():
     assert training.compiled(small(), watch=True).run_eagerly
 
@@ -196,6 +201,13 @@ def test_a_frozen_layer_stays_in_the_first_phase_and_moves_in_the_second():
     np.testing.assert_allclose([rate for _, _, rate in seen], [0.01, 0.01, 0.01, 0.002, 0.002], rtol=1e-6)
     assert not np.array_equal(model.get_layer("block1_conv").kernel.numpy(), body)
     assert {len(values) for values in history.values()} == {5}
+
+
+def test_a_single_frozen_layer_may_be_named_without_a_list():
+    model = small(name="stem")
+    start = model.get_layer("stem").kernel.numpy()
+    _, _, seen = two_phases(2, 1, model, frozen="stem")
+    assert [np.array_equal(kernel, start) for _, kernel, _ in seen] == [True, False]
 
 
 def test_without_frozen_layers_the_first_phase_moves_all():

@@ -16,7 +16,7 @@ def variance_shares(activations):
 
     The mean of each channel is taken off, as principal component analysis does. Taught in lesson 10.
     """
-    rows = _rows(activations)
+    rows, _ = ops.scaled(_rows(activations))
     variances = np.linalg.eigvalsh(_covariance(rows))[::-1].clip(min=0)
     return variances / variances.sum()
 
@@ -57,6 +57,7 @@ def neighbour_correlation(activations):
     maps = ops.finite(activations, "activations")
     if maps.ndim != 4 or min(maps.shape[1:3]) < 2:
         raise ValueError(f"activations must have shape (N, H, W, C), H and W at least 2, got {maps.shape}")
+    maps, _ = ops.scaled(maps.astype(float))
     _covariance(_rows(maps))
     return NeighbourCorrelation(_correlation(maps[:, :-1], maps[:, 1:]), _correlation(maps[:, :, :-1], maps[:, :, 1:]))
 
@@ -89,6 +90,6 @@ def _covariance(rows):
 
 
 def _correlation(one, other):
-    one, other = (part.astype(float) - part.mean(axis=(0, 1, 2), dtype=float) for part in (one, other))
+    one, other = (part - part.mean(axis=(0, 1, 2)) for part in (one, other))
     size = np.sqrt((one**2).sum() * (other**2).sum())
     return float((one * other).sum() / size) if size else 0.0

@@ -156,6 +156,8 @@ def invert(activations, kernel, bias=None, stride=1, *, start=0.5, ridge=0.0):
     pseudo-inverse: what belongs to a singular value whose square is below `ridge` times all squares together is lost.
     """
     kernel = kernel_of(kernel)
+    rule = "0, or a number from 1e-15, above rounding, to 1e15"
+    ridge = shapes.number(ridge, "ridge", rule, lambda ridge: ridge == 0 or 1e-15 <= ridge <= 1e15, "try 1e-9")
     activations, size = outputs_of(activations, kernel, stride, "activations")
     images = _start(start, (len(activations), *size, kernel.shape[2]))
     missing = activations - periodic_conv2d(images, kernel, bias, stride)
@@ -291,7 +293,7 @@ def _factors(blocks, kernel):
 def _ridge_solved(blocks, missing, ridge):
     """Solve the normal equations of every block, with a little added to their diagonal."""
     squares = _turned(blocks) @ blocks
-    weight = ridge * np.abs(np.trace(squares, axis1=-2, axis2=-1)).max()
+    weight = ridge * np.abs(np.trace(squares, axis1=-2, axis2=-1)).max() or 1.0  # of a kernel of zeros
     return np.linalg.solve(squares + weight * np.eye(squares.shape[-1]), _turned(blocks) @ missing)
 
 

@@ -24,7 +24,7 @@ def similarities(kernel, bias=None):
     >>> similarities(np.array([[1, 2, -1], [0, 0, 0]])).tolist()
     [[1.0, 1.0, -1.0], [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]]
     """
-    filters = _filters(kernel, bias)
+    filters, _ = ops.scaled(_filters(kernel, bias), axis=1)
     lengths = np.linalg.norm(filters, axis=1, keepdims=True)
     directions = np.divide(filters, lengths, out=np.zeros_like(filters), where=lengths > 0)
     return np.clip(directions @ directions.T, -1, 1)  # (C_out, C_out)
@@ -52,7 +52,9 @@ def duplicates(kernel, bias=None, least=0.95):
     """
     shapes.number(least, "least", "a cosine above 0 and at most 1", lambda least: 0 < least <= 1, "try 0.95")
     similar = similarities(kernel, bias) >= least - _ROUNDING
-    left = list(np.argsort(-np.linalg.norm(_filters(kernel, bias), axis=1), kind="stable"))
+    filters, powers = ops.scaled(_filters(kernel, bias), axis=1)
+    lengths = np.ldexp(np.linalg.norm(filters, axis=1), powers.min() - powers[:, 0])  # the longest filter's: about 1
+    left = list(np.argsort(-lengths, kind="stable"))
     groups = []
     while left:
         leader = left.pop(0)
@@ -74,7 +76,7 @@ def merge(kernel, bias, outgoing, groups):
     Parameters
     ----------
     kernel : ndarray, shape (..., C_in, C_out)
-    bias : ndarray, shape (C_out,)
+    bias : ndarray, shape (C_out,), or None
     outgoing : ndarray, shape (..., C_out, K)
         The next layer's weights, with this layer's channels on the axis before the last: the kernel of a convolution
         as it is, the weights of a dense layer behind Flatten as ``weights.reshape(-1, C_out, K)``.
@@ -84,18 +86,19 @@ def merge(kernel, bias, outgoing, groups):
     Returns
     -------
     kernel, bias, outgoing : ndarray
-        Without the filters that were merged, the others in their order.
+        Without the filters that were merged, the others in their order; no bias stays None.
     """
     filters = _filters(kernel, bias)
     _check_outgoing(outgoing, len(filters))
-    _check_groups(groups, len(filters))
+    groups, scaled = _checked_groups(groups, len(filters)), ops.scaled(filters, axis=1)
     outgoing = np.array(outgoing, np.result_type(outgoing, np.float32))
     for leader, *others in groups:
         for other in others:
-            outgoing[..., leader, :] += _share(filters, other, leader) * outgoing[..., other, :]
+            outgoing[..., leader, :] += _share(*scaled, other, leader) * outgoing[..., other, :]
     gone = [other for _, *others in groups for other in others]
     kept = np.setdiff1d(np.arange(len(filters)), gone)
-    return np.asarray(kernel)[..., kept], np.asarray(bias)[kept], outgoing[..., kept, :]
+    bias = None if bias is None else np.asarray(bias)[kept]
+    return np.asarray(kernel)[..., kept], bias, outgoing[..., kept, :]
 
 
 _ROUNDING = 1e-9  # a copy in float32 is exact to 1e-7 in its weights, so to 1e-14 in its cosine
@@ -115,15 +118,15 @@ def _filters(kernel, bias):
     return rows.T.astype(float)
 
 
-def _share(filters, other, leader):
-    """Return how many times the leader is in another filter."""
-    share = filters[other] @ filters[leader] / max(filters[leader] @ filters[leader], np.finfo(float).tiny)
+def _share(filters, powers, other, leader):
+    """Return how many times the leader is in another filter; each was scaled by a power of two."""
+    share = filters[other] @ filters[leader] / ((filters[leader] @ filters[leader]) or 1.0)
     if share <= 0:
         raise ValueError(
             f"groups must hold filters that point the same way, but {other} points away from {leader}; a negative "
             "factor does not pass a ReLU"
         )
-    return share
+    return np.ldexp(share, powers[leader, 0] - powers[other, 0])
 
 
 def _check_outgoing(outgoing, filters):
@@ -135,7 +138,14 @@ def _check_outgoing(outgoing, filters):
         )
 
 
-def _check_groups(groups, filters):
-    members = [index for group in groups for index in group]
-    if len(set(members)) < len(members) or not set(members) <= set(range(filters)):
-        raise ValueError(f"groups must name each filter from 0 to {filters - 1} at most once, got {groups}")
+def _checked_groups(groups, filters):
+    """Return groups as lists of ints, if each names a filter or more, and none that another names."""
+    found = [np.asarray(group) for group in shapes.listed(groups)]
+    members = [index for group in found for index in group.ravel().tolist()]
+    lists = all(group.ndim == 1 and group.size and group.dtype.kind in "iu" for group in found)
+    if not lists or len(set(members)) < len(members) or not set(members) <= set(range(filters)):
+        raise ValueError(
+            f"groups must name each filter from 0 to {filters - 1} at most once, in lists of one or more, got {groups}"
+            "; take what capacity.duplicates returns"
+        )
+    return [group.tolist() for group in found]

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from cnnlessons import shapes
+from cnnlessons.datasets import files
 from cnnlessons.datasets.photos import photograph
 
 MATERIALS = {"brick": "brick", "coins": "coins", "grass": "grass", "gravel": "gravel", "moon": "moon", "print": "page"}
@@ -20,10 +21,13 @@ def materials(path, per_class=28, test_per_class=15, seed=0):
     Parameters
     ----------
     path : str or Path
-        Made if it is not there; pictures that are, are written anew.
+        Made if it is not there. Pictures of an earlier call are written anew; no other file may be in it.
     per_class, test_per_class, seed : int
     """
-    rng = np.random.default_rng(shapes.whole_number(seed, "seed", 0))
+    rng, path = np.random.default_rng(shapes.whole_number(seed, "seed", 0)), Path(path).expanduser()
+    shapes.whole_number(per_class, "per_class", 1)
+    shapes.whole_number(test_per_class, "test_per_class", 1)
+    _require_no_others(path, {"train": per_class, "test": test_per_class})
     for name, shown in MATERIALS.items():
         photo = photograph(shown)  # (H, W), 0 to 1
         cut = photo.shape[1] * 3 // 5
@@ -32,7 +36,20 @@ def materials(path, per_class=28, test_per_class=15, seed=0):
             place.mkdir(parents=True, exist_ok=True)
             for number in range(count):
                 Image.fromarray(_scrap(half, rng)).save(place / f"{number:02d}.png")
-    return Path(path)
+    return path
+
+
+def _require_no_others(path, counts):
+    """Refuse a folder with files that would be taken for pictures of the materials and are none of this call's."""
+    if path.exists():
+        own = {f"{part}/{name}/{i:02d}.png" for part in counts for name in MATERIALS for i in range(counts[part])}
+        with files.opened(path) as listing:
+            others = [file.name for file in listing.files if file.name not in own]
+        if others:
+            raise ValueError(
+                f"path must be a new folder, or hold nothing but the pictures of this call, got {str(path)!r} "
+                f"with {len(others)} other files, such as {others[0]!r}; name another folder, or delete this one first"
+            )
 
 
 def _scrap(photo, rng):

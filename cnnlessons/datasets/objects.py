@@ -83,7 +83,7 @@ def marked(images, classes, seed=0, kind="checkerboard", side=4, count=10):
 
     Parameters
     ----------
-    images : ndarray, shape (N, H, W, 3)
+    images : ndarray of float, shape (N, H, W, 3)
         From 0 to 1.
     classes : int or ndarray of int (N,)
         Each class has a colour of its own, as bright as its opposite.
@@ -123,10 +123,9 @@ def marked(images, classes, seed=0, kind="checkerboard", side=4, count=10):
 
 def _checked(images, channels, classes, count):
     """Return images of so many channels as an array, and the class of each."""
-    shape = f"(N, H, W, {channels})"
-    images = ops.finite(images, "images", shape)
-    if images.ndim != 4 or images.shape[3] != channels:
-        raise ValueError(f"images must have shape {shape}, got {images.shape}")
+    images = ops.floats(images, 0, 1)
+    if images.shape[3] != channels:
+        raise ValueError(f"images must have shape (N, H, W, {channels}), got {images.shape}")
     classes = np.broadcast_to(classes, len(images))
     if classes.dtype.kind not in "iu" or not 0 <= classes.min(initial=0) <= classes.max(initial=0) < count:
         raise ValueError(f"classes must be whole numbers from 0 to {count - 1}, got {classes.min()} to {classes.max()}")
@@ -138,7 +137,8 @@ def textured(images, classes, strength=0.8):
 
     Parameters
     ----------
-    images : ndarray, shape (N, H, W, 1)
+    images : ndarray of float, shape (N, H, W, 1)
+        From 0 to 1.
     classes : int or ndarray of int (N,)
         From 0 to 9; each has a texture of its own, a cosine down times a cosine to the right, both fast.
     strength : float

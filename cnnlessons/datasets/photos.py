@@ -62,7 +62,9 @@ def photograph(name, size=None, gray=False, dtype=float):
 
 def _is_own(name):
     return isinstance(name, (bytes, Path)) or (
-        isinstance(name, str) and name not in _PHOTOGRAPHS and (Path(name).is_file() or Path(name).suffix != "")
+        isinstance(name, str)
+        and name not in _PHOTOGRAPHS
+        and (Path(name).expanduser().is_file() or Path(name).suffix != "")
     )
 
 

@@ -46,4 +46,4 @@ def mixed(labels):
 
 
 def check_noise(noise):
-    shapes.number(noise, "noise", "a standard deviation from 0 up", lambda spread: 0 <= spread < np.inf)
+    shapes.number(noise, "noise", "a standard deviation from 0 up", lambda spread: spread >= 0)

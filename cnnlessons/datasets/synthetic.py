@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import signal
 
-from cnnlessons import shapes
+from cnnlessons import ops, shapes
 from cnnlessons.datasets.records import Dataset, check_noise
 from cnnlessons.kernels import ORIENTATIONS
 
@@ -151,16 +151,24 @@ def melody(instrument, seed=0):
 
 
 def spectrogram(sounds):
-    """Return the images of sounds: (N, 8448), such as `melody` returns, -> (N, 32, 32, 1) of `spectrograms`."""
+    """Return the images of sounds: (N, 8448), such as `melody` returns, -> (N, 32, 32, 1) of `spectrograms`.
+
+    The image of silence is 0 everywhere.
+    """
+    sounds = ops.finite(sounds, "sounds", f"(N, {SAMPLES})", 2)
+    if sounds.shape[1] != SAMPLES:
+        raise ValueError(f"sounds must have shape (N, {SAMPLES:,}), a second each, got {sounds.shape}")
     if len(sounds) > _AT_ONCE:
         parts = np.array_split(sounds, np.arange(_AT_ONCE, len(sounds), _AT_ONCE))
         return np.concatenate([spectrogram(part) for part in parts])
+    sounds, _ = ops.scaled(sounds, axis=1)
     _, _, power = signal.spectrogram(
         sounds, RATE, "hann", nperseg=_WINDOW, noverlap=_WINDOW - _STEP, detrend=False, scaling="spectrum"
     )  # (N, 257, 32)
     bands = power[:, 1:].reshape(len(sounds), SIZE, -1, SIZE).sum(axis=2)  # without the constant part
     bands = bands[:, ::-1, :, np.newaxis]  # low frequencies at the bottom
-    level = 10 * np.log10(bands / bands.max(axis=(1, 2, 3), keepdims=True) + 1e-12)
+    loudest = bands.max(axis=(1, 2, 3), keepdims=True)
+    level = 10 * np.log10(bands / np.where(loudest > 0, loudest, 1) + 1e-12)
     return np.clip(1 + level / _RANGE, 0, 1).astype(np.float32)
 
 

@@ -47,12 +47,13 @@ def train(network, images, labels, seed=0, epochs=12):
 
 def record(folder=recorded.FOLDER / "inside", names=tuple(recorded.READERS), seeds=SEEDS):
     """Train readers and write their weights to a folder, a file a name: about two minutes of one core."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    folder = Path(folder).expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         with threadpool_limits(1):
             nets = [train(start(name, seed), *data(name, seed)[0], seed) for seed in range(FEWER.get(name, seeds))]
         kept = [{**net.parameters(), **net.state()} for net in nets]
-        with atomic.writing(Path(folder) / f"{name}.npz") as file:
+        with atomic.writing(folder / f"{name}.npz") as file:
             np.savez_compressed(
                 file, **{key: np.stack([one[key] for one in kept]).astype(np.float16) for key in kept[0]}
             )

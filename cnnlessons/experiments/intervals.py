@@ -55,7 +55,7 @@ def interval(values, bounds=(-np.inf, np.inf), level=0.95, redrawn=0.0):
         rule = f"values must be finite, from {bounds[0]:g} to {bounds[1]:g}"
         raise ValueError(f"{rule}, got {beyond[0]:g}: leave out seeds without a value, or give other bounds")
     reach = stats.t.ppf((1 + level) / 2, count - 1) * stats.sem(values) if count > 1 else np.inf
-    reach *= np.sqrt(1 + count * shapes.number(redrawn, "redrawn", "0 or more", lambda redrawn: 0 <= redrawn < np.inf))
+    reach *= np.sqrt(1 + count * shapes.number(redrawn, "redrawn", "0 or more", lambda redrawn: redrawn >= 0))
     ends = np.clip([values.mean() - reach, values.mean() + reach], *bounds)
     return Interval(*map(float, (values.mean(), *ends)))
 

@@ -51,7 +51,8 @@ def record(folder=recorded.FOLDER, tasks=None, jobs=2):
     """
     tasks = recorded.TASKS if tasks is None else [shapes.chosen(task, "tasks", recorded.TASKS) for task in tasks]
     recipes = [recipe for recipe in recorded.RECIPES if recipe.task in tasks]
-    runs = Path(folder) / "runs"
+    folder = Path(folder).expanduser()
+    runs = folder / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     missing = [
         (recipe, seed)
@@ -89,9 +90,9 @@ def _gather(folder, runs, recipe):
     found = [dict(np.load(_run_file(runs, recipe, seed))) for seed in range(recipe.seeds)]
     kernels = {part: np.stack([run[part] for run in found]).astype(np.float16) for part in ("trained", "untrained")}
     accuracies = np.array([run["accuracy"] for run in found])
-    file = Path(folder) / f"{recipe.name}.npz"
+    file = folder / f"{recipe.name}.npz"
     np.savez_compressed(file, recipe=json.dumps(asdict(recipe)), **kernels, accuracies=accuracies)
     largest = max(other.filters for other in recorded.RECIPES if other.task == recipe.task)
     if (recipe.size, recipe.filters, recipe.noise) == (5, largest, 0.0):
         whole = _run_file(runs, recipe, 0).with_suffix(".network").read_bytes()
-        (Path(folder) / f"{recipe.task}_network.npz").write_bytes(whole)
+        (folder / f"{recipe.task}_network.npz").write_bytes(whole)

@@ -22,11 +22,12 @@ def randomised(model, images, layers="all", seed=0):
     images : ndarray, shape (N, H, W, C)
         On which the averages of every batch normalisation are measured again. Those of the trained network would be
         wrong for other weights, and make maps of any size.
-    layers : "all" or sequence of str
+    layers : "all", str or sequence of str
         Which layers forget.
     """
     net = opened(model)
-    names = net.names if isinstance(layers, str) and layers == "all" else [checked_layer(net, name) for name in layers]
+    layers = net.names if isinstance(layers, str) and layers == "all" else shapes.listed(layers)
+    names = [checked_layer(net, name) for name in layers]
     rng = np.random.default_rng(shapes.whole_number(seed, "seed", 0))
     draw = lambda shape: initializers.draw("glorot_uniform", tuple(shape), rng)  # noqa: E731
     return net.randomised(checked_images(net, images), names, draw)

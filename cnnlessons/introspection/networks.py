@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnlessons import ops, shapes, threads
 from cnnlessons.layers import ReLU
-from cnnlessons.network import Sequential, fitting_images
+from cnnlessons.network import Sequential, checksum, fitting_images
 
 RULES = {  # what a ReLU lets back: of the layer, after its forward pass, and of what comes to it from above
     "gradient": lambda relu, grad: relu.backward(grad),
@@ -100,6 +100,7 @@ class Chain:
         for name in [name for name in self.names if name in names]:  # drawn in the order of the layers
             for parameter, array in other.layers[name].parameters().items():
                 array[...] = draw(array.shape) if array.ndim > 1 else parameter == "scale"
+            other.layers[name].drawn = checksum(other.layers[name])
         other.network.measure_averages(images)
         return other.network
 
@@ -144,7 +145,7 @@ def activations(model, images, names=None, batch_size=256):
         In a NumPy network a layer is called after its kind and its place from 0, such as "conv2d_0", as
         `keras_bridge.to_keras` calls it; in Keras by its own name.
     images : ndarray, shape (N, H, W, C)
-    names : sequence of str, optional
+    names : str or sequence of str, optional
         By default all layers, in order.
 
     Returns
@@ -152,7 +153,7 @@ def activations(model, images, names=None, batch_size=256):
     dict of str to ndarray, each (N, …)
     """
     net = opened(model)
-    images, names = checked_images(net, images), net.names if names is None else list(names)
+    images, names = checked_images(net, images), net.names if names is None else shapes.listed(names)
     names = [checked_layer(net, name) for name in names]
     size = shapes.whole_number(batch_size, "batch_size", 1)
     parts = [net.all_outputs(images[start : start + size], names) for start in range(0, len(images), size)]

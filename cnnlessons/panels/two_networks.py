@@ -121,8 +121,8 @@ def two_networks(networks, images):
     -----
     Taught in lesson 07.
     """
-    if len(networks) != 2 or not all(map(callable, networks.values())):
-        raise ValueError(f"networks must be two functions by name, got {list(networks)}")
+    if not isinstance(networks, dict) or len(networks) != 2 or not all(map(callable, networks.values())):
+        raise ValueError(f'networks must be two functions by name, got {networks}; write {{"ours": f, "theirs": g}}')
     images = np.asarray(images)
     if images.ndim != 4 or not len(images):
         raise ValueError(f"images must have shape (N, H, W, C), got {images.shape}; for one image write image[None]")
