@@ -3,9 +3,10 @@
 import inspect
 import re
 
+import nbformat
 import pytest
 
-from cnnlessons import cli, exercises
+from cnnlessons import cli, exercises, notebooks
 from cnnlessons.notebooks import LESSONS
 from cnnlessons.teaching import edition
 
@@ -34,10 +35,92 @@ def test_each_part_says_what_a_teacher_needs_and_no_wrong_answer_is_the_right_on
     for part in edition.read(number).parts:
         assert part.note.keys() == {"goal", "minutes", "ask", "wrong", "board"}
         assert part.title
-        right = {answer.removesuffix(".0") for _, answer in part.questions}
-        assert right
-        assert not right & set(part.note["wrong"])
-        assert all(len(why) > 20 for why in part.note["wrong"].values())
+        assert part.questions
+        for question in part.questions:
+            assert question.answer.removesuffix(".0")
+            assert question.answer.removesuffix(".0") not in question.wrong
+            assert all(len(why) > 20 for why in question.wrong.values())
+
+
+@each_lesson
+def test_each_wrong_answer_is_one_to_a_prediction_of_its_part(number):
+    for part in edition.read(number).parts:
+        found = {question.cell: question.wrong for question in part.questions if question.wrong}
+        assert found == part.note["wrong"]
+        assert all(found.values())
+
+
+def test_the_edition_puts_each_wrong_answer_under_its_question():
+    page = edition.teachers_page(edition.read("01"))
+    order = ["**Answer: (4, 7)**", "*(16, 7)*", "*(4, 4)*", "**Answer: 44**", "*255*", "*300*", "**Board.**"]
+    assert sorted(order, key=page.index) == order
+
+
+def used(monkeypatch, tmp_path, number, said):
+    """A copy of a lesson whose first prediction has printed something else, taken for the lesson."""
+    path = tmp_path / notebooks.lesson(number).name
+    lesson = nbformat.read(notebooks.lesson(number), as_version=4)
+    cell = next(cell for cell in lesson.cells if "predict" in cell.metadata.get("tags", ()))
+    cell.outputs = [nbformat.v4.new_output("stream", text=said)] if said else []
+    nbformat.write(lesson, path)
+    monkeypatch.setattr(notebooks, "lesson", lambda _: path)
+    return cell.id, path
+
+
+@pytest.mark.parametrize("prediction", [None, (4, 7), (16, 7)])
+def test_the_answer_is_read_whatever_was_predicted(monkeypatch, tmp_path, capsys, prediction):
+    exercises.compare(prediction, (4, 7))
+    used(monkeypatch, tmp_path, "01", capsys.readouterr().out + "and more\n")
+    assert edition.read("01").parts[0].questions[0].answer == "(4, 7)"
+
+
+def test_a_lesson_with_cleared_outputs_is_told_its_cell_and_the_remedy(monkeypatch, tmp_path):
+    cell, path = used(monkeypatch, tmp_path, "01", "")
+    remedy = f"lesson: cell {cell} of {path.name} holds no answer to its prediction; run cnnlessons store {path}"
+    with pytest.raises(ValueError, match=re.escape(remedy)):
+        edition.read("01")
+
+
+def test_one_lesson_with_cleared_outputs_does_not_stop_the_others(monkeypatch, tmp_path, capsys):
+    of = notebooks.lesson
+    _, path = used(monkeypatch, tmp_path, "02", "")
+    monkeypatch.setattr(notebooks, "lesson", lambda number: path if number == "02" else of(number))
+    assert cli.main(["teach", "all", "--out", str(tmp_path / "out"), "--markdown"]) == 1
+    said = capsys.readouterr().err
+    assert f"run cnnlessons store {path}" in said
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {f"{number}_{kind}.md" for number in NUMBERS if number != "02" for kind in ("teacher", "handout")}
+
+
+def test_an_exercise_without_a_check_has_its_cells_a_goal_and_for_the_teacher_alone_its_answer():
+    lesson = edition.read("13")
+    teacher, students = edition.teachers_page(lesson), edition.handout(lesson)
+    assert "patients = clinic(" in students
+    assert "exercises.compare(prediction" in students
+    assert "| Exercise 3 | *The defence clinic.* |" in teacher
+    assert "**Who they are (afterwards).** A learned from one step" in teacher
+    assert "**Answer: ['C']**" in teacher.partition("### Exercise 3")[2]
+    for said in ("['C']", "afterwards", "A learned from one step", "<details>"):
+        assert said not in students
+
+
+@each_lesson
+def test_the_edition_says_what_to_do_with_each_panel_and_which_cells_are_slow(number):
+    cells, lesson = nbformat.read(notebooks.lesson(number), as_version=4).cells, edition.read(number)
+    tags = [tag for cell in cells for tag in cell.metadata.get("tags", ())]
+    found = [each for part in lesson.parts for each in part.panels]
+    assert len(found) == tags.count("panel")
+    assert all(heading and len(task) > 40 for heading, task in found)
+    assert edition.teachers_page(lesson).count("**Panel.**") == len(found)
+    assert len(lesson.slow) == tags.count("slow")
+    assert all(line.strip() and line in "".join(cell.source for cell in cells) for _, line in lesson.slow)
+
+
+@each_lesson
+def test_each_row_of_a_timetable_has_a_goal_and_nothing_of_a_page_is_html(number):
+    lesson = edition.read(number)
+    assert all(goal for minutes in (45, 90) for *_, goal in edition.timetable(lesson, minutes))
+    assert "<details>" not in edition.teachers_page(lesson) + edition.handout(lesson)
 
 
 @each_lesson

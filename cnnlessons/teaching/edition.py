@@ -1,13 +1,12 @@
 """The teacher's edition of a lesson, made from the lesson: timetables, what to ask, mistakes and hints; and a handout.
 
 A teacher's note is the metadata ``{"cnnlessons": {"teacher": {…}}}`` of the cell with which a part of the lesson
-begins: `goal`; `minutes`, for each length of a class; `ask`; `wrong`, the answers that many give, with the reason; and
-`board`, what to draw.
+begins: `goal`; `minutes`, for each length of a class; `ask`; `wrong`, by the id of a prediction's cell the answers that
+many give, with the reason; and `board`, what to draw.
 """
 
 import json
 import re
-from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,21 @@ from cnnlessons.teaching import reports
 
 FRAME = {45: (3, 4), 90: (5, 8)}  # minutes for the opening and for the answer, by the minutes of a class
 MINUTES = re.compile(r"(\d+) minutes")
+PREDICT = re.compile(r"\*\*Predict[.*,]+\s+(.+?)(?:\n\n|\n```|\Z)", re.DOTALL)
+ANSWER = re.compile(r"(?m)^Answer: (.+?)(?:\. What did you .*)?$|^You predicted (.+)\.\nThat is the answer\.$")
+FOLDED = re.compile(r"<details><summary>(.+?)</summary>\n*(.+?)\n*</details>", re.DOTALL)
+UNFOLDED = r"**\1.** \2"
+TASK = re.compile(r"(?m)^(?=\*\*\d\.?\*\*|\*\*\d\. |## Exercise \d)")
 LICENCE = f"---\n\n{reports.LICENCE} {reports.PHOTOGRAPHS.format('data/README.md of the course')}"
+
+
+class Question(NamedTuple):
+    """A prediction: what is asked, what its cell found, and what many will say instead, with the reason."""
+
+    cell: str
+    text: str
+    answer: str
+    wrong: dict
 
 
 class Part(NamedTuple):
@@ -24,16 +37,22 @@ class Part(NamedTuple):
 
     title: str
     note: dict
-    questions: list  # (question, answer) of each prediction
+    questions: list
+    panels: list  # (heading, what to do with it)
 
 
 class Task(NamedTuple):
-    """An exercise of the lesson; one without a check has no name."""
+    """An exercise of the lesson, with its cells; one without a check has no name, and the answer to its prediction."""
 
     text: str
     minutes: int
     name: str
     stub: str
+    answer: str
+
+    @property
+    def goal(self):
+        return f"`{self.name}`" if self.name else (re.findall(r"\*[^*\n]+\*", self.text) or ["without a check"])[0]
 
 
 class Lesson(NamedTuple):
@@ -42,6 +61,7 @@ class Lesson(NamedTuple):
     question: str
     parts: list
     tasks: list
+    slow: list  # (heading, first line) of each cell that takes a while
 
 
 def read(number: str) -> Lesson:
@@ -53,14 +73,14 @@ def read(number: str) -> Lesson:
     texts = ["".join(cell["source"]) for cell in cells]
     words = [cell["cell_type"] == "markdown" for cell in cells]
     first = next(i for i, text in enumerate(texts) if words[i] and re.search(r"(?m)^## Exercise", text))
-    parts = _parts(cells[:first], texts)
+    parts = _parts(path, cells[:first], texts)
     if not parts:
         with_notes = ", ".join(number for number in numbers() if number != path.name[:2])
         raise ValueError(f"lesson: {path.name} has no teacher's notes to make an edition of; take {with_notes}")
     last = next(i for i, text in enumerate(texts) if i > first and words[i] and text.startswith("## The answer"))
     title, question = texts[0].split("\n\n")[:2]
-    tasks = _tasks(texts[first:last], words[first:last])
-    return Lesson(path.name[:2], title.lstrip("# "), question.strip("*"), parts, tasks)
+    tasks = _tasks(path, cells[first:last], texts[first:last])
+    return Lesson(path.name[:2], title.lstrip("# "), question.strip("*"), parts, tasks, _slow(cells, texts))
 
 
 def numbers() -> list[str]:
@@ -69,39 +89,79 @@ def numbers() -> list[str]:
     return [path.name[:2] for path in paths if '"teacher"' in path.read_text(encoding="utf-8")]
 
 
-def _parts(cells, texts):
-    parts, heading = [], ""
+def _parts(path, cells, texts):
+    parts, heading, said = [], "", ""
     for i, cell in enumerate(cells):
         if cell["cell_type"] != "markdown":
+            if parts and "panel" in cell["metadata"].get("tags", ()):
+                parts[-1].panels.append((heading, said))
             continue
         *_, heading = heading, *re.findall(r"(?m)^## (.+)", texts[i])
+        said = re.split(r"(?m)^## .+\n+", texts[i])[-1].strip()
         if note := cell["metadata"].get("cnnlessons", {}).get("teacher"):
-            parts.append(Part(heading, note, []))
-        asked = re.findall(r"\*\*Predict[.*,]+\s+(.+?)(?:\n\n|\n```|\Z)", texts[i], re.DOTALL)
+            parts.append(Part(heading, note, [], []))
+        asked = PREDICT.findall(texts[i])
         if parts and asked:
-            question = " ".join(asked[-1].split())
-            parts[-1].questions.append((question[0].upper() + question[1:], _answer(cells[i + 1 :])))
+            question, found = " ".join(asked[-1].split()), next(filter(_predicts, cells[i + 1 :]))
+            wrong = parts[-1].note["wrong"].get(found["id"], {})
+            parts[-1].questions.append(
+                Question(found["id"], question[0].upper() + question[1:], _answer(path, found), wrong)
+            )
     return parts
 
 
-def _answer(cells):
-    """What the next prediction's cell prints as its answer."""
-    cell = next(cell for cell in cells if "predict" in cell["metadata"].get("tags", ()))
+def _slow(cells, texts):
+    found, heading = [], ""
+    for cell, text in zip(cells, texts, strict=True):
+        if cell["cell_type"] == "markdown":
+            *_, heading = heading, *re.findall(r"(?m)^## (.+)", text)
+        elif "slow" in cell["metadata"].get("tags", ()):
+            found.append((heading, re.search(r"(?m)^(?!prediction\b).*\S.*", text)[0]))
+    return found
+
+
+def _predicts(cell):
+    return "predict" in cell["metadata"].get("tags", ())
+
+
+def _answer(path, cell):
+    """What a prediction's cell has printed as its answer."""
     printed = "".join("".join(output.get("text", "")) for output in cell["outputs"])
-    return re.search(r"Answer: (.+)", printed)[1]
+    if not (found := ANSWER.search(printed)):
+        raise ValueError(
+            f"lesson: cell {cell['id']} of {path.name} holds no answer to its prediction; run cnnlessons store {path}"
+        )
+    return found[1] or found[2]
 
 
-def _tasks(texts, words):
-    said = "\n\n".join(text for text, is_word in zip(texts, words, strict=True) if is_word)
-    asked = re.split(r"(?m)^(?=\*\*\d\.?\*\*|\*\*\d\. |## Exercise \d)", said)[1:]
-    stubs = [text for text, is_word in zip(texts, words, strict=True) if not is_word and "exercises.check(" in text]
-    tasks = []
-    for text, stub in zip_longest(asked, stubs, fillvalue=""):
-        name = re.search(r'check\("(.+?)"', stub)
-        text = re.sub(r"^## Exercise \d · (.+)\n", r"**\1**\n", text.strip())
-        text = re.sub(r"^\*\*\d\. ", "**", re.sub(r"^\*\*\d\.?\*\* ", "", text))  # its number stands above it
-        tasks.append(Task(text, int(MINUTES.search(text)[1]), name[1] if name else "", stub))
-    return tasks
+def _tasks(path, cells, texts):
+    """The exercises: a cell with a check belongs to the first one just asked that has none, others to the last one."""
+    tasks, asked = [], []
+    for cell, text in zip(cells, texts, strict=True):
+        if cell["cell_type"] == "markdown":
+            rest, *new = TASK.split(text)
+            if tasks:
+                tasks[-1][0] += f"\n\n{rest}"
+            asked = [[said, []] for said in new] or asked
+            tasks += asked if new else []
+            continue
+        open_ = [own for _, own in asked if not any(map(_checks, own))]
+        for own in open_[:1] if _checks(cell) else open_[-1:]:
+            own.append(cell)
+    return [_task(path, *task) for task in tasks]
+
+
+def _checks(cell):
+    return "exercises.check(" in "".join(cell["source"])
+
+
+def _task(path, text, cells):
+    stub = "\n\n".join("".join(cell["source"]) for cell in cells)
+    name = re.search(r'check\("(.+?)"', stub)
+    text = re.sub(r"^## Exercise \d · (.+)\n", r"**\1**\n", text.strip())
+    text = re.sub(r"^\*\*\d\. ", "**", re.sub(r"^\*\*\d\.?\*\* ", "", text))  # its number stands above it
+    answers = [] if name else [_answer(path, cell) for cell in filter(_predicts, cells)]
+    return Task(text, int(MINUTES.search(text)[1]), name[1] if name else "", stub, ", ".join(answers))
 
 
 def timetable(lesson: Lesson, minutes: int) -> list[tuple[int, str, str]]:
@@ -116,7 +176,7 @@ def timetable(lesson: Lesson, minutes: int) -> list[tuple[int, str, str]]:
     left = minutes - closing - sum(row[0] for row in rows)
     for number, task in enumerate(lesson.tasks, start=1):
         if task.minutes <= left:
-            rows.append((task.minutes, f"Exercise {number}", f"`{task.name}`" if task.name else ""))
+            rows.append((task.minutes, f"Exercise {number}", task.goal))
             left -= task.minutes
     rows += [(left, "In reserve", "for questions")] if left else []
     return [
@@ -133,11 +193,15 @@ def teachers_page(lesson: Lesson) -> str:
     lines = [f"# {lesson.title}: teacher's edition", f"**{lesson.question}**"]
     for minutes in FRAME:
         lines += [f"## {minutes} minutes", *_plan(lesson, minutes)]
+    if lesson.slow:
+        cells = "\n".join(f"- {heading}: `{line}`" for heading, line in lesson.slow)
+        lines += ["## Cells that take a while", "Run them before the class begins.", cells]
     for part in lesson.parts:
         lines += [f"## {part.title}", *_of_part(part)]
     lines += ["## Exercises"]
     for number, task in enumerate(lesson.tasks, start=1):
-        lines += [f"### Exercise {number}", task.text, *(_of_exercise(task.name) if task.name else [])]
+        lines += [f"### Exercise {number}", FOLDED.sub(UNFOLDED, task.text)]
+        lines += _of_exercise(task.name) if task.name else [f"**Answer: {task.answer}**"] * bool(task.answer)
     deeper = [
         name for name in exercises.names() if name[:2] == lesson.number and name not in {t.name for t in lesson.tasks}
     ]
@@ -163,8 +227,11 @@ def _of_part(part):
     note = part.note
     spans = ", ".join(f"{length} of {whole}" for whole, length in note["minutes"].items() if length)
     lines = [f"**Goal.** {note['goal']} (Minutes: {spans}.)", f"**Ask.** {note['ask']}"]
-    lines += [f"**Predict.** {question} **Answer: {answer}**" for question, answer in part.questions]
-    lines += ["**Many will say**", "\n".join(f"- *{answer}*: {why}" for answer, why in note["wrong"].items())]
+    for question in part.questions:
+        lines += [f"**Predict.** {question.text} **Answer: {question.answer}**"]
+        wrong = [f"- *{answer}*: {why}" for answer, why in question.wrong.items()]
+        lines += ["**Many will say**", "\n".join(wrong)] if wrong else []
+    lines += [f"**Panel.** {heading}. {FOLDED.sub(UNFOLDED, said)}" for heading, said in part.panels]
     return [*lines, f"**Board.** {note['board']}"]
 
 
@@ -180,19 +247,37 @@ def handout(lesson: Lesson) -> str:
     """The exercises alone, without hints and solutions, in Markdown."""
     lines = [f"# {lesson.title}: exercises", f"**{lesson.question}**", "Name:"]
     for number, task in enumerate(lesson.tasks, start=1):
-        lines += [f"## Exercise {number}", task.text, *([f"```python\n{task.stub}\n```"] if task.stub else [])]
+        lines += [
+            f"## Exercise {number}",
+            FOLDED.sub("", task.text).strip(),
+            *([f"```python\n{task.stub}\n```"] if task.stub else []),
+        ]
     return "\n\n".join([*lines, LICENCE]) + "\n"
 
 
 def write(number: str, folder, markdown: bool = False) -> list[Path]:
     """Write the teacher's edition and the handout of a lesson, or of "all", into a folder, and return the files."""
+    folder = Path(folder).expanduser()
     if number == "all":
-        return [file for each in numbers() for file in write(each, folder, markdown)]
-    lesson, folder, files = read(number), Path(folder), []
+        return _write_all(folder, markdown)
+    lesson, files = read(number), []
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("teacher", teachers_page(lesson)), ("handout", handout(lesson))):
         files.append(folder / f"{lesson.number}_{name}.{'md' if markdown else 'html'}")
         files[-1].write_text(text if markdown else _html(text), encoding="utf-8")
+    return files
+
+
+def _write_all(folder, markdown):
+    """As `write`; what stops one lesson is told when the others are written."""
+    files, failures = [], []
+    for number in numbers():
+        try:
+            files += write(number, folder, markdown)
+        except ValueError as error:
+            failures.append(str(error))
+    if failures:
+        raise ValueError("\n".join([*failures, f"the others are written: {len(files)} files in {folder}"]))
     return files
 
 

@@ -81,7 +81,7 @@ def build(folder, notebooks=None, lite=False) -> list[str]:
 
     With `lite`, its first page links what ``hosting/lite.py`` writes into the folder lite beside it.
     """
-    folder, said = Path(folder), io.StringIO()
+    folder, said = Path(folder).expanduser(), io.StringIO()
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
         raise ValueError(f"--out: {folder} holds something else than a site; name a new or an empty folder")
     for tool in TOOLS:

@@ -46,6 +46,19 @@ def test_a_page_needs_no_network_and_keeps_nobody_out(page, folder, name):
     assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.parametrize("width", [800, 1024, 1152])
+def test_no_text_is_cut_off_on_a_projector(page, folder, width):
+    page.set_viewport_size({"width": width, "height": 768})
+    for name in ("index", *NAMES):
+        page.goto((folder / f"{name}.html").as_uri())
+        box = page.locator("article").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width, name
+        assert page.locator("article > section > p").evaluate_all(
+            "all => all.every(each => each.getBoundingClientRect().right <= innerWidth)"
+        )
+
+
 def test_the_search_finds_a_lesson(page, folder):
     page.goto((folder / "search.html").as_uri() + "?q=receptive")
     results = page.locator("#search-results li")  # among all lessons others say more of it

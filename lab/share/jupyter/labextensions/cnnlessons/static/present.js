@@ -6,6 +6,7 @@
   const ASKED = decodeURIComponent(location.pathname.match(/\/lab\/workspaces\/presenting\/tree\/(.*)/)?.[1] ?? "");
   const WIDTH = 960;  // CSS pixels that a slide has across at size 1: the widest panel, with its margins
   const SIZES = [0.6, 2.5];
+  const MARKS = ["cnn-away", "cnn-folded", "cnn-upto", "cnn-from"];  // what a presentation sets on cells
 
   const STYLE = `
 .cnn-around {
@@ -23,6 +24,11 @@
   max-width: none !important; max-height: none !important; --jp-cell-prompt-width: 0px; --jp-notebook-padding: 8px;
 }
 .cnn-stage :is(.cnn-away, .jp-Notebook-footer, .jp-InputPrompt, .jp-OutputPrompt, .jp-cell-toolbar, .jp-Collapser) {
+  display: none !important;
+}
+/* A cell whose text goes on above its heading: that stands on the slide before, the rest on the next one. */
+.cnn-stage .cnn-upto .jp-RenderedMarkdown > :is(h1, h2, :is(h1, h2) ~ *),
+.cnn-stage .cnn-from .jp-RenderedMarkdown:has(> :is(h1, h2)) > :not(h1, h2, :is(h1, h2) ~ *) {
   display: none !important;
 }
 .cnn-stage .jp-WindowedPanel-outer::after { display: none !important; }  /* room past the last cell */
@@ -71,6 +77,8 @@
 
   const isA = (target, selector) => Boolean(target?.closest?.(selector));
   const tagsOf = (cell) => cell.model.getMetadata("tags") ?? [];
+  const teacherOf = (cell) => cell.model.getMetadata("cnnlessons")?.teacher;
+  const sourceOf = (cell) => cell.model.sharedModel.getSource();
 
   function element(kind, properties, ...children) {
     const made = Object.assign(document.createElement(kind), properties);
@@ -78,18 +86,21 @@
     return made;
   }
 
-  function titleOf(cell) {
+  // The heading of a Markdown cell, and whether text stands above it.
+  function headingOf(cell) {
     if (cell.model.type !== "markdown") return null;
-    const text = cell.model.sharedModel.getSource().replace(/^```[^]*?^```/gm, "");
-    return text.match(/^#{1,2} +(.*)/m)?.[1].replace(/[`*]/g, "");
+    const found = sourceOf(cell).replace(/^```[^]*?^```/gm, "\n").match(/^#{1,2} +(.*)/m);
+    return found && { title: found[1].replace(/[`*]/g, ""), late: /\S/.test(found.input.slice(0, found.index)) };
   }
 
-  // A section is everything from one heading of level 1 or 2 to the next.
+  // A section is everything from one heading of level 1 or 2 to the next; `tail` is the cell whose text ends it and
+  // whose heading begins the next one.
   function sectionsOf(notebook) {
     const sections = [];
     for (const cell of notebook.widgets) {
-      const title = titleOf(cell);
-      if (title || !sections.length) sections.push({ title: title ?? "", cells: [] });
+      const heading = headingOf(cell);
+      if (heading?.late && sections.length) sections.at(-1).tail = cell;
+      if (heading || !sections.length) sections.push({ title: heading?.title ?? "", cells: [] });
       sections.at(-1).cells.push(cell);
     }
     return sections;
@@ -121,6 +132,7 @@
       this.execute = (cell) => CodeCell.execute(cell, panel.sessionContext);
       this.size = 1;
       this.begun = Date.now();
+      this.waiting = new Set();  // cells that `run` has not come to, or is at
       this.undo = [ended, this.remember(), stage(panel.node), this.makeBar(), () => this.second?.close()];
       for (const cell of this.notebook.widgets) cell.toggleClass("cnn-folded", tagsOf(cell).includes("predict"));
       this.listen(NotebookActions);
@@ -132,7 +144,7 @@
     remember() {
       const { scroller, notebook } = this, { scrollTop } = scroller, { activeCell, mode } = notebook;
       return () => {
-        for (const cell of notebook.widgets) for (const name of ["cnn-away", "cnn-folded"]) cell.removeClass(name);
+        for (const cell of notebook.widgets) for (const name of MARKS) cell.removeClass(name);
         scroller.style.zoom = "";
         notebook.activeCellIndex = Math.max(0, notebook.widgets.indexOf(activeCell));
         this.focus();
@@ -167,10 +179,7 @@
       hear(window, "resize", () => this.fit());
       connect(this.notebook.model.cells.changed, () => setTimeout(() => this.left || this.show(this.at, null)));
       connect(this.notebook.activeCellChanged, () => this.holdCell());
-      connect(NotebookActions.executed, (_, { cell }) => {
-        cell.removeClass("cnn-folded");
-        if (this.section().cells.includes(cell)) this.show(this.at, null);
-      });
+      connect(NotebookActions.executed, (_, { cell }) => this.unfold(cell));
       connect(this.panel.sessionContext.statusChanged, (_, status) => {
         this.state.textContent = status === "busy" ? "running …" : "";
       });
@@ -193,17 +202,26 @@
 
     // What follows a prediction waits until its cell has run: the text below it often tells the answer.
     shown() {
-      const { cells } = this.section();
+      const { cells, tail } = this.section();
       const waits = cells.findIndex((cell) => cell.hasClass("cnn-folded"));
-      return waits < 0 ? cells : cells.slice(0, waits + 1);
+      return waits < 0 ? [...cells, ...tail ? [tail] : []] : cells.slice(0, waits + 1);
+    }
+
+    unfold(cell) {
+      cell.removeClass("cnn-folded");
+      if (this.section().cells.includes(cell)) this.show(this.at, null);
     }
 
     // Show a section from its "start" or its "end"; `place` null leaves cell and place as they are.
     show(at, place = "start") {
       const sections = this.sections();
       this.at = Math.max(0, Math.min(at, sections.length - 1));
-      const shown = this.shown();
-      for (const cell of this.notebook.widgets) cell.toggleClass("cnn-away", !shown.includes(cell));
+      const shown = this.shown(), { cells, tail } = this.section();
+      for (const cell of this.notebook.widgets) {
+        cell.toggleClass("cnn-away", !shown.includes(cell));
+        cell.toggleClass("cnn-upto", cell === tail);
+        cell.toggleClass("cnn-from", this.at > 0 && cell === cells[0]);
+      }
       this.where.textContent = `${this.at + 1} / ${sections.length} · ${sections[this.at].title}`;
       if (place) {
         const first = shown.find((cell) => cell.model.type === "code") ?? shown[0];
@@ -265,14 +283,44 @@
       this.fit();
     }
 
-    // As by hand from top to bottom, but what is folded stays so, in the file too.
+    // As by hand from top to bottom, up to an error.
     async run() {
       await this.panel.sessionContext.ready;
-      for (const cell of this.notebook.widgets.filter(({ model }) => model.type === "code")) {
-        const { outputHidden } = cell;
-        this.execute(cell).catch(() => {});  // the cell shows it
-        cell.outputHidden = outputHidden;
+      if (this.waiting.size) return;
+      this.waiting = new Set(this.notebook.widgets.filter(({ model }) => model.type === "code"));
+      for (const cell of this.waiting) {
+        if (!cell.isDisposed && !await this.renew(cell)) break;
+        this.waiting.delete(cell);
       }
+      this.waiting.clear();
+    }
+
+    // Run a cell and tell whether that went well. What it has shown stays until something new comes, and what is folded
+    // stays so, in the file too.
+    async renew(cell) {
+      const { outputHidden, model: { outputs } } = cell, old = outputs.toJSON();
+      if (!this.panel.sessionContext.session?.kernel) return false;
+      const going = this.execute(cell);  // which clears the outputs at once
+      cell.outputHidden = outputHidden;
+      outputs.fromJSON(old);
+      outputs.clear(true);
+      const reply = await going.catch(() => null);  // the cell shows it; undefined: there was nothing to run
+      const well = reply === undefined || reply?.content.status === "ok";
+      if (well && outputs.clearNext) outputs.clear();
+      return well;
+    }
+
+    // While `run` is at work Shift + Enter only unfolds an answer: the stored one of a cell that it will come to, since
+    // those above have not run yet; of an earlier cell, into which nobody is writing, the new one, which is there.
+    foretells(target) {
+      const { activeCell } = this.notebook, folded = activeCell?.hasClass("cnn-folded") && !isA(target, TEXT);
+      return isA(target, ".jp-Cell") && (this.waiting.has(activeCell) || (this.waiting.size > 0 && folded));
+    }
+
+    foretell() {
+      this.unfold(this.notebook.activeCell);
+      this.notebook.activeCellIndex += 1;
+      this.focus();
     }
 
     // Show the first panel in sight on the whole screen.
@@ -304,6 +352,7 @@
       const action = event.key === " " && event.shiftKey ? "back" : KEYS[key.length === 1 ? key.toLowerCase() : key];
       if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
       if (this.black) this.blank();
+      else if (key === "Enter" && event.shiftKey && this.foretells(target)) this.foretell();
       else if (document.fullscreenElement?.matches(".cnnlessons-panel")) {
         if (action !== "blank" || isA(target, TEXT)) return;
         this.blank();
@@ -329,12 +378,18 @@
       this.tell();
     }
 
-    // A note is for its section, what a teacher's edition says of a part for all sections up to the next part.
+    // A section's notes and predictions, and what a teacher's note says of the part that it belongs to.
     notesHere() {
-      const of = ({ cells }, name) => cells.map((cell) => cell.model.getMetadata("cnnlessons")?.[name]).filter(Boolean);
-      const sections = this.sections().slice(0, this.at + 1);
-      const editions = sections.map((section) => of(section, "teacher")).filter((found) => found.length);
-      return [...of(sections.at(-1), "notes"), ...editions.at(-1) ?? []];
+      const { cells } = this.section(), above = this.sections().slice(0, this.at + 1).flatMap((each) => each.cells);
+      const parts = above.map(teacherOf).filter(Boolean), begun = cells.map(teacherOf).filter(Boolean);
+      const notes = cells.map((cell) => cell.model.getMetadata("cnnlessons")?.notes).filter(Boolean).map(written);
+      for (const part of begun.length ? begun : parts.slice(-1)) {
+        const lengths = Object.entries(part.minutes ?? {}).filter(([, length]) => length);
+        const minutes = lengths.map(([whole, length]) => `${length} of ${whole}`).join(", ");
+        const said = { Goal: part.goal, Minutes: minutes, Ask: begun.length && part.ask, Board: part.board };
+        for (const [name, each] of Object.entries(said)) if (each) notes.push(labelled(`${name}.`, each));
+      }
+      return [...notes, ...predictionsOf(cells, Object.assign({}, ...parts.map(({ wrong }) => wrong)))];
     }
 
     tell() {
@@ -348,7 +403,7 @@
         element("h1", { textContent: `${this.at + 1} / ${sections.length} · ${sections[this.at].title}` }),
         this.clock,
         element("p", { textContent: `Next: ${sections[this.at + 1]?.title ?? "the end"}` }),
-        ...(notes.length ? notes : ["No notes for this section."]).map(written),
+        ...(notes.length ? notes : ["No notes for this section."]),
       ));
       this.tellTime();
     }
@@ -362,9 +417,28 @@
 
   // Notes are a text, or a list or an object of them.
   function written(note) {
-    if (typeof note !== "object") return element("span", { textContent: String(note) });
+    if (typeof note !== "object") return element("p", { textContent: String(note) });
     return element("ul", {}, ...Object.entries(note).map(([name, each]) =>
-      element("li", {}, Array.isArray(note) ? "" : element("b", { textContent: `${name}: ` }), written(each))));
+      element("li", {}, Array.isArray(note) ? written(each) : labelled(`${name}:`, each))));
+  }
+
+  const labelled = (name, said) => element("p", {}, element("b", { textContent: `${name} ` }), said);
+
+  // Of each prediction what is asked, what its cell printed as an answer, and its mistakes (`wrong`, by the cell's id).
+  function predictionsOf(cells, wrong) {
+    let asked = "";
+    return cells.flatMap((cell) => {
+      asked = sourceOf(cell).match(/[^]*\*\*Predict[.*,]+\s+([^]+?)(?:\n\n|\n```|$)/)?.[1] ?? asked;
+      if (!tagsOf(cell).includes("predict")) return [];
+      const printed = cell.model.outputs.toJSON().map(({ text }) => [text ?? ""].flat().join("")).join("");
+      const found = printed.match(/Answer: (.+?)(?:\. What did you .*)?$|You predicted (.+)\.\nThat is the answer\./m);
+      const mistakes = Object.entries(wrong[cell.model.id] ?? {});
+      return [
+        labelled("Predict.", asked.replace(/\s+/g, " ")),
+        labelled("Answer:", found?.[1] ?? found?.[2] ?? "run the cell"),
+        ...(mistakes.length ? [labelled("Many will say", ""), written(Object.fromEntries(mistakes))] : []),
+      ];
+    });
   }
 
   // ---- What JupyterLab loads
@@ -384,13 +458,30 @@
     const command = "cnnlessons:present";
 
     function activate(app, tracker, palette) {
-      let now = null;
+      let now = null, kept = null;
       document.head.append(element("style", { textContent: STYLE }));
 
       async function present(panel) {
         await panel.revealed;
-        now = new Presentation(panel, { CodeCell, NotebookActions, ended: () => { now = null; } });
+        now = new Presentation(panel, { CodeCell, NotebookActions, ended: () => { now = null; ended(panel); } });
         return now;
+      }
+
+      function ended({ isDisposed, context }) {
+        if (isDisposed) return;
+        if (context === kept?.context) context.model.dirty = kept.changed();
+        else if (context.model.dirty && context.contentsModel?.writable) context.save();
+      }
+
+      // A lesson that was opened to be presented stays as it is on the disk. JupyterLab saves what counts as changed:
+      // of this lesson only a text that differs when the presentation has been left.
+      function keep({ content, context }) {
+        const { model } = context, texts = () => content.widgets.map(sourceOf).join("\n\n"), before = texts();
+        const changed = () => !now && texts() !== before;
+        const check = () => { if (model.dirty && !changed()) model.dirty = false; };
+        kept = { context, changed };
+        model.stateChanged.connect(check);
+        check();
       }
       app.commands.addCommand(command, {
         label: "Present",
@@ -411,7 +502,10 @@
         app.restored.then(async () => {
           const there = () => tracker.currentWidget?.context.path === ASKED;
           while (!there()) await new Promise((resolve) => setTimeout(resolve, 50));
-          (await present(tracker.currentWidget)).run();
+          const panel = tracker.currentWidget;
+          const presentation = await present(panel);
+          keep(panel);
+          presentation.run();
         });
       }
     }
