@@ -514,6 +514,35 @@ def test_the_weight_whose_field_is_clicked_is_the_one_that_the_slider_moves(pane
     assert (panel.row.value, panel.column.value) == (0, 2)
 
 
+@pytest.mark.parametrize("name", [name for name in kernels.names() if len(kernels.named(name)) <= 5])
+def test_what_mirrors_a_weight_is_written_with_its_digits_and_rounding_is_zero(panel, name):
+    panel.named.value = name
+    exact, size = kernels.named(name), panel.size.value
+    written = [[field.value.replace("−", "") for field in row[:size]] for row in panel.fields[:size]]
+    assert not any("e−" in text for row in written for text in row)
+    mirrored = np.isclose(abs(exact), abs(exact[:, ::-1]))
+    if exact.shape == (size, size):
+        assert (np.array(written)[mirrored] == np.array(written)[:, ::-1][mirrored]).all()
+    panel.named.value = "identity"
+    panel.named.value = name
+    assert panel.named.value == name
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1, 1e8])
+def test_rounding_in_a_kernel_of_the_reader_s_own_is_a_white_zero(scale):
+    panel = panels.kernel_editor("camera", scale * np.array([[1, 6e-17, -1], [2, 1e-11, -2], [1, -6e-17, -1]]))
+    fields = panel.fields[:3, 1]
+    assert [fields[0].value, fields[2].value] == ["0", "0"]
+    looks = {"cnnlessons-negative", "cnnlessons-positive"}
+    assert [bool(looks & set(field._dom_classes)) for field in fields] == [False, True, False]
+    panel.again.click()
+    assert panel.fields[0, 1].value == "0"
+
+
+def test_a_sum_of_products_that_is_but_rounding_is_zero():
+    assert "products <b>0</b>" in editor.window(np.ones((9, 9)), kernels.named("gabor_vertical_edge_5"), 4, 4)
+
+
 @pytest.mark.parametrize("name", ["gaussian_5", "laplacian_of_gaussian_5", "gabor_vertical_edge_5"])
 def test_every_weight_has_room_in_its_field_and_stays_exact(panel, photo, name):
     panel.named.value = name

@@ -101,6 +101,11 @@ def test_other_noise_changes_the_noise_alone(panel):
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
 
 
+def test_the_verdict_stands_above_the_bars(panel):
+    page = panel.page.value
+    assert page.index('role="status"') < page.index("<img") < page.index("<table>") < page.index("test digits it reads")
+
+
 def test_while_a_slider_is_dragged_the_many_digits_wait(network, digits):
     found = lab.tried(network, digits.test_images[0], 0, 0.1)
     assert "when the hand rests" in lab.page(found, 0)

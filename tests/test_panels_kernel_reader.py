@@ -126,6 +126,16 @@ def test_small_kernels_have_their_numbers_and_large_ones_a_scale():
     assert "<text" not in reader.cells(np.ones((7, 7)), 1.0)
 
 
+def test_the_longest_number_fits_its_cell_and_short_ones_are_large():
+    sizes = [
+        float(re.search('font-size="([^"]+)"', reader.cells(np.full((5, 5), weight), 1.0))[1])
+        for weight in (0.25, -0.25, -10.25, -1234.25)
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[1] > 0.28
+    assert sizes[2] * 6 < 1.5 > sizes[3] * 8  # a letter is a little over half as wide as high
+
+
 def test_recorded_networks_have_their_seeds_before_and_after_training(monkeypatch):
     trained, untrained = RNG.normal(size=(2, 3, 5, 5, 1, 8))
     kept = {"a": (trained, untrained), "b": (trained[:1, ..., :2], untrained[:1, ..., :2])}

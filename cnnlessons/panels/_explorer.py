@@ -125,7 +125,7 @@ class Explorer(Panel):
         for button in self.buttons:
             setattr(self, button.name, button.widget())
         self.page = self.make_page()
-        super().__init__([*self.above(), self.page])
+        super().__init__(self.parts())
         for control in self.controls:
             self.on(getattr(self, control.name), lambda name=control.name: self.changed(name))
         for button in self.buttons:
@@ -191,6 +191,10 @@ class Explorer(Panel):
         return value
 
     # ----- how it looks
+
+    def parts(self):
+        """Return what the panel consists of, from top to bottom."""
+        return [*self.above(), self.problem, self.page]
 
     def above(self):
         """Return what stands above the page."""

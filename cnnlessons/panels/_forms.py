@@ -36,7 +36,8 @@ class Questions(Panel):
     def __init__(self, entries, answer, plain, below=""):
         self._plain = plain
         self.form = Form(answer, entries=entries)
-        super().__init__([self.form, Page(f"<p>{html.escape(below)}</p>")])  # the page looks after the form's keys, too
+        page = Page(f"<p>{html.escape(below)}</p>")  # it looks after the form's keys, too
+        super().__init__([self.form, self.problem, page])
 
     def __repr__(self):
         return self._plain

@@ -4,6 +4,7 @@ import asyncio
 import html
 import re
 import threading
+from functools import cached_property
 from pathlib import Path
 
 import anywidget
@@ -52,11 +53,12 @@ class Page(anywidget.AnyWidget):
 
 
 class Panel(widgets.VBox):
-    """A column of widgets that is drawn once for every change, and a line below it that says what went wrong.
+    """A column of widgets that is drawn once for every change; its `problem` says what went wrong.
 
-    A subclass registers its controls with `on` and draws everything in `draw`; that may return what the reader has to
-    mend although the rest could be drawn. If `draw` is slow for the sake of more than the pictures, the class sets
-    `hurries`; where `hurried`, its `draw` leaves out what is slow, and is called once more when the hand rests.
+    A subclass puts `problem` close to its controls, registers them with `on` and draws everything in `draw`; that may
+    return what the reader has to mend although the rest could be drawn. If `draw` is slow for the sake of more than the
+    pictures, the class sets `hurries`; where `hurried`, its `draw` leaves out what is slow, and is called once more
+    when the hand rests.
     """
 
     title, text = "", ""  # what it is called, and what it shows in words: with `said` put in
@@ -64,15 +66,19 @@ class Panel(widgets.VBox):
     rest = 0.12  # seconds without a move after which a hand rests
 
     def __init__(self, children):
-        self.problem = widgets.HTML()
         self._acting, self._resting = False, None
         self._one_at_a_time = threading.RLock()  # JupyterLab may deliver two clicks in two threads
-        super().__init__([*children, self.problem])
+        super().__init__(children)
         self.add_class("cnnlessons-panel")
         self.add_class("cnnlessons" + re.sub("([A-Z])", r"-\1", type(self).__name__).lower())
 
     def __repr__(self):
         return f"{self.title}: {self.text.format(**self.said())}"
+
+    @cached_property
+    def problem(self):
+        """What went wrong, in a place of its own, which is not there until something does."""
+        return classed("says", widgets.HTML())
 
     def said(self):
         """Return what is put into `text`, by name."""

@@ -58,7 +58,7 @@ def page(found, label, own=False, counted=None, total=COUNTED):
     )
     truth = "" if answers[0] == label else f" The network reads it as {answers[0]} to begin with."
     said = f"{html.escape(what.capitalize())}: attacked it {fate}; with noise it is read as {answers[1]}.{truth}"
-    return f'<div class="three">{figures}</div><p role="status">{said}</p>{_counted(counted, total)}'
+    return f'<p role="status">{said}</p><div class="three">{figures}</div>{_counted(counted, total)}'
 
 
 def _counted(counted, total):
@@ -90,8 +90,9 @@ class AttackLab(Explorer):
         super().__init__(next(iter(networks)), 0.1, 40, "cross_entropy", 3)
         self.pad.observe(lambda _: self.act(), ["strokes", "emptied"])
 
-    def above(self):
-        return [classed("pad-and-page", widgets.HBox([classed("drawing", self.pad), *super().above()]))]
+    def parts(self):
+        beside = widgets.VBox(super().parts())
+        return [classed("pad-and-page", widgets.HBox([classed("drawing", self.pad), beside]))]
 
     def said(self):
         what = "a drawing" if self.pad.strokes else f"test digit {self.digit.value}"

@@ -246,7 +246,7 @@ class DigitPad(Panel):
         self.pad = classed("pad", Pad())
         self.test = widgets.Button(description="A hard test digit", tooltip="The next test digit that it finds hard")
         self.page = self._make_page()
-        left = classed("drawing", widgets.VBox([self.pad, self.test]))
+        left = classed("drawing", widgets.VBox([self.pad, self.test, self.problem]))
         super().__init__([classed("pad-and-page", widgets.HBox([left, self.page]))])
         self.pad.observe(lambda _: self.act(self._drawn), ["strokes", "emptied"])
         self.on(self.test, self._next_test)

@@ -65,6 +65,10 @@ def _sums_to_zero(kernel):
     return abs(kernel.sum()) <= 1e-9 * abs(kernel).sum()
 
 
+def _total(numbers):
+    return 0.0 if _sums_to_zero(numbers) else numbers.sum()
+
+
 # --------------------------------------------------------------------------- pictures
 
 
@@ -80,11 +84,10 @@ def scale_of(output, kernel, display="auto"):
 
 def caption(kernel, output, scale, scale_of_gain):
     """Return what stands below the two pictures: their scales, the sum of the weights, the range of the output."""
-    total = 0.0 if _sums_to_zero(kernel) else kernel.sum()
     return (
         f'<div class="caption">{legend(scale, _NOTES[scale.colours])}'
         f"{legend(scale_of_gain, 'gain, zero frequency in the middle')}"
-        f"<div>Sum of the weights <b>{write_weight(total)}</b> · output from "
+        f"<div>Sum of the weights <b>{write_weight(_total(kernel))}</b> · output from "
         f"<b>{write_weight(output.min())}</b> to <b>{write_weight(output.max())}</b></div></div>"
     )
 
@@ -98,7 +101,7 @@ def window(photo, kernel, row, column):
     return (
         f'<div class="window">{table(f"Row {row}, column {column}", seen.round(2), looks)}'
         f"{table('times the weights', products.round(2), looks)}"
-        f"<div>Sum of the products <b>{write_weight(products.sum())}</b></div></div>"
+        f"<div>Sum of the products <b>{write_weight(_total(products))}</b></div></div>"
     )
 
 
@@ -183,7 +186,8 @@ class KernelEditor(Panel):
         self._weights = classed("weights", widgets.GridBox())
         classed("rows", self.row), classed("columns", self.column)
         table = classed("kernel", widgets.GridBox([self.column, self.row, self._weights]))
-        edit = widgets.VBox([self.size, table, self.drag, self.mix, widgets.HBox([self.turn, self.divide])])
+        buttons = widgets.HBox([self.turn, self.divide])
+        edit = widgets.VBox([self.size, table, self.drag, self.mix, buttons, self.problem])
         titles = classed("titles", widgets.GridBox([self.display, widgets.HTML("Gain at each frequency")]))
         see = widgets.VBox([titles, self.page])
         choices, both = widgets.HBox([self.photograph, self.upload, self.named, self.again]), widgets.HBox([edit, see])
@@ -230,9 +234,10 @@ class KernelEditor(Panel):
         return problem
 
     def _short(self, weight):
-        """Write a weight with as many digits as a field has room for."""
-        texts = [write_weight(weight, digits) for digits in (4, 3, 2, 1)]
-        return next((text for text in texts if len(text) <= _ROOM[len(self._kernel)]), texts[-1])
+        """Write a weight with as many digits as a field has room for, beside a minus sign that may be there or not."""
+        room = _ROOM[len(self._kernel)]
+        digits = next((digits for digits in (4, 3, 2) if len(write_weight(abs(weight), digits)) <= room), 1)
+        return write_weight(weight, digits)
 
     def _write(self, kernel):
         self._kernel = np.array(kernel, float)
@@ -278,7 +283,8 @@ class KernelEditor(Panel):
 
     def _forget_name(self):
         if self.named.value != OWN:
-            named, present = (resized(k, max(SIZES)) for k in (kernels.named(self.named.value), self._kernel))
+            taken = _fitting(kernels.named(self.named.value))
+            named, present = (resized(kernel, max(SIZES)) for kernel in (taken, self._kernel))
             if not np.array_equal(named, present):
                 self.named.value = OWN
 
@@ -336,7 +342,8 @@ def _read(photograph):
 
 
 def _fitting(kernel):
-    """Return a kernel in the smallest size that the editor has for it."""
+    """Return a kernel in the smallest size that the editor has for it, with 0 for what is but rounding."""
+    kernel = np.where(abs(kernel) < 1e-12 * abs(kernel).max(), 0, kernel)
     return resized(kernel, next(size for size in SIZES if size >= max(kernel.shape)))
 
 
@@ -351,7 +358,7 @@ def _slider(low, high, description, **options):
 
 
 _POINT = '<div class="note">What is a number of the photograph made of? Point at it, or press an arrow key there.</div>'
-_ROOM = {3: 8, 5: 7}  # letters in a field
+_ROOM = {3: 7, 5: 6}  # letters in a field, without a minus sign
 _TICKS = "<span>−½</span><span>0</span><span>½</span>"
 _PAGE = f"""
 <div class="row">

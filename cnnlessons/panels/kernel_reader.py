@@ -177,16 +177,17 @@ def cells(values, reach):
     numbered = _numbered(values)
     pale = 1.6 if numbered else 1  # pale enough for black digits
     table = coloured(values, Scale(-pale * reach, pale * reach, plots.SIGNED))
-    drawn = []
-    for (row, column), weight in np.ndenumerate(values):
+    texts = [plots.number_text(weight) for weight in values.round(2).flat] if numbered else [""] * values.size
+    size, drawn = 1.45 / max(5, *map(len, texts)), []  # of the letters, in cells: the longest number fits its cell
+    for ((row, column), weight), text in zip(np.ndenumerate(values), texts, strict=True):
         red, green, blue = table[row, column]
         drawn.append(
             f'<rect x="{column}" y="{row}" width="1" height="1" fill="rgb({red},{green},{blue})">'
             f"<title>{weight:.3g}</title></rect>"
         )
-        if numbered:
-            place = f'x="{column + 0.5}" y="{row + 0.59}" font-size="0.24" text-anchor="middle"'
-            drawn.append(f"<text {place}>{plots.number_text(np.round(weight, 2))}</text>")
+        if text:
+            place = f'x="{column + 0.5}" y="{row + 0.5 + 0.36 * size:.2f}" font-size="{size:.2f}" text-anchor="middle"'
+            drawn.append(f"<text {place}>{text}</text>")
     return (
         f'<svg class="cells" viewBox="0 0 {width} {height}" shape-rendering="crispEdges" role="img" '
         f'aria-label="Weights">{"".join(drawn)}</svg>'

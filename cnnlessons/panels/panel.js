@@ -67,13 +67,14 @@ function tend(panel) {
   for (const text of panel.querySelectorAll(".widget-text")) mark(text.querySelector("input"), { "aria-label": labelOf(text) });
 }
 
-// On the whole screen a panel is as large as its height and a width of 900 allow, weights and labels too.
+// On the whole screen a panel is as large as its height and a width of 900 allow, weights and labels too; but not smaller
+// than it is: then it is scrolled.
 function fit(panel, whole) {
   const around = panel.parentElement.currentCSSZoom ?? 1;  // a presentation has a size of its own
   const set = (zoom) => { panel.style.zoom = whole ? zoom / around : ""; };
   const tooLarge = () => panel.scrollHeight > panel.clientHeight + 2 || panel.scrollWidth > panel.clientWidth + 2;
-  let zoom = innerWidth / 900;
-  for (set(zoom); whole && zoom > 0.8 && tooLarge(); set(zoom)) zoom *= 0.97;
+  let zoom = Math.max(1, innerWidth / 900);
+  for (set(zoom); whole && zoom > 1 && tooLarge(); set(zoom)) zoom = Math.max(1, zoom * 0.97);
 }
 
 function addProjector(panel) {

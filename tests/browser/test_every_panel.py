@@ -39,12 +39,17 @@ ARROWS = ["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"]
 SIZES = {"1440×900": (1440, 900), "1024×768": (1024, 768), "1440×900 at 200 %": (720, 450)}
 
 
+NOTE = {"goal": "to guess", "minutes": {"45": 10, "90": 0}, "ask": "Who?", "wrong": {"guess": {"13": "They add."}}}
 LESSON = [
-    new_markdown_cell("# A lesson", metadata={"cnnlessons": {"teacher": {"minutes": {"45": 10}, "wrong": "five"}}}),
+    new_markdown_cell("# A lesson", metadata={"cnnlessons": {"teacher": NOTE}}),
     new_code_cell("import numpy as np\n\nfrom cnnlessons import plots\n\nx = 6"),
-    new_markdown_cell("## A guess", metadata={"cnnlessons": {"notes": "Wait for three hands."}}),
+    new_markdown_cell(
+        "## A guess\n\n**Predict.** Six\nby seven?", metadata={"cnnlessons": {"notes": "Wait for three hands."}}
+    ),
     new_code_cell(
-        "print(7 * x)", metadata={"tags": ["predict"], "collapsed": True, "jupyter": {"outputs_hidden": True}}
+        "print('Answer:', 7 * x)",
+        id="guess",
+        metadata={"tags": ["predict"], "collapsed": True, "jupyter": {"outputs_hidden": True}},
     ),
     new_markdown_cell("It is forty-two.\n\n```python\n# no heading\n```"),
     new_markdown_cell("# A picture"),
@@ -133,6 +138,75 @@ def test_every_control_has_a_name_a_state_and_a_value_that_can_be_read_aloud(pan
         assert toggles.get_attribute("aria-label")
         assert sorted(marks(toggles.locator("button"), "aria-pressed"))[-2:].count("true") == 1
     assert all(marks(panel.locator(".widget-text input"), "aria-label"))
+
+
+def begin_at(page, panel, width, height):
+    """Give the window a size, and let the panel begin at the upper edge of the notebook in it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function(
+        "([width]) => document.querySelector('#jp-main-dock-panel').offsetWidth <= width", arg=[width]
+    )
+    panel.evaluate("panel => panel.scrollIntoView({ block: 'start' })")
+
+
+def test_what_went_wrong_stands_in_sight(page, panel):
+    name = panel.evaluate("panel => panel.className.match(/cnnlessons-(?!panel)[a-z-]+/)[0]")
+    variable = name.removeprefix("cnnlessons-").replace("-", "_")
+    expect(panel.locator(".cnnlessons-says")).to_be_hidden()
+    lab.ask(page, f"from cnnlessons.panels._panel import sentence\n{variable}.problem.value = sentence('This way.')")
+    alert = panel.get_by_role("alert")
+    expect(alert).to_have_text("This way.")
+    for width in (1280, 1024):
+
+        def bottom(width=width):
+            begin_at(page, panel, width, 800)
+            return alert.evaluate("alert => alert.getBoundingClientRect().bottom / innerHeight")
+
+        assert lab.last_answer(page, bottom, lambda bottom: bottom < 0.95) < 0.95
+    lab.ask(page, f"{variable}.problem.value = ''")
+    expect(panel.locator(".cnnlessons-says")).to_be_hidden()
+    look(page, "Light", "1440×900")
+
+
+def boxes(panel, *selectors):
+    """Where parts of a panel lie in the window: left, top, right and bottom of each."""
+    box = "each => (({ left, top, right, bottom }) => [left, top, right, bottom])(each.getBoundingClientRect())"
+    return [panel.locator(selector).first.evaluate(box) for selector in selectors]
+
+
+@pytest.mark.parametrize("kernel", ["sobel_vertical_edge", "gabor_vertical_edge_5"])
+def test_where_there_is_room_the_gain_stands_beside_the_photograph(page, kernel):
+    editor = page.locator(".cnnlessons-kernel-editor")
+    editor.locator("select").nth(1).select_option(kernel)
+    expect(editor.locator(".widget-text:visible")).to_have_count(25 if kernel.endswith("5") else 9)
+    look(page, "Light", "1440×900")
+
+    def laid_out():
+        begin_at(page, editor, 1280, 800)
+        return boxes(editor, ".cnnlessons-weights", "[data-name='photograph']", "[data-name='gain']")
+
+    def beside(boxes):
+        (_, _, weights, _), (left, top, right, _), (gain, gain_top, end, bottom) = boxes
+        return weights <= left and right <= gain and abs(top - gain_top) < 4 and end <= 1280 and bottom <= 800
+
+    assert beside(lab.last_answer(page, laid_out, beside))
+    editor.get_by_role("button", name="Reset").click()
+    look(page, "Light", "1440×900")
+
+
+def test_all_that_an_attack_does_is_seen_at_once_beside_the_pad(page):
+    attack = page.locator(".cnnlessons-attack-lab")
+
+    def laid_out():
+        begin_at(page, attack, 1280, 800)
+        return boxes(attack, ".cnnlessons-pad", ".cnnlessons-page [role='status']", ".three")
+
+    def in_sight(boxes):
+        (_, _, pad, _), (verdict, _, _, above), (bars, top, right, bottom) = boxes
+        return pad <= verdict and pad <= bars and above <= top and right <= 1280 and bottom <= 800
+
+    assert in_sight(lab.last_answer(page, laid_out, in_sight))
+    look(page, "Light", "1440×900")
 
 
 # --------------------------------------------------------------------------- by mouse and by keyboard
@@ -267,6 +341,24 @@ def test_a_panel_fills_the_screen_and_comes_back(page, name):
     assert panel.bounding_box()["width"] == before["width"]
 
 
+def test_on_the_whole_screen_nothing_is_smaller_than_in_the_lesson(page, panel):
+    page.set_viewport_size({"width": 1024, "height": 768})
+    panel.get_by_role("button", name="Whole screen").click()
+    expect(panel.get_by_role("button", name="Back")).to_be_focused()
+    size = "each => [each.currentCSSZoom, each.scrollWidth - each.clientWidth]"
+    zoom, hidden = lab.last_answer(page, lambda: panel.evaluate(size), lambda size: size[0] >= 1 and size[1] <= 2)
+    assert zoom >= 1
+    assert hidden <= 2
+    letters = panel.locator(".cells text").evaluate_all(
+        """all => all.map(each => [parseFloat(getComputedStyle(each).fontSize) * each.getScreenCTM().a,
+                                   each.getBoundingClientRect().width / each.getScreenCTM().a])"""
+    )
+    assert all(high >= 13 and wide <= 1 for high, wide in letters)
+    page.keyboard.press("Escape")
+    expect(panel.get_by_role("button", name="Whole screen")).to_be_focused()
+    look(page, "Light", "1440×900")
+
+
 @pytest.fixture
 def slides(page):
     """The notebook with all panels as slides, from its second cell, below which the first panel is; then left."""
@@ -348,7 +440,7 @@ def lesson(presentation):
 def test_the_answer_to_a_prediction_waits_until_the_teacher_runs_its_cell(lesson):
     lesson.keyboard.press("ArrowRight")
     expect(lesson.get_by_role("heading", name="A guess")).to_be_visible()
-    answer, words = lesson.get_by_text("42", exact=True), lesson.locator("p", has_text="It is forty-two.")
+    answer, words = lesson.get_by_text("Answer: 42", exact=True), lesson.locator("p", has_text="It is forty-two.")
     assert answer.is_hidden()
     assert words.is_hidden()
     kept = lesson.evaluate("() => jupyterapp.shell.currentWidget.model.toJSON().cells[3].metadata")
@@ -382,10 +474,13 @@ def test_the_second_window_shows_the_notes_and_what_comes_next_and_turns_the_sli
     notes = popup.value
     expect(notes.locator("main")).to_contain_text("Next: A guess")
     expect(notes.locator("main")).to_contain_text("since the start")
+    expect(notes.locator("main")).to_contain_text("Goal. to guessMinutes. 10 of 45Ask. Who?")
+    expect(notes.locator("main")).not_to_contain_text("They add.")
     notes.keyboard.press("ArrowRight")
     expect(lesson.get_by_role("status").first).to_have_text("2 / 3 · A guess")
     expect(notes.locator("main")).to_contain_text("Wait for three hands.")
-    expect(notes.locator("main")).to_contain_text("minutes: 45: 10wrong: five")  # of the part that goes on
+    expect(notes.locator("main")).to_contain_text("Goal. to guessMinutes. 10 of 45Predict.")  # of the part that goes on
+    expect(notes.locator("main")).to_contain_text("Six by seven?Answer: 42Many will say 13: They add.")
     notes.keyboard.press("End")
     expect(notes.locator("main")).not_to_contain_text("Wait for three hands.")
     assert violations(notes, "html") == []
