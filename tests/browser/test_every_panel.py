@@ -344,19 +344,23 @@ def test_a_panel_fills_the_screen_and_comes_back(page, name):
 def test_on_the_whole_screen_nothing_is_smaller_than_in_the_lesson(page, panel):
     page.set_viewport_size({"width": 1024, "height": 768})
     panel.get_by_role("button", name="Whole screen").click()
-    expect(panel.get_by_role("button", name="Back")).to_be_focused()
-    size = "each => [each.currentCSSZoom, each.scrollWidth - each.clientWidth]"
-    zoom, hidden = lab.last_answer(page, lambda: panel.evaluate(size), lambda size: size[0] >= 1 and size[1] <= 2)
-    assert zoom >= 1
-    assert hidden <= 2
-    letters = panel.locator(".cells text").evaluate_all(
-        """all => all.map(each => [parseFloat(getComputedStyle(each).fontSize) * each.getScreenCTM().a,
-                                   each.getBoundingClientRect().width / each.getScreenCTM().a])"""
-    )
-    assert all(high >= 13 and wide <= 1 for high, wide in letters)
-    page.keyboard.press("Escape")
-    expect(panel.get_by_role("button", name="Whole screen")).to_be_focused()
-    look(page, "Light", "1440×900")
+    try:
+        expect(panel.get_by_role("button", name="Back")).to_be_focused()
+        size = "each => [each.currentCSSZoom, each.scrollWidth - each.clientWidth]"
+        zoom, hidden = lab.last_answer(page, lambda: panel.evaluate(size), lambda size: size[0] >= 1 and size[1] <= 2)
+        assert zoom >= 1
+        assert hidden <= 2
+        if "cnnlessons-kernel-reader" in panel.get_attribute("class"):  # its weights are read from the last row
+            letters = panel.locator(".cells text").evaluate_all(
+                """all => all.map(each => [parseFloat(getComputedStyle(each).fontSize) * each.getScreenCTM().a,
+                                           each.getBoundingClientRect().width / each.getScreenCTM().a])"""
+            )
+            assert letters
+            assert all(high >= 13 and wide <= 1 for high, wide in letters)
+    finally:  # the page is used again
+        page.keyboard.press("Escape")
+        expect(panel.get_by_role("button", name="Whole screen")).to_be_focused()
+        look(page, "Light", "1440×900")
 
 
 @pytest.fixture
