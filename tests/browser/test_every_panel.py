@@ -345,7 +345,7 @@ def test_on_the_whole_screen_nothing_is_smaller_than_in_the_lesson(page, panel):
     page.set_viewport_size({"width": 1024, "height": 768})
     panel.get_by_role("button", name="Whole screen").click()
     try:
-        expect(panel.get_by_role("button", name="Back")).to_be_focused()
+        expect(panel.get_by_role("button", name="Back", exact=True)).to_be_focused()
         size = "each => [each.currentCSSZoom, each.scrollWidth - each.clientWidth]"
         zoom, hidden = lab.last_answer(page, lambda: panel.evaluate(size), lambda size: size[0] >= 1 and size[1] <= 2)
         assert zoom >= 1
